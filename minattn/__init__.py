@@ -1,0 +1,8 @@
+"""A teaching engine: a self-attention model in NumPy with hand-written backward passes."""
+
+from . import functional, nn
+from .graph import no_grad
+from .tensor import Tensor, apply
+
+__all__ = ["Tensor", "__version__", "apply", "functional", "nn", "no_grad"]
+__version__ = "0.1.0"

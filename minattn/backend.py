@@ -1,0 +1,90 @@
+"""The array module of an array: NumPy, or CuPy where an array lives on a GPU. Only this file knows that CuPy exists."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .errors import InputError
+
+Array: TypeAlias = Any
+"""An array of NumPy or CuPy; the type checker has no name for either-or."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where arrays live: the module that computes on them, and the way there and back."""
+
+    name: str
+    module: Any
+    array_type: type
+    from_host: Callable[[Array], Array]
+    to_host: Callable[[Array], Array]
+
+
+_devices: dict[str, Device] = {"cpu": Device("cpu", np, np.ndarray, np.asarray, np.asarray)}
+
+
+def register_device(device: Device) -> None:
+    """Make a device known by its name, and its arrays by their type."""
+    _devices[device.name] = device
+
+
+def get_device(name: str) -> Device:
+    """The device called "cpu" or "gpu"; the first call for "gpu" imports CuPy.
+
+    Raises InputError if there is no such device here, with how to get one.
+    """
+    if name == "gpu" and name not in _devices:
+        register_device(_cupy_device())
+    if name not in _devices:
+        raise InputError(f"device: expected one of {', '.join(sorted({*_devices, 'gpu'}))}, got {name!r}")
+    return _devices[name]
+
+
+def _cupy_device() -> Device:
+    try:
+        import cupy
+    except ImportError:
+        raise InputError(
+            'device "gpu": CuPy is not installed; pip install "minattn[gpu]" gets the build for CUDA 13, '
+            "another CUDA needs its own cupy package"
+        ) from None
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise InputError(f'device "gpu": CuPy is installed but finds no GPU ({error})') from None
+    if count == 0:
+        raise InputError('device "gpu": CuPy is installed but finds no GPU')
+    return Device("gpu", cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy)
+
+
+def device_of(array: Array) -> Device:
+    """The device that an array lives on; NumPy scalars and Python numbers are at home on the CPU."""
+    if type(array) is not np.ndarray:
+        for device in _devices.values():
+            if isinstance(array, device.array_type):
+                return device
+    return _devices["cpu"]
+
+
+def array_module(array: Array) -> Any:
+    """The module whose functions work on `array`: numpy, or cupy for an array on a GPU."""
+    return np if type(array) is np.ndarray else device_of(array).module
+
+
+def is_array(value: object) -> bool:
+    """Whether `value` is an array of any known device."""
+    return any(isinstance(value, device.array_type) for device in _devices.values())
+
+
+def to_host(array: Array) -> np.ndarray[Any, np.dtype[Any]]:
+    """The same numbers as a NumPy array; a NumPy array comes back as it is."""
+    host: np.ndarray[Any, np.dtype[Any]] = device_of(array).to_host(array)
+    return host
+
+
+def like(host: Array, array: Array) -> Array:
+    """The NumPy array `host`, on the device where `array` lives."""
+    return device_of(array).from_host(host)

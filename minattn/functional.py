@@ -1,0 +1,300 @@
+"""Every op as a function on Tensors, with PyTorch's names, argument order and defaults. Imported as F."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .backend import array_module, like, to_host
+from .tensor import Dims, Operand, Tensor, apply
+
+
+def add(input: Operand, other: Operand) -> Tensor:
+    return apply(ops.Add(), input, other)
+
+
+def subtract(input: Operand, other: Operand) -> Tensor:
+    return apply(ops.Subtract(), input, other)
+
+
+def multiply(input: Operand, other: Operand) -> Tensor:
+    return apply(ops.Multiply(), input, other)
+
+
+def divide(input: Operand, other: Operand) -> Tensor:
+    return apply(ops.Divide(), input, other)
+
+
+def pow(input: Operand, exponent: Operand) -> Tensor:
+    return apply(ops.Power(), input, exponent)
+
+
+def neg(input: Tensor) -> Tensor:
+    return apply(ops.Negate(), input)
+
+
+def maximum(input: Operand, other: Operand) -> Tensor:
+    return apply(ops.Maximum(), input, other)
+
+
+def where(condition: Any, input: Operand, other: Operand) -> Tensor:
+    """input where the boolean condition holds, else other; all three broadcast."""
+    condition = condition.data if isinstance(condition, Tensor) else condition
+    if getattr(condition, "dtype", None) != bool:
+        raise TypeError(f"where: condition must be a boolean array, got {_describe(condition)}")
+    chosen = [x for x in (input, other) if hasattr(x, "dtype")]
+    if len(chosen) == 1:  # a number beside a Tensor takes its dtype, not the condition's
+        numbers = np.asarray([x for x in (input, other) if x is not chosen[0]][0], dtype=chosen[0].dtype)
+        input, other = (like(numbers, condition) if not hasattr(x, "dtype") else x for x in (input, other))
+    return apply(ops.Where(), condition, input, other)
+
+
+def exp(input: Tensor) -> Tensor:
+    return input.exp()
+
+
+def log(input: Tensor) -> Tensor:
+    return input.log()
+
+
+def sqrt(input: Tensor) -> Tensor:
+    return input.sqrt()
+
+
+def tanh(input: Tensor) -> Tensor:
+    return input.tanh()
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    return input.sigmoid()
+
+
+def relu(input: Tensor) -> Tensor:
+    return input.relu()
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """approximate: "none" for the exact form with erf, "tanh" for the approximation of GPT-2."""
+    _one_of("gelu", "approximate", approximate, ("none", "tanh"))
+    return apply(ops.GELU(approximate), input)
+
+
+def sum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    return input.sum(dim, keepdim)
+
+
+def mean(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    return input.mean(dim, keepdim)
+
+
+def var(input: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    return input.var(dim, correction, keepdim)
+
+
+def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The largest element; where several are, each gets an equal share of the gradient."""
+    return input.max(dim, keepdim)
+
+
+def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:
+    return input.reshape(shape)
+
+
+def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
+    return input.permute(dims)
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    return input.transpose(dim0, dim1)
+
+
+def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
+    return input.expand(shape)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    return apply(ops.Concatenate(dim), *tensors)
+
+
+concatenate = cat
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    return apply(ops.Stack(dim), *tensors)
+
+
+def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of one length (the last may be shorter), or of the given lengths."""
+    length = tensor.shape[dim]
+    if isinstance(split_size_or_sections, int):
+        starts = range(0, max(length, 1), split_size_or_sections)
+        sections = [min(split_size_or_sections, length - start) for start in starts]
+    else:
+        sections = list(split_size_or_sections)
+    ends = np.cumsum(sections).tolist()
+    if not ends or ends[-1] != length or min(sections) < 0:
+        raise ValueError(f"split: lengths {sections} do not add up to {length}, the length of axis {dim}")
+    return tuple(apply(ops.Split(end - n, end, dim), tensor) for n, end in zip(sections, ends, strict=True))
+
+
+def matmul(input: Operand, other: Operand) -> Tensor:
+    return apply(ops.MatMul(), input, other)
+
+
+def einsum(equation: str, first: Tensor, second: Tensor) -> Tensor:
+    """Einstein's sum for two operands, e.g. "bqd,bkd->bqk"."""
+    return apply(ops.Einsum(equation), first, second)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input (…, I), weight (O, I), bias (O,) -> (…, O)."""
+    if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: input (…, I) and weight (O, I) expected, their shapes are {input.shape} and {weight.shape}"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"linear: bias has shape {bias.shape}, expected {weight.shape[:1]}")
+    return apply(ops.Linear(), input, weight) if bias is None else apply(ops.Linear(), input, weight, bias)
+
+
+def softmax(input: Tensor, dim: int = -1) -> Tensor:
+    return apply(ops.Softmax(dim), input)
+
+
+def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
+    return apply(ops.LogSoftmax(dim), input)
+
+
+def logsumexp(input: Tensor, dim: int, keepdim: bool = False) -> Tensor:
+    return apply(ops.LogSumExp(dim, keepdim), input)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise over the last axes, whose lengths are normalized_shape; weight and bias have that shape."""
+    shape = tuple(normalized_shape)
+    if not shape or input.shape[-len(shape) :] != shape:
+        raise ValueError(f"layer_norm: input has shape {input.shape}, its last axes must be {shape}")
+    for name, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and parameter.shape != shape:
+            raise ValueError(f"layer_norm: {name} has shape {parameter.shape}, expected {shape}")
+    xp = array_module(input.data)
+    gamma = Tensor(xp.ones(shape, input.dtype)) if weight is None else weight
+    beta = Tensor(xp.zeros(shape, input.dtype)) if bias is None else bias
+    return apply(ops.LayerNorm(eps), input, gamma, beta)
+
+
+def dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None
+) -> Tensor:
+    """Zero each element with probability p and scale the rest by 1 / (1 - p); does nothing unless training.
+
+    generator: where the random numbers come from; needed when training with p > 0.
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is a probability, got {p}")
+    if not training or p == 0:
+        return input
+    if generator is None:
+        raise ValueError("dropout: pass generator=numpy.random.default_rng(seed); there is no global random state")
+    keep = generator.random(input.shape, dtype=np.float32) >= p
+    return apply(ops.Dropout(p), input, like(keep, input.data))
+
+
+def embedding(input: Any, weight: Tensor) -> Tensor:
+    """input: token ids of any shape (…), integers in [0, V); weight (V, D) -> (…, D)."""
+    ids = _integers("embedding", "input", input, weight)
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight has shape {weight.shape}, expected (V, D)")
+    _check_range("embedding", "id", to_host(ids), weight.shape[0])
+    return apply(ops.Embedding(), ids, weight)
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Any = None,
+    *,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """query (…, T, d), key (…, S, d), value (…, S, e) -> (…, T, e); scale is 1/√d unless given.
+
+    attn_mask: boolean, broadcasts to (…, T, S), True where a query may look. A query that may look nowhere gets 0.
+    """
+    shapes = f"shapes {query.shape}, {key.shape}, {value.shape}"
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise ValueError(f"attention: query, key and value need at least two axes (tokens, width); {shapes}")
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError(f"attention: query has width {query.shape[-1]} but key has {key.shape[-1]}; {shapes}")
+    if key.shape[-2] != value.shape[-2]:
+        raise ValueError(f"attention: key has {key.shape[-2]} tokens but value has {value.shape[-2]}; {shapes}")
+    op = ops.ScaledDotProductAttention(is_causal, scale)
+    if attn_mask is None:
+        return apply(op, query, key, value)
+    mask = attn_mask.data if isinstance(attn_mask, Tensor) else attn_mask
+    if getattr(mask, "dtype", None) != bool:
+        raise TypeError(f"attention: attn_mask must be a boolean array, True where a query may look; got {_describe(mask)}")
+    full = (*np.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
+    if np.broadcast_shapes(mask.shape, full) != full:
+        raise ValueError(f"attention: attn_mask has shape {mask.shape}, which does not broadcast to the scores' {full}")
+    return apply(op, query, key, value, mask)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Any,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """input (V,), (N, V) or (N, V, …): logits, classes on axis 1 as in PyTorch; target (), (N,) or (N, …): class ids.
+
+    reduction: "mean" over the targets that are not ignore_index, "sum", or "none".
+    """
+    _one_of("cross_entropy", "reduction", reduction, ("mean", "sum", "none"))
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
+    targets = _integers("cross_entropy", "target", target, input)
+    if input.ndim > 2:
+        input = input.permute((0, *range(2, input.ndim), 1))
+    if input.ndim == 0 or targets.shape != input.shape[:-1]:
+        raise ValueError(
+            f"cross_entropy: target has shape {targets.shape}, expected {input.shape[:-1]} for {input.shape[-1:]} classes"
+        )
+    counted = to_host(targets)
+    _check_range("cross_entropy", "target", counted[counted != ignore_index], input.shape[-1])
+    return apply(ops.CrossEntropy(ignore_index, reduction, label_smoothing), input, targets)
+
+
+def _integers(function: str, argument: str, value: Any, beside: Tensor) -> Any:
+    """Ids as an integer array on the device of another Tensor."""
+    array = value.data if isinstance(value, Tensor) else value
+    if not hasattr(array, "dtype"):
+        array = like(np.asarray(array), beside.data)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{function}: {argument} must be integers, got dtype {array.dtype}")
+    return array
+
+
+def _check_range(function: str, what: str, ids: np.ndarray[Any, np.dtype[Any]], size: int) -> None:
+    if ids.size and (ids.min() < 0 or ids.max() >= size):
+        wrong = ids.min() if ids.min() < 0 else ids.max()
+        raise IndexError(f"{function}: {what} {wrong} is out of range, there are {size} (0 to {size - 1})")
+
+
+def _one_of(function: str, argument: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{function}: {argument} must be one of {', '.join(map(repr, known))}, got {value!r}")
+
+
+def _describe(value: Any) -> str:
+    return f"dtype {value.dtype}" if hasattr(value, "dtype") else type(value).__name__

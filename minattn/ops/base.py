@@ -1,0 +1,120 @@
+"""What an op is, and the registry that every op enters with a maker of sample inputs."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from ..backend import Array
+
+
+class Op:
+    """One step of mathematics on bare arrays, forward and backward.
+
+    A subclass writes `forward(*arrays) -> array` and `backward(upstream) -> gradient`, or a tuple of gradients, one
+    an input, None for an input that has none (ids, masks). What backward needs, forward keeps on `self`. Options
+    come through `__init__`. No gradient may share memory with another gradient or with an input; the upstream
+    itself, or a view of it, may be handed on.
+    """
+
+    broadcasts: ClassVar[bool] = False
+    """Inputs follow NumPy's broadcasting: backward returns gradients of the broadcast shape, `gradients` sums them."""
+
+    forward: Callable[..., Array]
+    backward: Callable[[Array], Any]
+
+    def __call__(self, *inputs: Array) -> Array:
+        """Run forward and remember what `gradients` has to check."""
+        self.signatures = [(x.shape, x.dtype) for x in inputs]
+        output = self.forward(*inputs)
+        return as_array(output)
+
+    def gradients(self, upstream: Array) -> tuple[Array | None, ...]:
+        """Run backward; sum over broadcast axes, and hold every gradient to its input's shape and dtype.
+
+        Raises GradientError, naming the op and the input, where they differ.
+        """
+        result = self.backward(upstream)
+        gradients = list(result) if isinstance(result, tuple) else [result]
+        if len(gradients) != len(self.signatures):
+            raise GradientError(
+                f"{self}.backward returned {len(gradients)} gradients for {len(self.signatures)} inputs"
+            )
+        mixed = len({dtype for _, dtype in self.signatures if dtype.kind == "f"}) > 1
+        for i, (gradient, (shape, dtype)) in enumerate(zip(gradients, self.signatures, strict=True)):
+            if gradient is None:
+                if dtype.kind == "f":
+                    raise GradientError(f"{self}.backward returned None for input {i}, which has a gradient")
+                continue
+            gradient = as_array(gradient)
+            if self.broadcasts:
+                gradient = sum_to_shape(gradient, shape)
+            if mixed:
+                gradient = gradient.astype(dtype, copy=False)
+            if gradient.shape != shape or gradient.dtype != dtype:
+                raise GradientError(
+                    f"{self}.backward: the gradient of input {i} has shape {gradient.shape} and dtype "
+                    f"{gradient.dtype}, the input has shape {shape} and dtype {dtype}"
+                )
+            gradients[i] = gradient
+        return tuple(gradients)
+
+    def explain(self, *inputs: Array) -> str | None:
+        """Why these inputs lead to NaN or Inf, where that is known."""
+        return None
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+class GradientError(ValueError):
+    """A backward pass returned what cannot be the gradient of its inputs."""
+
+
+def sum_to_shape(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Undo broadcasting: an input that was used many times gets the sum of what each use sent back."""
+    if gradient.shape == shape:
+        return gradient
+    added = gradient.ndim - len(shape)
+    stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1)
+    summed = gradient.sum(axis=(*range(added), *stretched), keepdims=True)
+    return as_array(summed).reshape(shape)
+
+
+def as_array(result: Array) -> Array:
+    """An array, where NumPy made a scalar of a result without dimensions."""
+    return np.asarray(result) if isinstance(result, np.generic) else result
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Inputs on which an op is tried: arrays, the options to build the op with, and a name for the case."""
+
+    name: str
+    inputs: tuple[Array, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """An op's entry in the registry."""
+
+    op: type[Op]
+    samples: Callable[[np.random.Generator], Iterable[Sample]]
+
+
+registry: dict[str, Registered] = {}
+"""Every op by its name. Tests, the gradient check and the reader's pages walk it."""
+
+OpType = TypeVar("OpType", bound=type[Op])
+
+
+def register(samples: Callable[[np.random.Generator], Iterable[Sample]]) -> Callable[[OpType], OpType]:
+    """Class decorator: enter an op into the registry with `samples(rng)`, which yields float64 samples."""
+
+    def enter(op: OpType) -> OpType:
+        registry[op.__name__] = Registered(op, samples)
+        return op
+
+    return enter

@@ -1,0 +1,138 @@
+"""Matrix products: matmul, the linear layer's product, einsum for two operands."""
+
+import string
+
+from ..backend import Array, array_module
+from .base import Op, register
+from .samples import einsum_samples, linear_samples, matmul_samples
+
+
+@register(samples=matmul_samples)
+class MatMul(Op):
+    """Multiply matrices, with NumPy's rules for batches and vectors.
+
+    a (…, N, K), b (…, K, M) -> y (…, N, M); leading axes broadcast. A vector a is a row (1, K), a vector b a column (K, 1),
+    and the axis of length 1 is dropped from y again.
+
+    forward    y_nm = Σ_k a_nk b_km
+    backward   da_nk = Σ_m g_nm b_km      da = g bᵀ
+               db_km = Σ_n a_nk g_nm      db = aᵀ g
+    """
+
+    broadcasts = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        self.a_is_vector, self.b_is_vector = a.ndim == 1, b.ndim == 1
+        self.a = a[None, :] if self.a_is_vector else a
+        self.b = b[:, None] if self.b_is_vector else b
+        return a @ b
+
+    def backward(self, g: Array) -> tuple[Array, Array]:
+        if self.a_is_vector:
+            g = g[..., None, :] if not self.b_is_vector else g[..., None]
+        if self.b_is_vector:
+            g = g[..., None]
+        # y = a b
+        da = g @ self.b.swapaxes(-1, -2)
+        db = self.a.swapaxes(-1, -2) @ g
+        return da[..., 0, :] if self.a_is_vector else da, db[..., 0] if self.b_is_vector else db
+
+
+@register(samples=linear_samples)
+class Linear(Op):
+    """Multiply by a weight and add a bias: the same map for every token.
+
+    x (…, I), weight (O, I), bias (O,) or none -> y (…, O)
+
+    forward    1  y = x Wᵀ
+               2  y = y + b
+    backward   2  db = Σ g over all rows
+               1  dx = g W
+                  dW = gᵀ x, summed over all rows
+    """
+
+    def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        self.rows = x.reshape(-1, x.shape[-1])
+        self.x_shape, self.weight, self.has_bias = x.shape, weight, bias is not None
+        y = self.rows @ weight.T
+        if bias is not None:
+            y += bias
+        return y.reshape(*x.shape[:-1], weight.shape[0])
+
+    def backward(self, g: Array) -> tuple[Array, ...]:
+        g = g.reshape(-1, g.shape[-1])
+        # y = x Wᵀ
+        dx = (g @ self.weight).reshape(self.x_shape)
+        dweight = g.T @ self.rows
+        # y = y + b
+        return (dx, dweight, g.sum(axis=0)) if self.has_bias else (dx, dweight)
+
+
+@register(samples=einsum_samples)
+class Einsum(Op):
+    """A sum over products of two arrays, written in index letters (Einstein's convention).
+
+    a, b -> y; the equation names their axes, "…" stands for any leading axes
+
+    forward    y_out = Σ a_ab b_bc over the letters that are not in the output
+    backward   da is the einsum of g and b with a's letters as the output; a letter that only a has was summed away, so
+               that every element along it gets the same gradient. db likewise.
+    """
+
+    broadcasts = True
+
+    def __init__(self, equation: str) -> None:
+        self.equation = equation
+
+    def forward(self, a: Array, b: Array) -> Array:
+        self.a, self.b = a, b
+        self.letters = _explicit(self.equation, a.ndim, b.ndim)
+        letters_a, letters_b, out = self.letters
+        return array_module(a).einsum(f"{letters_a},{letters_b}->{out}", a, b, optimize=True)
+
+    def backward(self, g: Array) -> tuple[Array, Array]:
+        letters_a, letters_b, out = self.letters
+        return (
+            _pull(g, out, self.b, letters_b, self.a, letters_a),
+            _pull(g, out, self.a, letters_a, self.b, letters_b),
+        )
+
+
+def _pull(g: Array, out: str, other: Array, other_letters: str, x: Array, letters: str) -> Array:
+    """The gradient of x, one of two factors, from the gradient g of the product and the other factor."""
+    xp = array_module(g)
+    reachable = "".join(letter for letter in letters if letter in out or letter in other_letters)
+    dx = xp.einsum(f"{out},{other_letters}->{reachable}", g, other, optimize=True)
+    sizes = dict(zip(reachable, dx.shape, strict=True))
+    dx = dx.reshape([sizes.get(letter, 1) for letter in letters])
+    # a letter that only x has, or along which the others have length 1: the same gradient for every element
+    full = [n if sizes.get(letter, 1) == 1 else sizes[letter] for letter, n in zip(letters, x.shape, strict=True)]
+    return xp.broadcast_to(dx, full).copy()
+
+
+def _explicit(equation: str, *dims: int) -> tuple[str, str, str]:
+    """The letters of both inputs and of the output, with "…" written out and the output supplied.
+
+    Raises ValueError for anything but two operands with distinct letters each.
+    """
+    terms, arrow, out = equation.replace(" ", "").replace("...", "…").partition("->")
+    operands = terms.split(",")
+    if len(operands) != 2:
+        raise ValueError(f"einsum: expected two operands, the equation {equation!r} has {len(operands)}")
+    spare = [letter for letter in string.ascii_letters if letter not in equation]
+    widths = [ndim - len(term.replace("…", "")) for term, ndim in zip(operands, dims, strict=True)]
+    for term, ndim, width in zip(operands, dims, widths, strict=True):
+        if width < 0 or (width > 0 and "…" not in term):
+            raise ValueError(f"einsum: {term!r} in {equation!r} does not name the axes of an array with {ndim} axes")
+    widest = max(width if "…" in term else 0 for term, width in zip(operands, widths, strict=True))
+    dots = "".join(spare[:widest])
+    named = [
+        term.replace("…", dots[widest - width :] if width else "") for term, width in zip(operands, widths, strict=True)
+    ]
+    for term in named:
+        if len(set(term)) != len(term):
+            raise ValueError(f"einsum: {equation!r} names an axis twice in one operand; take the diagonal first")
+    if not arrow:
+        free = terms.replace(",", "").replace("…", "")
+        out = "…" * ("…" in terms) + "".join(sorted(letter for letter in set(free) if free.count(letter) == 1))
+    return named[0], named[1], out.replace("…", dots)

@@ -1,0 +1,129 @@
+"""Reductions along axes: sum, mean, variance, maximum."""
+
+import math
+
+from ..backend import Array, array_module
+from .base import Op, register
+from .samples import max_samples, reduce_samples, sum_samples, variance_samples
+
+Axis = int | tuple[int, ...] | None
+
+
+class Reduction(Op):
+    """What the reductions share: options, and stretching a gradient back over the axes that were reduced."""
+
+    def __init__(self, axis: Axis = None, keepdims: bool = False) -> None:
+        self.axis, self.keepdims = axis, keepdims
+
+    def reduced_axes(self, x: Array) -> tuple[int, ...]:
+        """The reduced axes, counted from 0."""
+        if self.axis is None:
+            return tuple(range(x.ndim))
+        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        return tuple(axis % x.ndim for axis in axes)
+
+    def keep_shape(self, x: Array) -> None:
+        """Note x's shape, its shape with the reduced axes at 1, and the number of elements that become one."""
+        axes = self.reduced_axes(x)
+        self.shape = x.shape
+        self.kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+        self.count = math.prod(x.shape[i] for i in axes)
+
+    def stretch(self, g: Array) -> Array:
+        """A view of the gradient with the input's shape."""
+        return array_module(g).broadcast_to(g.reshape(self.kept), self.shape)
+
+
+@register(samples=sum_samples)
+class Sum(Reduction):
+    """Sum along axes.
+
+    x -> y, the axes removed, or 1 with keepdims
+
+    forward    y = Σ x_i
+    backward   dx_i = g      every term gets the whole gradient
+    """
+
+    def forward(self, x: Array) -> Array:
+        self.keep_shape(x)
+        return x.sum(axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, g: Array) -> Array:
+        # y = Σ x_i
+        return self.stretch(g).copy()
+
+
+@register(samples=reduce_samples)
+class Mean(Reduction):
+    """Average along axes.
+
+    x -> y, the axes removed, or 1 with keepdims; N elements become one
+
+    forward    y = Σ x_i / N
+    backward   dx_i = g / N
+    """
+
+    def forward(self, x: Array) -> Array:
+        self.keep_shape(x)
+        return x.mean(axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, g: Array) -> Array:
+        # y = Σ x_i / N
+        return self.stretch(g) / self.count
+
+
+@register(samples=variance_samples)
+class Variance(Reduction):
+    """The variance along axes, divided by N - correction.
+
+    x -> y, the axes removed, or 1 with keepdims; N elements become one
+
+    forward    1  c = x - mean(x)
+               2  y = Σ c_i² / (N - correction)
+    backward   2  dc_i = 2 g c_i / (N - correction)
+               1  dx_i = dc_i - mean(dc), and mean(dc) = 0 because Σ c_i = 0
+    """
+
+    def __init__(self, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> None:
+        super().__init__(axis, keepdims)
+        self.correction = correction
+
+    def forward(self, x: Array) -> Array:
+        self.keep_shape(x)
+        self.centred = x - x.mean(axis=self.axis, keepdims=True)
+        squares = (self.centred * self.centred).sum(axis=self.axis, keepdims=self.keepdims)
+        return squares / (self.count - self.correction)
+
+    def backward(self, g: Array) -> Array:
+        # y = Σ c_i² / (N - correction)
+        return self.stretch(g) * self.centred * (2 / (self.count - self.correction))
+
+    def explain(self, x: Array) -> str | None:
+        divisor = math.prod(x.shape[i] for i in self.reduced_axes(x)) - self.correction
+        return f"variance divided by N - correction = {divisor}" if divisor <= 0 else None
+
+
+@register(samples=max_samples)
+class Max(Reduction):
+    """The largest element along axes.
+
+    x -> y, the axes removed, or 1 with keepdims
+
+    forward    y = max x_i
+    backward   g goes to the element that was largest; where several are, each gets an equal share
+    """
+
+    def forward(self, x: Array) -> Array:
+        self.keep_shape(x)
+        largest = x.max(axis=self.axis, keepdims=True)
+        self.is_largest = x == largest
+        return largest if self.keepdims else largest.reshape(self.output_shape(x))
+
+    def output_shape(self, x: Array) -> tuple[int, ...]:
+        axes = self.reduced_axes(x)
+        return tuple(n for i, n in enumerate(x.shape) if i not in axes)
+
+    def backward(self, g: Array) -> Array:
+        # y = max x_i
+        ties = self.is_largest.sum(axis=self.axis, keepdims=True)
+        return self.stretch(g) * (self.is_largest / ties).astype(g.dtype)

@@ -1,0 +1,109 @@
+"""From scores to probabilities: softmax, its logarithm, and the logarithm of its denominator."""
+
+from ..backend import Array, array_module
+from .base import Op, register
+from .samples import logsumexp_samples, softmax_samples
+
+
+def shift(x: Array, axis: int) -> Array:
+    """The largest score along the axis, which is subtracted so that exp cannot overflow; 0 where all are -inf."""
+    xp = array_module(x)
+    largest = x.max(axis=axis, keepdims=True)
+    return xp.where(largest == -xp.inf, xp.zeros_like(largest), largest)
+
+
+@register(samples=softmax_samples)
+class Softmax(Op):
+    """Turn scores into probabilities along one axis.
+
+    x (…, N) -> p (…, N), summing to 1 along the axis
+
+    forward    1  z = x - max(x)              shift, so that exp cannot overflow
+               2  p = exp(z) / Σ exp(z)
+    backward   2  dp_i/dz_j = p_i (δ_ij - p_j)
+                  dz_j = Σ_i g_i p_i (δ_ij - p_j) = p_j (g_j - Σ_i g_i p_i)
+               1  the shift cancels: dx = dz
+    """
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        p = x - shift(x, self.axis)
+        xp.exp(p, out=p)
+        p /= p.sum(axis=self.axis, keepdims=True)
+        self.p = p
+        return p
+
+    def backward(self, g: Array) -> Array:
+        p = self.p
+        # p = softmax(z)
+        return p * (g - (g * p).sum(axis=self.axis, keepdims=True))
+
+    def explain(self, x: Array) -> str | None:
+        fully_masked = (x == -array_module(x).inf).all(axis=self.axis)
+        return "a fully masked row: every score in it is -inf" if fully_masked.any() else None
+
+
+@register(samples=softmax_samples)
+class LogSoftmax(Op):
+    """The logarithm of softmax, without the detour over probabilities that round to 0.
+
+    x (…, N) -> y (…, N)
+
+    forward    1  z = x - max(x)
+               2  y = z - ln Σ exp(z)
+    backward   2  dy_i/dz_j = δ_ij - p_j, with p = exp(y)
+                  dz_j = g_j - p_j Σ_i g_i
+               1  the shift cancels: dx = dz
+    """
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        z = x - shift(x, self.axis)
+        self.y = z - xp.log(xp.exp(z).sum(axis=self.axis, keepdims=True))
+        return self.y
+
+    def backward(self, g: Array) -> Array:
+        p = array_module(g).exp(self.y)
+        # y = z - ln Σ exp(z)
+        return g - p * g.sum(axis=self.axis, keepdims=True)
+
+
+@register(samples=logsumexp_samples)
+class LogSumExp(Op):
+    """A smooth maximum: the logarithm of softmax's denominator.
+
+    x (…, N) -> y, the axis removed, or 1 with keepdims
+
+    forward    1  z = x - m, m = max(x)
+               2  y = m + ln Σ exp(z)
+    backward   dy/dx_j = exp(x_j) / Σ exp(x) = softmax(x)_j      m cancels
+               dx = g softmax(x)
+    """
+
+    def __init__(self, axis: int = -1, keepdims: bool = False) -> None:
+        self.axis, self.keepdims = axis, keepdims
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        m = shift(x, self.axis)
+        p = xp.exp(x - m)
+        total = p.sum(axis=self.axis, keepdims=True)
+        self.p = p / total
+        y = m + xp.log(total)
+        return y if self.keepdims else y.squeeze(self.axis)
+
+    def backward(self, g: Array) -> Array:
+        if not self.keepdims:
+            g = array_module(g).expand_dims(g, self.axis)
+        # y = ln Σ exp(x)
+        return g * self.p
+
+    def explain(self, x: Array) -> str | None:
+        empty = (x == -array_module(x).inf).all(axis=self.axis)
+        return "log of 0: every score of a row is -inf" if empty.any() else None

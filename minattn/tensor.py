@@ -1,0 +1,350 @@
+"""Tensor: an array that remembers which op made it, so that `backward()` can send gradients to where it came from."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from . import ops
+from .backend import Array, array_module, device_of, get_device, is_array, to_host
+from .anomaly import is_finite, trace_backward, trace_forward
+from .graph import Node, grad_enabled, walk
+from .ops import Op
+
+Operand = Any  # Tensor | Array | number
+Dims = int | tuple[int, ...] | None
+
+
+class Tensor:
+    """An array with a gradient.
+
+    data: anything NumPy makes an array of, or an array of a GPU; it is not copied, and its dtype is kept.
+    requires_grad: whether `backward()` is to leave a gradient in `.grad`; only for floating-point data.
+
+    `.grad` is an array like `.data`, or None. Only leaves have one: Tensors made by the user, not by an op.
+
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4., 6.])
+    """
+
+    __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad", "version")
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        if isinstance(data, Tensor):
+            data = data.data
+        if not is_array(data):
+            data = np.asarray(data)
+            if data.dtype.kind not in "fiub":
+                raise TypeError(f"Tensor: expected numbers, got data of dtype {data.dtype}")
+        if requires_grad and data.dtype.kind != "f":
+            raise TypeError(f"Tensor: requires_grad needs floating-point data, got dtype {data.dtype}")
+        self.data: Array = data
+        self.requires_grad = requires_grad
+        self.grad: Array | None = None
+        self.node: Node | None = None
+        self.version = 0  # counts changes of data in place, so that a stale graph is noticed
+
+    # --- what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return cast(tuple[int, ...], self.data.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return cast(np.dtype[Any], self.data.dtype)
+
+    @property
+    def ndim(self) -> int:
+        return cast(int, self.data.ndim)
+
+    @property
+    def size(self) -> int:
+        return cast(int, self.data.size)
+
+    @property
+    def device(self) -> str:
+        return device_of(self.data).name
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.node is None
+
+    def __repr__(self) -> str:
+        numbers = np.array2string(to_host(self.data), precision=4, threshold=20, edgeitems=2, separator=", ", prefix="Tensor(")
+        made_by = f", made by {self.node.op}" if self.node else ", requires_grad" if self.requires_grad else ""
+        where = "" if self.device == "cpu" else f", on {self.device}"
+        return f"Tensor({numbers}, shape {self.shape}, {self.dtype}{made_by}{where})"
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("a Tensor without dimensions has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def item(self) -> Any:
+        """The one number in it, as a Python number. Raises ValueError if there is not exactly one."""
+        if self.size != 1:
+            raise ValueError(f"item: expected a Tensor with one element, got shape {self.shape}")
+        return self.data.item()
+
+    def numpy(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """Its numbers as a NumPy array, without the graph; shared with the Tensor on the CPU, a copy from a GPU."""
+        return to_host(self.data)
+
+    def detach(self) -> "Tensor":
+        """The same numbers, cut off from the graph."""
+        return Tensor(self.data)
+
+    def to(self, device: str) -> "Tensor":
+        """A leaf with the same numbers on "cpu" or "gpu"; itself if it is there already."""
+        if device == self.device:
+            return self
+        return Tensor(get_device(device).from_host(to_host(self.data)), self.requires_grad)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> "Tensor":
+        """Let `np.exp(x)` and `array + x` be differentiated like `x.exp()` and `x + array`."""
+        make = _UFUNCS.get(ufunc)
+        if make is None or method != "__call__" or options:
+            raise TypeError(f"np.{ufunc.__name__} does not work on a Tensor; use a function of minattn.functional, or x.data")
+        return make(*inputs)
+
+    # --- backward
+
+    def backward(self, gradient: Any = None) -> None:
+        """Add to every leaf's `.grad` the gradient of this Tensor with respect to it.
+
+        gradient: the upstream gradient, of this Tensor's shape; 1 if there is only one element.
+
+        A second call adds the same again. Raises RuntimeError where no leaf needs a gradient or a leaf was changed in place
+        after it was used, FloatingPointError where NaN or Inf arose, naming the op and the line that called it.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("backward: no input of this Tensor has requires_grad=True")
+        xp = array_module(self.data)
+        if gradient is None:
+            if self.size != 1:
+                raise RuntimeError(
+                    f"backward: a Tensor of shape {self.shape} needs backward(gradient); only one number has the gradient 1"
+                )
+            upstream = xp.ones_like(self.data)
+        else:
+            given = gradient.data if isinstance(gradient, Tensor) else gradient
+            upstream = xp.array(given, dtype=self.dtype)  # a copy: the walk adds to it in place
+            if upstream.shape != self.shape:
+                raise ValueError(f"backward: gradient has shape {upstream.shape}, the Tensor has shape {self.shape}")
+        if not is_finite(self.data):
+            trace_forward(self.node, self.data)
+        leaves = walk(self.node, upstream) if self.node else [(self, upstream)]
+        if not all(is_finite(gradient) for _, gradient in leaves):
+            trace_backward(self.node, upstream)
+        for leaf, gradient in leaves:
+            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+
+    # --- operators
+
+    def __add__(self, other: Operand) -> "Tensor":
+        return apply(ops.Add(), self, other)
+
+    def __radd__(self, other: Operand) -> "Tensor":
+        return apply(ops.Add(), other, self)
+
+    def __sub__(self, other: Operand) -> "Tensor":
+        return apply(ops.Subtract(), self, other)
+
+    def __rsub__(self, other: Operand) -> "Tensor":
+        return apply(ops.Subtract(), other, self)
+
+    def __mul__(self, other: Operand) -> "Tensor":
+        return apply(ops.Multiply(), self, other)
+
+    def __rmul__(self, other: Operand) -> "Tensor":
+        return apply(ops.Multiply(), other, self)
+
+    def __truediv__(self, other: Operand) -> "Tensor":
+        return apply(ops.Divide(), self, other)
+
+    def __rtruediv__(self, other: Operand) -> "Tensor":
+        return apply(ops.Divide(), other, self)
+
+    def __pow__(self, other: Operand) -> "Tensor":
+        return apply(ops.Power(), self, other)
+
+    def __rpow__(self, other: Operand) -> "Tensor":
+        return apply(ops.Power(), other, self)
+
+    def __matmul__(self, other: Operand) -> "Tensor":
+        return apply(ops.MatMul(), self, other)
+
+    def __rmatmul__(self, other: Operand) -> "Tensor":
+        return apply(ops.MatMul(), other, self)
+
+    def __neg__(self) -> "Tensor":
+        return apply(ops.Negate(), self)
+
+    def __getitem__(self, key: Any) -> "Tensor":
+        keys = tuple(_array_of(k) for k in key) if isinstance(key, tuple) else _array_of(key)
+        return apply(ops.Index(keys), self)
+
+    # comparisons give bare boolean arrays: they have no gradient
+
+    def __lt__(self, other: Operand) -> Array:
+        return self.data < _array_of(other)
+
+    def __le__(self, other: Operand) -> Array:
+        return self.data <= _array_of(other)
+
+    def __gt__(self, other: Operand) -> Array:
+        return self.data > _array_of(other)
+
+    def __ge__(self, other: Operand) -> Array:
+        return self.data >= _array_of(other)
+
+    def __eq__(self, other: object) -> Any:
+        return self.data == _array_of(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self.data != _array_of(other)
+
+    __hash__ = object.__hash__
+
+    # --- functions of one Tensor, with PyTorch's names; minattn.functional has the others
+
+    def exp(self) -> "Tensor":
+        return apply(ops.Exp(), self)
+
+    def log(self) -> "Tensor":
+        return apply(ops.Log(), self)
+
+    def sqrt(self) -> "Tensor":
+        return apply(ops.Sqrt(), self)
+
+    def tanh(self) -> "Tensor":
+        return apply(ops.Tanh(), self)
+
+    def sigmoid(self) -> "Tensor":
+        return apply(ops.Sigmoid(), self)
+
+    def relu(self) -> "Tensor":
+        return apply(ops.ReLU(), self)
+
+    def sum(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
+        return apply(ops.Sum(*_reduction(dim, keepdim, numpy_names)), self)
+
+    def mean(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
+        return apply(ops.Mean(*_reduction(dim, keepdim, numpy_names)), self)
+
+    def var(self, dim: Dims = None, correction: int = 1, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
+        return apply(ops.Variance(*_reduction(dim, keepdim, numpy_names), correction), self)
+
+    def max(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
+        return apply(ops.Max(*_reduction(dim, keepdim, numpy_names)), self)
+
+    def reshape(self, *shape: Any) -> "Tensor":
+        return apply(ops.Reshape(_flat(shape)), self)
+
+    def permute(self, *dims: Any) -> "Tensor":
+        return apply(ops.Transpose(_flat(dims)), self)
+
+    def transpose(self, dim0: int, dim1: int) -> "Tensor":
+        axes = list(range(self.ndim))
+        axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
+        return self.permute(axes)
+
+    @property
+    def T(self) -> "Tensor":
+        return self.permute(tuple(reversed(range(self.ndim))))
+
+    @property
+    def mT(self) -> "Tensor":
+        return self.transpose(-2, -1)
+
+    def expand(self, *shape: Any) -> "Tensor":
+        return apply(ops.BroadcastTo(_flat(shape)), self)
+
+
+def apply(op: Op, *inputs: Operand) -> Tensor:
+    """Run an op on Tensors, arrays or numbers, and remember it if a gradient will have to come back through it.
+
+    A Python number takes the dtype of the Tensors beside it, as in NumPy. Raises what the op raises, with the
+    op's name and the shapes in front.
+    """
+    tensors = _as_tensors(inputs)
+    arrays = [tensor.data for tensor in tensors]
+    recorded = grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    options = dict(vars(op)) if recorded else {}
+    try:
+        result = Tensor(op(*arrays))
+    except ValueError as error:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"{op}: {error}; shapes {shapes}") from error
+    if recorded and result.dtype.kind == "f":
+        result.requires_grad = True
+        result.node = Node(op, options, tensors)
+    return result
+
+
+def _as_tensors(inputs: tuple[Operand, ...]) -> tuple[Tensor, ...]:
+    if all(isinstance(x, Tensor) for x in inputs):
+        return inputs
+    anchor = next(x for x in inputs if isinstance(x, Tensor) or is_array(x))
+    anchor = anchor.data if isinstance(anchor, Tensor) else anchor
+    return tuple(x if isinstance(x, Tensor) else Tensor(_beside(x, anchor)) for x in inputs)
+
+
+def _beside(x: Any, anchor: Array) -> Array:
+    """A number or an array as an array on the anchor's device; a number takes the anchor's dtype where it fits."""
+    if is_array(x):
+        return x
+    xp = array_module(anchor)
+    fits = isinstance(x, bool | int) or (isinstance(x, float) and anchor.dtype.kind == "f")
+    return xp.asarray(x, dtype=anchor.dtype) if fits else xp.asarray(x)
+
+
+def _array_of(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x
+
+
+def _flat(numbers: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(numbers[0]) if len(numbers) == 1 and not isinstance(numbers[0], int) else numbers
+
+
+def _reduction(dim: Dims, keepdim: bool, numpy_names: dict[str, Any]) -> tuple[Dims, bool]:
+    """PyTorch's dim and keepdim, for which NumPy's axis and keepdims are also understood."""
+    dim = numpy_names.pop("axis", dim)
+    keepdim = numpy_names.pop("keepdims", keepdim)
+    if numpy_names:
+        raise TypeError(f"unexpected argument {next(iter(numpy_names))!r}; expected dim and keepdim")
+    return tuple(dim) if isinstance(dim, list) else dim, keepdim
+
+
+_UFUNCS: dict[Any, Callable[..., Tensor]] = {
+    ufunc: lambda *inputs, op=op: apply(op(), *inputs)
+    for ufunc, op in (
+        (np.add, ops.Add),
+        (np.subtract, ops.Subtract),
+        (np.multiply, ops.Multiply),
+        (np.divide, ops.Divide),
+        (np.power, ops.Power),
+        (np.maximum, ops.Maximum),
+        (np.matmul, ops.MatMul),
+        (np.negative, ops.Negate),
+        (np.exp, ops.Exp),
+        (np.log, ops.Log),
+        (np.sqrt, ops.Sqrt),
+        (np.tanh, ops.Tanh),
+    )
+}
