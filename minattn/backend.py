@@ -76,7 +76,7 @@ def array_module(array: Array) -> Any:
 
 def is_array(value: object) -> bool:
     """Whether `value` is an array of any known device."""
-    return any(isinstance(value, device.array_type) for device in _devices.values())
+    return type(value) is np.ndarray or any(isinstance(value, device.array_type) for device in _devices.values())
 
 
 def to_host(array: Array) -> np.ndarray[Any, np.dtype[Any]]:

@@ -14,6 +14,7 @@ from .ops import GradientError, Op
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _PLUMBING = {_PACKAGE + name for name in ("tensor.py", "graph.py", "functional.py")}
+_SCRIPT = os.sep + "minattn"
 
 Site = tuple[str, int]  # file, line
 Gradients = tuple[Array | None, ...]
@@ -134,6 +135,6 @@ def _call_sites() -> list[Site]:
             layer = path, frame.f_lineno
         frame = frame.f_back
     inside = [layer] if layer else []
-    if frame is None or path.startswith("<frozen") or os.path.basename(path) == "minattn":  # our own command line
+    if frame is None or path.startswith("<frozen") or path.endswith(_SCRIPT):  # our own command line
         return inside
     return [(path, frame.f_lineno), *inside]

@@ -1,0 +1,23 @@
+"""Layers that own parameters."""
+
+from .attention import MultiHeadSelfAttention
+from .deembedding import DeEmbedding
+from .encoder import EncoderBlock, FeedForward
+from .layers import Dropout, Embedding, LayerNorm, Linear
+from .module import Module, Parameter
+from .positional import PositionalEncoding, sinusoids
+
+__all__ = [
+    "DeEmbedding",
+    "Dropout",
+    "Embedding",
+    "EncoderBlock",
+    "FeedForward",
+    "LayerNorm",
+    "Linear",
+    "Module",
+    "MultiHeadSelfAttention",
+    "Parameter",
+    "PositionalEncoding",
+    "sinusoids",
+]

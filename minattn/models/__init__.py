@@ -1,0 +1,5 @@
+"""Whole models."""
+
+from .reconstruction import ReconstructionConfig, ReconstructionModel
+
+__all__ = ["ReconstructionConfig", "ReconstructionModel"]

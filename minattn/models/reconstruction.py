@@ -1,0 +1,99 @@
+"""The model that gives its input back: text to vectors, through self-attention, and back to text."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backend import Array
+from ..errors import InputError
+from ..graph import no_grad
+from ..nn import DeEmbedding, Embedding, EncoderBlock, LayerNorm, Module, PositionalEncoding
+from ..nn.deembedding import KINDS as DE_EMBEDDINGS
+from ..nn.positional import KINDS as POSITIONS
+from ..tensor import Tensor
+
+
+@dataclass(frozen=True)
+class ReconstructionConfig:
+    """The sizes and choices that a ReconstructionModel is built from.
+
+    Raises InputError for a size below 1, a width that the heads do not divide, and an unknown choice.
+    """
+
+    vocab_size: int
+    width: int = 128
+    layers: int = 2
+    heads: int = 4
+    hidden: int = 512
+    max_tokens: int = 64
+    positions: str = "sinusoidal"
+    de_embedding: str = "own"
+    dropout: float = 0.1
+    norm_first: bool = True
+    residual: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "width", "heads", "hidden", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.layers < 0:
+            raise InputError(f"layers must be at least 0, got {self.layers}")
+        if self.width % self.heads:
+            raise InputError(f"width {self.width} is not divisible by {self.heads} heads; try --width {self.heads * 32}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout must be in [0, 1), got {self.dropout}")
+        for name, known in (("positions", POSITIONS), ("de_embedding", DE_EMBEDDINGS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+
+
+class ReconstructionModel(Module):
+    """Figure 7-19 of the source text: embedding, positional encoding, self-attention, de-embedding.
+
+    generator: where the initial weights come from, and the dropout masks after them.
+    """
+
+    def __init__(self, config: ReconstructionConfig, *, generator: np.random.Generator) -> None:
+        self.config = config
+        self.embedding = Embedding(config.vocab_size, config.width, generator=generator)
+        self.positions = PositionalEncoding(config.positions, config.max_tokens, config.width, generator=generator)
+        self.blocks = [
+            EncoderBlock(
+                config.width,
+                config.heads,
+                config.hidden,
+                dropout=config.dropout,
+                norm_first=config.norm_first,
+                residual=config.residual,
+                generator=generator,
+            )
+            for _ in range(config.layers)
+        ]
+        self.norm = LayerNorm(config.width) if config.norm_first else None
+        self.de_embedding = DeEmbedding(config.de_embedding, self.embedding, generator=generator)
+
+    def forward(self, ids: Array, attention_mask: Array | None = None) -> Tensor:
+        """ids (B, T) integers, attention_mask (B, T) boolean, True at real tokens -> logits (B, T, V)."""
+        x = self.embedding(ids)  # tokens to vectors
+        x = self.positions(x)  # attention cannot see order
+        for block in self.blocks:
+            x = block(x, attention_mask)  # self-attention: tokens look at each other
+        if self.norm is not None:
+            x = self.norm(x)
+        logits: Tensor = self.de_embedding(x)  # vectors back to tokens
+        return logits
+
+    def attention_maps(self, ids: Array, attention_mask: Array | None = None) -> list[Array]:
+        """What every layer looks at: an array (B, H, T, T) a layer, rows summing to 1."""
+        maps = []
+        with no_grad():
+            x = self.positions(self.embedding(ids))
+            for block in self.blocks:
+                maps.append(block.attention_weights(x, attention_mask).data)
+                x = block(x, attention_mask)
+        return maps
+
+    def attend(self, mode: bool) -> None:
+        """Switch the attention of every block on or off, to measure what it is worth."""
+        for block in self.blocks:
+            block.attends = mode

@@ -1,0 +1,55 @@
+"""Multi-head self-attention."""
+
+import math
+
+import numpy as np
+
+from .. import functional as F
+from ..backend import Array
+from ..tensor import Tensor
+from .layers import Linear
+from .module import Module
+
+
+class MultiHeadSelfAttention(Module):
+    """Every token asks all tokens, in several heads at once (Vaswani et al., 2017, section 3.2.2).
+
+    forward: x (B, T, D) -> (B, T, D). attention_mask (B, T) boolean, True at real tokens; padding is never looked at.
+    """
+
+    def __init__(self, width: int, heads: int, *, generator: np.random.Generator) -> None:
+        if width % heads:
+            raise ValueError(f"MultiHeadSelfAttention: width {width} is not divisible by {heads} heads")
+        self.heads = heads
+        self.query = Linear(width, width, generator=generator)
+        self.key = Linear(width, width, generator=generator)
+        self.value = Linear(width, width, generator=generator)
+        self.out = Linear(width, width, generator=generator)
+
+    def forward(self, x: Tensor, attention_mask: Array | None = None) -> Tensor:
+        q, k, v = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))
+        y = F.scaled_dot_product_attention(q, k, v, key_mask(attention_mask))
+        out: Tensor = self.out(self.merge(y))
+        return out
+
+    def weights(self, x: Tensor, attention_mask: Array | None = None) -> Tensor:
+        """How much each token looks at each other one: (B, H, T, T), rows summing to 1."""
+        q, k = self.split(self.query(x)), self.split(self.key(x))
+        scores = q @ k.mT * (1 / math.sqrt(q.shape[-1]))
+        mask = key_mask(attention_mask)
+        return F.softmax(scores if mask is None else F.where(mask, scores, -math.inf))
+
+    def split(self, x: Tensor) -> Tensor:
+        """(B, T, D) -> (B, H, T, D/H)."""
+        batch, tokens, width = x.shape
+        return x.reshape(batch, tokens, self.heads, width // self.heads).transpose(1, 2)
+
+    def merge(self, x: Tensor) -> Tensor:
+        """(B, H, T, D/H) -> (B, T, D)."""
+        batch, heads, tokens, width = x.shape
+        return x.transpose(1, 2).reshape(batch, tokens, heads * width)
+
+
+def key_mask(attention_mask: Array | None) -> Array | None:
+    """(B, T) over tokens -> (B, 1, 1, T) over keys, the same for all heads and queries."""
+    return None if attention_mask is None else attention_mask[:, None, None, :]

@@ -1,0 +1,52 @@
+"""De-embedding: mapping vectors back to discrete tokens."""
+
+import numpy as np
+
+from .. import functional as F
+from ..backend import Array
+from ..tensor import Tensor
+from .layers import Embedding
+from .module import Module, Parameter
+
+KINDS = ("own", "tied", "l2", "cosine", "dot")
+
+
+class DeEmbedding(Module):
+    """Score every token of the vocabulary for every vector; the best score is the token.
+
+    kind: "own"    x Wᵀ + b with a weight (V, D) of its own
+          "tied"   x Eᵀ + b with the embedding's table E (Press and Wolf, 2017)
+          "dot"    x Eᵀ, nothing learned
+          "cosine" x Eᵀ / (|x| |e|)
+          "l2"     -|x - e|², so that the nearest token scores best
+    forward: x (…, D) -> scores (…, V)
+    """
+
+    def __init__(self, kind: str, embedding: Embedding, *, generator: np.random.Generator) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"DeEmbedding: kind must be one of {', '.join(KINDS)}, got {kind!r}")
+        vocabulary, width = embedding.weight.shape
+        self.kind = kind
+        self.weight = embedding.weight
+        if kind == "own":
+            bound = width**-0.5
+            self.weight = Parameter(generator.uniform(-bound, bound, (vocabulary, width)).astype(np.float32))
+        self.bias = Parameter(np.zeros(vocabulary, np.float32)) if kind in ("own", "tied") else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        table = self.weight
+        if self.kind == "l2":
+            squares = (x * x).sum(-1, keepdim=True) + (table * table).sum(-1)
+            return 2 * F.linear(x, table) - squares
+        if self.kind == "cosine":
+            return F.linear(unit(x), unit(table))
+        return F.linear(x, table, self.bias)
+
+    def nearest(self, x: Tensor) -> Array:
+        """The ids of the best tokens, (…)."""
+        return self.forward(x).data.argmax(axis=-1)
+
+
+def unit(x: Tensor) -> Tensor:
+    """Rows scaled to length 1; a row of zeros stays."""
+    return x / ((x * x).sum(-1, keepdim=True) + np.finfo(np.float32).tiny).sqrt()

@@ -1,0 +1,71 @@
+"""The block that an encoder repeats."""
+
+import numpy as np
+
+from .. import functional as F
+from ..backend import Array
+from ..tensor import Tensor
+from .attention import MultiHeadSelfAttention
+from .layers import Dropout, LayerNorm, Linear
+from .module import Module
+
+
+class FeedForward(Module):
+    """Two linear layers with GELU between them, the same for every token.
+
+    forward: x (…, D) -> (…, D), by way of (…, F)
+    """
+
+    def __init__(self, width: int, hidden: int, *, generator: np.random.Generator) -> None:
+        self.widen = Linear(width, hidden, generator=generator)
+        self.narrow = Linear(hidden, width, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.narrow(F.gelu(self.widen(x)))
+        return y
+
+
+class EncoderBlock(Module):
+    """Attention between tokens, then a feed-forward network in each token, each with a norm and a residual path.
+
+    norm_first: x + f(norm(x)) (Xiong et al., 2020) instead of norm(x + f(x)) (Vaswani et al., 2017).
+    residual: False drops the x + …
+    attends: set to False, tokens no longer see each other: the attention is skipped. For measuring what it is worth.
+    forward: x (B, T, D), attention_mask (B, T) boolean -> (B, T, D)
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        hidden: int,
+        *,
+        dropout: float = 0.0,
+        norm_first: bool = True,
+        residual: bool = True,
+        eps: float = 1e-5,
+        generator: np.random.Generator,
+    ) -> None:
+        self.norm_first, self.residual, self.attends = norm_first, residual, True
+        self.attention = MultiHeadSelfAttention(width, heads, generator=generator)
+        self.attention_norm = LayerNorm(width, eps)
+        self.feed_forward = FeedForward(width, hidden, generator=generator)
+        self.feed_forward_norm = LayerNorm(width, eps)
+        self.dropout = Dropout(dropout, generator=generator)
+
+    def forward(self, x: Tensor, attention_mask: Array | None = None) -> Tensor:
+        if self.attends:
+            normed = self.attention_norm(x) if self.norm_first else x
+            x = self.join(x, self.attention(normed, attention_mask), self.attention_norm)
+        normed = self.feed_forward_norm(x) if self.norm_first else x
+        return self.join(x, self.feed_forward(normed), self.feed_forward_norm)
+
+    def join(self, x: Tensor, change: Tensor, norm: LayerNorm) -> Tensor:
+        """The residual path around a sub-layer, and the norm if it comes last."""
+        y = self.dropout(change)
+        y = x + y if self.residual else y
+        return y if self.norm_first else norm(y)
+
+    def attention_weights(self, x: Tensor, attention_mask: Array | None = None) -> Tensor:
+        """What the attention in this block looks at when x comes in: (B, H, T, T)."""
+        return self.attention.weights(self.attention_norm(x) if self.norm_first else x, attention_mask)

@@ -1,0 +1,144 @@
+"""Module: something with named parameters, made of other such things."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from ..backend import Array, get_device, is_array, like, to_host
+from ..tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A Tensor that is learned: it always needs a gradient, and its data lies in one contiguous block."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any) -> None:
+        data = data.data if isinstance(data, Tensor) else data
+        super().__init__(data if is_array(data) and data.flags.c_contiguous else np.ascontiguousarray(data), True)
+
+    def set(self, data: Array) -> None:
+        """Overwrite the numbers in place with those of an array of the same shape, from any device."""
+        self.data[...] = like(to_host(data).astype(self.dtype, copy=False), self.data)
+        self.version += 1
+
+
+class LoadResult(NamedTuple):
+    """What `load_state_dict(strict=False)` left out."""
+
+    missing: list[str]
+    unexpected: list[str]
+
+
+class Module:
+    """Base of all layers: finds its parameters by walking its attributes.
+
+    A subclass makes Parameters and Modules (or lists of Modules) in `__init__`, and writes `forward`.
+    """
+
+    training = True
+    forward: Callable[..., Any]
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        return self.forward(*inputs, **options)
+
+    def children(self) -> Iterator[tuple[str, "Module"]]:
+        """The modules that are attributes of this one, with their names; list items are called `name.0`, `name.1`, …"""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, list):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
+
+    def modules(self) -> Iterator["Module"]:
+        """This module and all below it."""
+        yield self
+        for _, child in self.children():
+            yield from child.modules()
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter once, under the first name that leads to it."""
+        seen: set[int] = set()
+        for name, parameter in self._all_parameters():
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield name, parameter
+
+    def _all_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield name, value
+        for name, child in self.children():
+            for inner, parameter in child._all_parameters():
+                yield f"{name}.{inner}", parameter
+
+    def parameters(self) -> Iterator[Parameter]:
+        return (parameter for _, parameter in self.named_parameters())
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout on (or off)."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+        """Every parameter's numbers by name, as NumPy arrays; on the CPU they share memory with the parameters."""
+        return {name: parameter.numpy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> LoadResult:
+        """Overwrite the parameters with arrays by name. Nothing is changed if anything is wrong.
+
+        Raises ValueError if strict and names are missing or unexpected, or if a shape differs.
+        """
+        own = dict(self.named_parameters())
+        missing = [name for name in own if name not in state]
+        unexpected = [name for name in state if name not in own]
+        if strict and (missing or unexpected):
+            raise ValueError(f"load_state_dict: missing {missing or 'nothing'}, unexpected {unexpected or 'nothing'}")
+        common = [name for name in own if name in state]
+        for name in common:
+            if own[name].shape != state[name].shape:
+                raise ValueError(
+                    f"load_state_dict: {name} has shape {state[name].shape}, expected {own[name].shape}"
+                )
+        for name in common:
+            value = state[name]
+            own[name].set(value.data if isinstance(value, Tensor) else value)
+        return LoadResult(missing, unexpected)
+
+    def to(self, device: str) -> Self:
+        """Move parameters, gradients and tables to "cpu" or "gpu", in place."""
+        move = get_device(device).from_host
+        return self._replace(lambda array: move(to_host(array)))
+
+    def double(self) -> Self:
+        """float64 from here on, for checking gradients."""
+        return self._replace(lambda array: array.astype(np.float64))
+
+    def float(self) -> Self:
+        """float32 from here on."""
+        return self._replace(lambda array: array.astype(np.float32))
+
+    def _replace(self, change: Callable[[Array], Array]) -> Self:
+        for parameter in self.parameters():
+            parameter.data = change(parameter.data)
+            parameter.grad = None if parameter.grad is None else change(parameter.grad)
+            parameter.version += 1
+        for module in self.modules():
+            for name, value in vars(module).items():
+                if is_array(value) and value.dtype.kind == "f":
+                    setattr(module, name, change(value))
+        return self
+
+    def __repr__(self) -> str:
+        inside = "".join(f"\n  {name}: " + repr(child).replace("\n", "\n  ") for name, child in self.children())
+        own = ", ".join(f"{name} {value.shape}" for name, value in vars(self).items() if isinstance(value, Parameter))
+        return f"{type(self).__name__}({own})" + inside

@@ -1,0 +1,187 @@
+"""Optimizers, gradient clipping, and learning rates that change with the step."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .backend import Array, array_module, like
+from .errors import InputError
+from .nn import Parameter
+
+Parameters = Iterable[Parameter] | Iterable[tuple[str, Parameter]]
+
+BLOCK = 1 << 16
+"""Elements that are updated at a time: their parameter, gradient, moments and scratch stay in a core's cache."""
+
+
+class Optimizer:
+    """What the optimizers share: parameters, the learning rate, state by name.
+
+    parameters: Parameters, or (name, Parameter) pairs as `named_parameters()` gives; names are the keys of the state.
+    """
+
+    slots: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Parameters, lr: float, weight_decay: float) -> None:
+        pairs = [item if isinstance(item, tuple) else (str(i), item) for i, item in enumerate(parameters)]
+        if not pairs:
+            raise ValueError(f"{type(self).__name__}: there are no parameters to optimize")
+        if lr < 0 or weight_decay < 0:
+            raise ValueError(f"{type(self).__name__}: lr {lr} and weight_decay {weight_decay} must not be negative")
+        self.parameters: dict[str, Parameter] = dict(pairs)
+        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
+        self.state: dict[str, dict[str, Array]] = {
+            slot: {name: array_module(p.data).zeros_like(p.data) for name, p in pairs} for slot in self.slots
+        }
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient, in place."""
+        self.steps += 1
+        for name, parameter in self.parameters.items():
+            if parameter.grad is not None:
+                for block in self._blocks(name, parameter):
+                    self.update(*block)
+                parameter.version += 1
+
+    def update(self, decay: float, p: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """Change p, and its state, in place; decay is the weight decay of this parameter."""
+        raise NotImplementedError
+
+    def _blocks(self, name: str, parameter: Parameter) -> Iterator[tuple[Any, ...]]:
+        # biases and norms have one axis; shrinking them helps nobody (Loshchilov and Hutter's own code does the same)
+        decay = self.weight_decay if parameter.ndim > 1 else 0.0
+        arrays = [parameter.data.reshape(-1), parameter.grad.reshape(-1)]
+        arrays += [self.state[slot][name].reshape(-1) for slot in self.slots]
+        size = BLOCK if isinstance(parameter.data, np.ndarray) else parameter.size
+        scratch = array_module(parameter.data).empty(min(size, parameter.size), parameter.dtype)
+        for start in range(0, parameter.size, size):
+            p, g, *state = (array[start : start + size] for array in arrays)
+            yield (decay, p, g, scratch[: len(p)], *state)
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Array]:
+        """All state as arrays by name: "steps", and "slot.parameter" for each."""
+        arrays = {f"{slot}.{name}": array for slot in self.slots for name, array in self.state[slot].items()}
+        return {"steps": np.array(self.steps), **arrays}
+
+    def load_state_dict(self, state: dict[str, Array]) -> None:
+        """Continue from what `state_dict` gave. Raises ValueError if names or shapes differ."""
+        own = self.state_dict()
+        wrong = sorted(own.keys() ^ state.keys()) or [n for n in own if own[n].shape != state[n].shape]
+        if wrong:
+            raise ValueError(f"optimizer state: {wrong[0]} is missing, unexpected, or has another shape")
+        self.steps = int(state["steps"])
+        for slot in self.slots:
+            for name, array in self.state[slot].items():
+                array[...] = like(np.asarray(state[f"{slot}.{name}"]), array)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum as in PyTorch: v = μ v + g, p -= lr v."""
+
+    slots = ("momentum",)
+
+    def __init__(self, parameters: Parameters, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        self.momentum = momentum
+
+    def update(self, decay: float, p: Array, g: Array, scratch: Array, *state: Array) -> None:
+        (v,) = state
+        v *= self.momentum
+        v += g
+        if decay:
+            v += decay * p
+        p -= self.lr * v
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, 2015, algorithm 1); weight_decay is added to the gradient."""
+
+    slots = ("m", "v")
+    decoupled = False
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        self.betas, self.eps = betas, eps
+
+    def update(self, decay: float, p: Array, g: Array, scratch: Array, *state: Array) -> None:
+        xp, (m, v), (beta1, beta2), s = array_module(p), state, self.betas, scratch
+        if decay and self.decoupled:
+            p *= 1 - self.lr * decay
+        elif decay:
+            g = g + decay * p
+        # m = β1 m + (1 - β1) g
+        m *= beta1
+        xp.multiply(g, 1 - beta1, out=s)
+        m += s
+        # v = β2 v + (1 - β2) g²
+        v *= beta2
+        xp.multiply(g, g, out=s)
+        s *= 1 - beta2
+        v += s
+        # p -= lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β1^t), v̂ = v / (1 - β2^t)
+        xp.sqrt(v, out=s)
+        s *= 1 / math.sqrt(1 - beta2**self.steps)
+        s += self.eps
+        xp.divide(m, s, out=s)
+        s *= self.lr / (1 - beta1**self.steps)
+        p -= s
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2): matrices shrink, biases and norms do not."""
+
+    decoupled = True
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+
+def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float) -> float:
+    """Scale all gradients down together, in place, so that their length as one vector is at most max_norm.
+
+    Returns the length before (Pascanu et al., 2013, algorithm 1).
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = math.sqrt(sum(float(array_module(g).vdot(g, g)) for g in gradients))
+    if norm > max_norm:
+        for g in gradients:
+            g *= max_norm / norm
+    return norm
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: int, decay: str = "cosine") -> float:
+    """The rate at a step: a straight rise to `peak` over `warmup` steps, then a fall to 0 at `steps`.
+
+    decay: "cosine" (Loshchilov and Hutter, 2017, equation 5), "linear", or "constant".
+
+    >>> [round(learning_rate(step, 10, 1.0, 2, "linear"), 3) for step in (0, 1, 2, 6, 9)]
+    [0.5, 1.0, 1.0, 0.5, 0.125]
+    """
+    if decay not in ("cosine", "linear", "constant"):
+        raise InputError(f"decay must be cosine, linear or constant, got {decay!r}")
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if decay == "constant":
+        return peak
+    done = (step - warmup) / max(steps - warmup, 1)
+    return peak * (0.5 * (1 + math.cos(math.pi * done)) if decay == "cosine" else 1 - done)
