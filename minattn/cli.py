@@ -1,0 +1,191 @@
+"""The command line: parses, calls, prints."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import __version__
+from .errors import InputError, RunError
+
+EXAMPLES = {
+    "train": """examples:
+  minattn train                                          the shipped English reader, about a minute on two cores
+  minattn train my.txt --out runs/mine --vocab-size 1000  a text of your own
+  minattn train --blanks 0 --positions none              the pure copy, without positions
+  minattn train --resume runs/mine                       go on where it was stopped""",
+    "reconstruct": """examples:
+  minattn reconstruct "The old [MASK] slept by the fire."
+  minattn reconstruct "She opened the [MASK]." --run runs/mine --json""",
+    "vocab": """example:
+  minattn vocab my.txt --size 1000 --out my-vocab""",
+    "info": """examples:
+  minattn info runs/mine
+  minattn info runs/mine --json""",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="minattn",
+        description="Train a self-attention model from text back to the same text, in NumPy.",
+        epilog="minattn COMMAND --help shows the options of a command, with an example.",
+    )
+    top.add_argument("--version", action="version", version=f"minattn {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=EXAMPLES[name],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(command=run)
+        return sub
+
+    train = command("train", _train, "train a model to restore text, and show what it learned")
+    train.add_argument("text", nargs="?", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader (en)')
+    train.add_argument("--out", metavar="DIR", help="the run folder to make (runs/ and the time)")
+    train.add_argument("--resume", metavar="DIR", help="go on with this run, with its own settings")
+    train.add_argument("--vocab-size", type=int, metavar="N", help="train a vocabulary of N pieces from the text (2000)")
+    train.add_argument("--steps", type=int, metavar="N", help="optimizer steps (2000)")
+    train.add_argument("--save-every", type=int, metavar="N", help="steps between checkpoints (500)")
+    train.add_argument("--seed", type=int, metavar="N", help="of weights, order, blanks and dropout (0)")
+    train.add_argument("--blanks", type=float, metavar="SHARE", help="share of tokens blanked out; 0 is the pure copy (0.15)")
+    train.add_argument("--layers", type=int, metavar="N", help="encoder blocks (2)")
+    train.add_argument("--width", type=int, metavar="N", help="width of the model (128)")
+    train.add_argument("--heads", type=int, metavar="N", help="attention heads (4)")
+    train.add_argument("--positions", choices=("sinusoidal", "learned", "none"), help="positional encoding (sinusoidal)")
+    train.add_argument("--lr", type=float, metavar="RATE", help="highest learning rate (0.002)")
+    train.add_argument("--batch", type=int, metavar="N", help="sentences in a step (32)")
+    train.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
+    train.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to standard error")
+
+    restore = command("reconstruct", _reconstruct, "give a sentence to a trained model and see what comes back")
+    restore.add_argument("text", metavar="TEXT", help="a sentence; [MASK] stands for a blank")
+    restore.add_argument("--run", metavar="DIR", help="the run to use (the newest in runs/)")
+    restore.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    vocab = command("vocab", _vocab, "make a WordPiece vocabulary from a text; the same text gives the same vocabulary")
+    vocab.add_argument("text", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader')
+    vocab.add_argument("--size", type=int, required=True, metavar="N", help="the most pieces to have")
+    vocab.add_argument("--out", required=True, metavar="DIR", help="where tokenizer.json and vocab.txt go")
+
+    info = command("info", _info, "show what is in a run")
+    info.add_argument("run", metavar="RUN", help="a run folder")
+    info.add_argument("--json", action="store_true", help="print it as JSON")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 fine, 1 it failed on the way, 2 wrong usage or input, 130 interrupted."""
+    try:
+        options = parser().parse_args(arguments)
+        code: int = options.command(options)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stopped:  # argparse: 2 for wrong usage, 0 for --help
+        return stopped.code if isinstance(stopped.code, int) else 1
+    except InputError as error:
+        return _fail(error, 2)
+    except RunError as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        print("\nminattn: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _fail("not enough memory; try a smaller --width, --batch or --vocab-size", 1)
+
+
+def _fail(error: object, code: int) -> int:
+    print(f"minattn: {error}", file=sys.stderr)
+    return code
+
+
+def _train(options: argparse.Namespace) -> int:
+    from .jobs import resume_job, train_job
+
+    keys = ("out", "vocab_size", "steps", "save_every", "seed", "blanks", "layers", "width", "heads", "positions", "lr", "batch")
+    given = {key: getattr(options, key) for key in keys if getattr(options, key) is not None}
+    stream = sys.stderr if options.json else sys.stdout
+    if options.resume:
+        if options.text or given.keys() - {"steps", "save_every"}:
+            wrong = "TEXT" if options.text else "--" + min(given.keys() - {"steps", "save_every"}).replace("_", "-")
+            raise InputError(f"--resume goes on with the run's own settings; {wrong} cannot be given with it")
+        done = resume_job(options.resume, given, options.device, stream)
+    else:
+        done = train_job(options.text or "en", given, options.device, stream)
+    if options.json:
+        print(json.dumps(done.result, indent=1, ensure_ascii=False))
+    return 0 if done.finished else 130
+
+
+def _reconstruct(options: argparse.Namespace) -> int:
+    from .jobs import reconstruct_job
+    from .training import newest_run
+
+    restoration, figure = reconstruct_job(options.run or newest_run(), options.text, draw=not options.json)
+    if options.json:
+        print(json.dumps(restoration.to_dict(), indent=1, ensure_ascii=False))
+        return 0
+    rows = [("given", "restored", "confidence", "looked at most")]
+    for i, (given, restored) in enumerate(zip(restoration.given, restoration.restored, strict=True)):
+        looked = ", ".join(f"{token} {weight:.0%}" for token, weight in restoration.looked_at(i))
+        rows.append((given, restored, f"{restoration.confidence[i]:.1%}", looked))
+    _print_table(rows)
+    for given, best in zip(restoration.given, restoration.best, strict=True):
+        if given == "[MASK]":
+            print("\nblank: " + ", ".join(f"{token} {probability:.1%}" for token, probability in best))
+    print(f"\n{restoration.text}")
+    if restoration.lost:
+        print(f"lost, because the vocabulary lacks their letters: {' '.join(restoration.lost)}")
+    if figure:
+        print(f"attention maps: {figure}")
+    return 0
+
+
+def _vocab(options: argparse.Namespace) -> int:
+    from .jobs import vocab_job
+
+    tokenizer, path = vocab_job(options.text, options.size, options.out)
+    print(f"{path}: {tokenizer.vocab_size:,} pieces, fingerprint {tokenizer.fingerprint[:12]}")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from .jobs import info_job
+
+    info: dict[str, Any] = info_job(options.run)
+    if options.json:
+        print(json.dumps(info, indent=1, ensure_ascii=False))
+        return 0
+    config = info["config"]
+    rows = [
+        ("run", info["folder"]),
+        ("text", f"{config['text']['name']}, sha256 {config['text']['sha256'][:12]}"),
+        ("model", ", ".join(f"{name} {value}" for name, value in config["model"].items())),
+        ("training", ", ".join(f"{name} {value}" for name, value in config["training"].items())),
+        ("parameters", f"{info['parameters']:,}" if info["parameters"] else "none saved yet"),
+        ("steps", f"{info['steps']:,} of {config['training']['steps']:,}, saved: {info['saved_steps'] or 'none'}"),
+        ("size", ", ".join(f"{name} {size:,}" for name, size in info["bytes"].items()) + " bytes"),
+        ("figures", ", ".join(info["figures"]) or "none yet"),
+    ]
+    _print_table(rows)
+    if info["table"]:
+        print("\n" + info["table"])
+    return 0
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns that line up."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,190 @@
+"""What each command does, without the parsing and most of the printing."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from . import __version__
+from .errors import InputError, RunError
+from .interrupt import Interrupt
+from .models import ReconstructionConfig, ReconstructionModel
+from .progress import Progress, clock
+from .text import WordPiece, read_pieces
+from .training import (
+    Data,
+    Restoration,
+    Run,
+    Trainer,
+    TrainingConfig,
+    choose_tokenizer,
+    find_text,
+    fingerprint,
+    load_data,
+    load_model,
+    model_config,
+    restore,
+)
+from .training.files import read_json, write_atomically
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a training ended: at its last step or before, and the result as JSON can hold it."""
+
+    finished: bool
+    result: dict[str, Any]
+
+
+def train_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> Done:
+    """Start a training. given: the options that were set, by name. Progress is written to the stream."""
+    training = TrainingConfig(**{key: given[key] for key in TrainingConfig.__dataclass_fields__ if key in given})
+    text = find_text(name)
+    read_pieces(text)  # refuses what is not a text before anything is made of it
+    tokenizer = choose_tokenizer(name, text, given.get("vocab_size"))
+    sizes = {key: given[key] for key in ("layers", "width", "heads", "positions") if key in given}
+    if "width" in sizes:
+        sizes["hidden"] = 4 * sizes["width"]
+    model = ReconstructionConfig(tokenizer.vocab_size, **sizes)
+    data = load_data(text, tokenizer, model.max_tokens)
+    folder = Path(given.get("out") or time.strftime("runs/%Y-%m-%d-%H%M%S"))
+    config = {
+        "minattn": __version__,
+        "text": {"name": name if name != str(text) else str(text.resolve()), "sha256": fingerprint(text)},
+        "model": asdict(model),
+        "training": asdict(training),
+    }
+    check_trainable(data, training)
+    run = Run.create(folder, config, tokenizer.to_json())
+    return _train(Trainer(model, training, data, run, device), data, stream)
+
+
+def resume_job(folder: str, given: dict[str, Any], device: str, stream: TextIO) -> Done:
+    """Go on with a run. given: steps and save_every, where they are to change."""
+    run = Run.open(folder)
+    model = model_config(run)
+    try:
+        training = replace(TrainingConfig(**run.config["training"]), **given)
+        name, expected = run.config["text"]["name"], run.config["text"]["sha256"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run.folder}/config.json does not describe a training: {error}") from None
+    text = find_text(name)
+    data = load_data(text, WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json"), model.max_tokens)
+    if fingerprint(text) != expected:
+        raise InputError(f"{text} has changed since {run.folder} was trained on it; put the old text back, or start anew")
+    trainer = Trainer(model, training, data, run, device)
+    trainer.resume()
+    if trainer.step >= training.steps:
+        raise InputError(f"{run.folder} is finished at step {trainer.step:,}; --steps {2 * trainer.step} would go on")
+    return _train(trainer, data, stream)
+
+
+def reconstruct_job(folder: str | Path, text: str, draw: bool) -> tuple[Restoration, Path | None]:
+    """Restore a text with a run; draw: also draw the attention maps, into the run's figures."""
+    run = Run.open(folder)
+    model, tokenizer = load_model(run)
+    restoration = restore(model, tokenizer, text)
+    if not (draw and restoration.attention):
+        return restoration, None
+    from .show import attention_maps, save_figure
+
+    title = f"What each token looks at, last layer: {text.strip()}"
+    try:
+        paths = save_figure(
+            attention_maps(restoration.attention[-1], restoration.given, title), run.figures_folder, "reconstruct"
+        )
+    except RunError:  # a run that may only be read still restores
+        return restoration, None
+    return restoration, paths[0]
+
+
+def vocab_job(name: str, size: int, out: str) -> tuple[WordPiece, Path]:
+    """Make a vocabulary from a text."""
+    tokenizer = choose_tokenizer(name, find_text(name), size)
+    return tokenizer, tokenizer.save(out)
+
+
+def info_job(folder: str) -> dict[str, Any]:
+    """What is in a run, with the table of its last training if there is one."""
+    run = Run.open(folder)
+    report = run.folder / REPORT
+    return run.info() | {"table": read_json(report).get("table") if report.exists() else None}
+
+
+def check_trainable(data: Data, training: TrainingConfig) -> None:
+    """Refuse, before a folder is made, a text that does not fill a batch."""
+    if len(data.training) < training.batch:
+        raise InputError(
+            f"the text has {len(data.training)} sentences to train on, fewer than a batch of {training.batch}; "
+            f"give more text, or --batch {max(len(data.training) // 4, 1)}"
+        )
+
+
+def _train(trainer: Trainer, data: Data, stream: TextIO) -> Done:
+    def say(line: str) -> None:
+        print(line, file=stream, flush=True)
+
+    run, model = trainer.run, trainer.model
+    started = time.monotonic()
+    count = sum(parameter.size for parameter in model.parameters())
+    say(f"{len(data.training):,} sentences, {data.tokens:,} tokens; {data.tokenizer.vocab_size:,} pieces; {count:,} parameters")
+    if data.cut:
+        say(f"{data.cut:,} sentences are longer than {model.config.max_tokens} tokens and were cut into parts")
+    say(f"run folder: {run.folder}" + (f", from step {trainer.step:,}" if trainer.step else ""))
+    progress = Progress(trainer.config.steps, trainer.step, stream)
+    with Interrupt() as interrupt:
+        finished = trainer.train(progress.show, lambda: interrupt.requested)
+    if not finished:
+        progress.end()
+        say(f"stopped and saved at step {trainer.step:,}; go on with: minattn train --resume {run.folder}")
+        return Done(False, {"run": str(run.folder), "step": trainer.step, "finished": False})
+    say(f"trained in {clock(time.monotonic() - started)}\n")
+
+    untrained = ReconstructionModel(model.config, generator=np.random.default_rng(trainer.config.seed)).to(trainer.device.name)
+    scores = trainer.held_out.compare(model, untrained, data.training)
+    table = trainer.held_out.table(scores)
+    say(table)
+    result = {"run": str(run.folder), "step": trainer.step, "finished": True, "held_out": trainer.held_out.to_dict(scores)}
+    write_atomically(run.folder / REPORT, json.dumps(result | {"table": table}, indent=1, ensure_ascii=False) + "\n")
+    figures = draw_run(run, data)
+    say(f"\nfigures: {', '.join(path.name for path in figures if path.suffix == '.png')} in {run.figures_folder}")
+    say(f'next: minattn reconstruct "{example(data)}" --run {run.folder}')
+    return Done(True, result | {"figures": [str(path) for path in figures]})
+
+
+def draw_run(run: Run, data: Data) -> list[Path]:
+    """Draw what there is to see in a run: the curves, attention, positions, neighbours."""
+    from .show import attention_maps, nearest_neighbours, positional_encoding, save_figure, training_curves
+
+    model, tokenizer = load_model(run)
+    sentence = tokenizer.decode(data.held_out[0])
+    restoration = restore(model, tokenizer, sentence)
+    drawn = {"curves": training_curves(run.metrics())}
+    for i, weights in enumerate(restoration.attention):
+        title = f"What each token of a held-out sentence looks at, layer {i + 1}"
+        drawn[f"attention-layer-{i + 1}"] = attention_maps(weights, restoration.given, title)
+    table = model.positions.table if model.positions.weight is None else model.positions.weight.data
+    if table is not None:
+        drawn["positions"] = positional_encoding(table)
+    words = common_words(data, 8)
+    drawn["neighbours"] = nearest_neighbours(model.embedding.weight.data, tokenizer.pieces, words)
+    return [path for name, figure in drawn.items() for path in save_figure(figure, run.figures_folder, name)]
+
+
+def common_words(data: Data, most: int) -> list[str]:
+    """Whole words of some length that the training text has often, commonest first."""
+    counts = np.bincount([i for ids in data.training for i in ids], minlength=data.tokenizer.vocab_size)
+    words = (data.tokenizer.pieces[i] for i in np.argsort(-counts, kind="stable"))
+    return [word for word in words if word.isalpha() and (len(word) > 3 or not word.isascii())][:most]
+
+
+def example(data: Data) -> str:
+    """A short held-out sentence with a blank in it."""
+    ids = min(data.held_out, key=lambda ids: abs(len(ids) - 10))
+    middle = len(ids) // 2
+    return data.tokenizer.decode([*ids[:middle], data.tokenizer.mask_id, *ids[middle + 1 :]]).replace('"', "")

@@ -1,0 +1,11 @@
+"""Everything one looks at."""
+
+from minattn.show.figures import (
+    attention_maps,
+    nearest_neighbours,
+    positional_encoding,
+    save_figure,
+    training_curves,
+)
+
+__all__ = ["attention_maps", "nearest_neighbours", "positional_encoding", "save_figure", "training_curves"]

@@ -1,0 +1,285 @@
+"""What one looks at: each function draws plain arrays as a Matplotlib Figure; `save_figure` writes it."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minattn.errors import InputError
+from minattn.show.canvas import MOST_TICKS, grid, label_tokens, new_figure, set_title
+from minattn.show.glyphs import families, shown
+from minattn.training.files import make_folder, write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito (2008): colours that stay apart for every kind of colour vision.
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+
+_MOST_PANELS = 12
+
+
+def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw loss and accuracy by step.
+
+    rows  as a run logs them: {"step", "loss"} and now and then {"step", "held_out_loss", "copied",
+          "blanks_filled"}; accuracies are shares in [0, 1], None is a gap
+
+    Raises InputError where no row has a loss.
+    """
+    curves = {key: _curve(rows, key) for key in ("loss", "held_out_loss", "copied", "blanks_filled")}
+    if not len(curves["loss"][0]) and not len(curves["held_out_loss"][0]):
+        raise InputError(
+            'training_curves: rows must hold a "step" and a "loss", got none; train a few steps first'
+        )
+    with_accuracy = any(len(curves[key][0]) for key in ("copied", "blanks_filled"))
+    figure = new_figure(8, 6.4 if with_accuracy else 3.8)
+    axes = figure.subplots(2 if with_accuracy else 1, sharex=True, squeeze=False)[:, 0]
+
+    steps, loss = curves["loss"]
+    window = max(1, len(loss) // 50)
+    if window > 1:
+        axes[0].plot(steps, loss, color=BLUE, alpha=0.25, linewidth=0.8)
+        steps, loss = _smooth(steps, window), _smooth(loss, window)
+    averaged = f", mean of {window} values" if window > 1 else ""
+    _draw_curve(axes[0], steps, loss, f"training{averaged}", BLUE, "", "{:.2f}")
+    _draw_curve(axes[0], *curves["held_out_loss"], "held-out", ORANGE, "o", "{:.2f}")
+    axes[0].set(title="Loss while training", ylabel="cross-entropy (nats a token)")
+    axes[0].set_ylim(0, 1.05 * axes[0].get_ylim()[1])
+
+    if with_accuracy:
+        for key, label, colour, marker in (
+            ("copied", "tokens copied", GREEN, "s"),
+            ("blanks_filled", "blanks filled", PURPLE, "D"),
+        ):
+            steps, share = curves[key]
+            _draw_curve(axes[1], steps, 100 * share, label, colour, marker, "{:.2f} %")
+        axes[1].set(title="Accuracy on held-out sentences", ylabel="right tokens (%)", ylim=(-3, 103))
+    for axis in axes:
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False)
+    axes[-1].set_xlabel("step")
+    axes[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    figure.align_ylabels()
+    return figure
+
+
+def attention_maps(
+    weights: ArrayLike, tokens: Sequence[str], title: str = "Attention, head by head"
+) -> Figure:
+    """Draw what each token looks at, one panel a head: row = the token that looks, column = what it looks at.
+
+    weights  (H, T, T), H at most 12, rows summing to 1
+    tokens   the T tokens
+
+    Raises InputError for other shapes, NaN or infinities.
+    """
+    maps = _finite("attention_maps", "weights", weights, 3)
+    heads, rows, columns = maps.shape
+    if rows != columns or rows != len(tokens) or not maps.size:
+        raise InputError(
+            f"attention_maps: weights must have shape (H, T, T) for T tokens, got {maps.shape} "
+            f"for {len(tokens)} tokens"
+        )
+    if heads > _MOST_PANELS:
+        raise InputError(f"attention_maps: at most {_MOST_PANELS} heads fit, got {heads}; pass weights[:12]")
+    down, across = grid(heads)
+    labels = [shown(token) for token in tokens]
+    side = max(2.6, 0.19 * min(rows, MOST_TICKS)) + 0.075 * max(map(len, labels))
+    figure = new_figure(across * side + 1.2, down * side + 0.9)
+    set_title(figure, title)
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    for head, axis in enumerate(axes[:heads]):
+        image = axis.imshow(maps[head], cmap="viridis", vmin=0, vmax=maps.max() or 1, interpolation="nearest")
+        axis.set_title(f"head {head + 1}", fontsize=10)
+        label_tokens(axis, labels)
+    for axis in axes[heads:]:
+        axis.remove()
+    size = max(10.0, 0.5 * figure.get_figwidth())
+    figure.supylabel("token that looks (query)", fontsize=size)
+    figure.supxlabel("token looked at (key)", fontsize=size)
+    figure.colorbar(
+        image, ax=list(axes[:heads]), label="attention weight", shrink=min(1, 1.6 / down), aspect=30
+    )
+    return figure
+
+
+def positional_encoding(table: ArrayLike) -> Figure:
+    """Draw a positional encoding, and how much two positions have in common by their distance.
+
+    table  (T, D), one row a position
+
+    Raises InputError for other shapes, NaN or infinities.
+    """
+    encoding = _finite("positional_encoding", "table", table, 2)
+    if not encoding.size:
+        raise InputError(f"positional_encoding: table must have shape (T, D), got {encoding.shape}")
+    figure = new_figure(11, 4.4)
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    limit = np.abs(encoding).max() or 1
+    image = left.imshow(
+        encoding, cmap="viridis", aspect="auto", vmin=-limit, vmax=limit, interpolation="nearest"
+    )
+    figure.colorbar(image, ax=left, label="value")
+    left.set(title="Positional encoding", xlabel="dimension", ylabel="position")
+
+    products, distances = encoding @ encoding.T, np.arange(len(encoding))
+    by_distance = [np.diagonal(products, distance) for distance in distances]
+    lowest, mean, highest = (
+        np.array([of(pairs) for pairs in by_distance]) for of in (np.min, np.mean, np.max)
+    )
+    # Of sinusoids all pairs at one distance have the same product, which is the point of them.
+    alike = np.allclose(lowest, highest, rtol=0, atol=1e-5 * np.abs(products).max())
+    right.plot(
+        distances, mean, color=BLUE, label="the same for all pairs" if alike else "mean over all pairs"
+    )
+    if not alike:
+        right.fill_between(
+            distances, lowest, highest, color=BLUE, alpha=0.2, linewidth=0, label="range of pairs"
+        )
+    right.set(title="Dot product of two positions", xlabel="distance between them", ylabel="dot product")
+    right.grid(alpha=0.3)
+    right.legend(frameon=False)
+    for axis in (left.yaxis, left.xaxis, right.xaxis):
+        axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    return figure
+
+
+def nearest_neighbours(
+    table: ArrayLike, pieces: Sequence[str], words: Sequence[str], count: int = 8
+) -> Figure:
+    """Draw, for each word, the tokens whose embeddings point most nearly the same way.
+
+    table   (V, D), one row a piece
+    pieces  the V pieces of the vocabulary
+    words   1 to 12 of them
+    count   how many neighbours to show
+
+    Raises InputError for other shapes, NaN or infinities, and for a word that is not a piece.
+    """
+    embeddings = _finite("nearest_neighbours", "table", table, 2)
+    if len(embeddings) != len(pieces):
+        raise InputError(
+            f"nearest_neighbours: table has {len(embeddings)} rows, but there are {len(pieces)} pieces"
+        )
+    if not 1 <= len(words) <= _MOST_PANELS:
+        raise InputError(f"nearest_neighbours: words must be 1 to {_MOST_PANELS}, got {len(words)}")
+    if count < 1:
+        raise InputError(f"nearest_neighbours: count must be 1 or more, got {count}")
+    ids = {piece: i for i, piece in enumerate(pieces)}
+    if unknown := [word for word in words if word not in ids]:
+        raise InputError(
+            f"nearest_neighbours: {unknown[0]!r} is not a piece of the vocabulary; choose one that is"
+        )
+    count = min(count, len(pieces) - 1)
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    directions = embeddings / np.where(norms > 0, norms, 1)
+
+    down, across = grid(len(words))
+    figure = new_figure(max(4.5, 3.1 * across), down * (0.24 * count + 0.8) + 0.7)
+    set_title(figure, "Nearest tokens in the embedding table")
+    axes = figure.subplots(down, across, squeeze=False, sharex=True).ravel()
+    for axis, word in zip(axes, words, strict=False):
+        cosines = directions @ directions[ids[word]]
+        nearest = [i for i in np.argsort(-cosines, kind="stable") if i != ids[word]][:count]
+        _draw_bars(axis, [pieces[i] for i in nearest], cosines[nearest])
+        axis.tick_params(labelbottom=True)  # sharing hides them in a column whose last panel is empty
+        axis.set_title(shown(word), parse_math=False, fontsize=10, fontweight="bold", family=families())
+    for axis in axes[len(words) :]:
+        axis.remove()
+    figure.supxlabel("cosine similarity", fontsize=10)
+    return figure
+
+
+def save_figure(figure: Figure, folder: str | os.PathLike[str], name: str) -> list[Path]:
+    """Write a figure as PNG and as SVG, each whole or not at all; the same figure gives the same bytes.
+
+    folder  made where it is missing
+    name    the files' name without its ending
+
+    Returns the paths of the PNG and the SVG. Raises InputError for a name that is a path, RunError where the
+    disk refuses.
+    """
+    from matplotlib import rc_context
+
+    if not name or Path(name).name != name:
+        raise InputError(f"save_figure: name must be a plain file name without its ending, got {name!r}")
+    make_folder(Path(folder))
+    paths = []
+    # A fixed salt and no date or version: without them each SVG would differ from the one before.
+    with rc_context({"svg.hashsalt": "minattn", "svg.fonttype": "path"}):
+        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+            content = io.BytesIO()
+            figure.savefig(content, format=kind, dpi=150, metadata=metadata)
+            paths.append(Path(folder) / f"{name}.{kind}")
+            write_atomically(paths[-1], content.getvalue())
+    return paths
+
+
+def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The steps that have a value of this name, rising, and the values; None becomes NaN, drawn as a gap."""
+    found = sorted(
+        (row["step"], math.nan if row[key] is None else float(row[key]))
+        for row in rows
+        if "step" in row and key in row
+    )
+    return np.array([step for step, _ in found], float), np.array([value for _, value in found], float)
+
+
+def _smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """The mean of each window of consecutive values, without the ends where the window is not full."""
+    return np.convolve(values, np.full(window, 1 / window), mode="valid")
+
+
+def _draw_curve(
+    axis: Axes,
+    steps: NDArray[np.float64],
+    values: NDArray[np.float64],
+    label: str,
+    colour: str,
+    marker: str,
+    number: str,
+) -> None:
+    """One line, with its last value in the legend; nothing where there are no values."""
+    if len(values):
+        marker = marker or ("o" if len(values) == 1 else "")
+        axis.plot(
+            steps,
+            values,
+            color=colour,
+            marker=marker,
+            markersize=4,
+            label=f"{label}: {number.format(values[-1])}",
+        )
+
+
+def _draw_bars(axis: Axes, pieces: Sequence[str], cosines: NDArray[np.float64]) -> None:
+    """The neighbours of one word, the nearest on top."""
+    places = np.arange(len(pieces))
+    bars = axis.barh(places, cosines, color=BLUE, height=0.72)
+    axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
+    axis.set_yticks(
+        places, [shown(piece) for piece in pieces], fontsize=8, parse_math=False, family=families()
+    )
+    axis.invert_yaxis()
+    axis.margins(x=0.15)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(left=False)
+
+
+def _finite(function: str, name: str, values: ArrayLike, axes: int) -> NDArray[np.float64]:
+    """The values as float64, once they have so many axes and no NaN or infinity."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != axes:
+        raise InputError(f"{function}: {name} must have {axes} axes, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise InputError(f"{function}: {name} must be finite, got NaN or infinity in shape {array.shape}")
+    return array

@@ -1,0 +1,89 @@
+"""How the pieces of a WordPiece vocabulary are learned, by merging common pairs (Sennrich et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from minattn.errors import InputError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+UNKNOWN = "[UNK]"
+PREFIX = "##"  # marks a piece inside a word
+LONGEST_WORD = 1000  # characters; a longer word becomes [UNK]
+SEEN_AT_LEAST = 2  # a pair that occurs only once is never merged
+
+
+def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
+    """Learn a vocabulary and make a tokenizer of it, the same one in every process.
+
+    texts: what to learn from
+    vocab_size: the most pieces to have
+    Returns a tokenizer in which every letter of the texts has a form at the start of a word and one inside,
+    so that no known letter makes a word unknown.
+    Raises InputError when there is no letter, or vocab_size cannot hold all these forms.
+    """
+    from tokenizers import Tokenizer, models, trainers
+
+    letters = _letters(texts)
+    if not letters:
+        raise InputError("train: expected sentences with letters, got none; give text to learn from")
+    # The library numbers what is inside words in the order of a hash map, which differs in each process, and
+    # breaks ties by number. So everything of one character gets its number here, before the training starts.
+    alphabet = [*SPECIALS, *letters, *(PREFIX + letter for letter in letters if _stands_in_words(letter))]
+    if vocab_size < len(alphabet):
+        raise InputError(
+            f"vocab_size: expected at least {len(alphabet)} to hold {len(SPECIALS)} special tokens and the "
+            f"{len(letters)} letters and marks of this text at the start of words and inside, "
+            f"got {vocab_size}"
+        )
+    learner = _uncased(Tokenizer(models.WordPiece(vocab={}, unk_token=UNKNOWN)))
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocab_size,
+        min_frequency=SEEN_AT_LEAST,
+        special_tokens=alphabet,
+        show_progress=False,
+    )
+    learner.train_from_iterator(texts, trainer)
+    return _with_vocabulary(learner.get_vocab())
+
+
+def _uncased(tokenizer: Tokenizer) -> Tokenizer:
+    """Give a tokenizer BERT's uncased cleaning and splitting into words, and the WordPiece decoder."""
+    from tokenizers import decoders, normalizers, pre_tokenizers
+
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix=PREFIX)
+    return tokenizer
+
+
+def _with_vocabulary(ids: dict[str, int]) -> Tokenizer:
+    """Make the tokenizer to keep: the learned pieces, and only the real special tokens as special."""
+    from tokenizers import Tokenizer, models, processors
+
+    model = models.WordPiece(vocab=ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)
+    tokenizer = _uncased(Tokenizer(model))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
+    return tokenizer
+
+
+def _words(text: str) -> list[str]:
+    """Split a text as the tokenizer will, before any piece is looked up."""
+    from tokenizers import normalizers, pre_tokenizers
+
+    clean = normalizers.BertNormalizer(lowercase=True).normalize_str(text)
+    return [word for word, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(clean)]
+
+
+def _letters(texts: Sequence[str]) -> list[str]:
+    """List every character that is left of the texts once they are cleaned and split, in order."""
+    return sorted({letter for text in texts for word in _words(text) for letter in word})
+
+
+def _stands_in_words(letter: str) -> bool:
+    """Say whether a character can be inside a word; marks and Chinese characters are words of their own."""
+    return len(_words(f"a{letter}a")) == 1

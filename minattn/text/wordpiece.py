@@ -1,0 +1,253 @@
+"""WordPiece: text to ids and back, with the `tokenizers` library doing the work.
+
+A word becomes the longest known piece from its left, again and again (Wu et al. 2016, section 4.1). A piece
+inside a word is written with `##` before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import operator
+import os
+import unicodedata
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from minattn.errors import InputError, RunError
+from minattn.text.spacing import join_words
+from minattn.text.vocabulary import PREFIX, SPECIALS, UNKNOWN, learned
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = ["SPECIALS", "WordPiece"]
+
+FILE = "tokenizer.json"
+
+
+class WordPiece:
+    """A trained WordPiece vocabulary: encodes text as ids, decodes ids for people to read.
+
+    >>> tokenizer = WordPiece.train(["the cat sat", "the cat ran"], vocab_size=40)
+    >>> tokenizer.decode(tokenizer.encode("The cat sat."))
+    'the cat sat [UNK]'
+    >>> tokenizer.lost("The cat sat.")
+    ['.']
+    """
+
+    def __init__(self, tokenizer_json: str, name: str = FILE) -> None:
+        """Build it from the text of a tokenizer.json.
+
+        tokenizer_json: what `to_json` gives, or the file of a BERT model
+        name: how an error calls it
+        Raises InputError when it is broken, not WordPiece, or lacks a special token.
+        """
+        self._tokenizer = _built(tokenizer_json, name)
+        ids = self._tokenizer.get_vocab(with_added_tokens=True)
+        missing = [special for special in SPECIALS if special not in ids]
+        if missing:
+            raise InputError(
+                f"{name}: expected the special tokens {' '.join(SPECIALS)}, found no {' '.join(missing)}"
+            )
+        self.pieces: list[str] = sorted(ids, key=ids.__getitem__)
+        if sorted(ids.values()) != list(range(len(ids))):
+            raise InputError(
+                f"{name}: expected ids from 0 to {len(ids) - 1} without gaps or repeats; the file is damaged"
+            )
+        # Padding and truncation that a file carries would change what encode gives, and silently.
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        # A special token that the user writes is ordinary text, even if the file has not marked it so.
+        self._tokenizer.add_special_tokens(list(SPECIALS))
+        self._tokenizer.encode_special_tokens = True
+        self.vocab_size = len(self.pieces)
+        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
+            ids[special] for special in SPECIALS
+        )
+        self.special_ids = frozenset(ids[special] for special in SPECIALS)
+
+    def __repr__(self) -> str:
+        return f"WordPiece({self.vocab_size} pieces, fingerprint {self.fingerprint[:8]})"
+
+    @classmethod
+    def train(cls, sentences: Iterable[str], vocab_size: int) -> WordPiece:
+        """Learn a vocabulary from sentences, always the same one from the same sentences.
+
+        sentences: text of any kind
+        vocab_size: the most pieces to have; a small text gives fewer, so read `vocab_size` back
+        Raises InputError when there is no letter, or vocab_size cannot hold the special tokens and each
+        letter twice, at the start of a word and inside one.
+        """
+        return cls(learned(_checked_all(sentences, "train"), vocab_size).to_str())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> WordPiece:
+        """Read a vocabulary from its tokenizer.json, or from the folder that holds it.
+
+        Raises InputError naming the file when it is missing or broken.
+        """
+        file = Path(path) / FILE if Path(path).is_dir() else Path(path)
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise InputError(
+                f"{file}: expected a tokenizer, found nothing there; `minattn vocab` makes one"
+            ) from None
+        except UnicodeDecodeError:
+            raise InputError(
+                f"{file}: expected a tokenizer in JSON, found bytes that are not UTF-8"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{file}: expected a tokenizer, but it cannot be read: {error}") from None
+        return cls(text, str(file))
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write tokenizer.json, and vocab.txt for people to read, into a folder that is made if need be.
+
+        Returns the path of tokenizer.json.
+        Raises RunError when they cannot be written; what was there before is then still whole.
+        """
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _replace(folder / "vocab.txt", "".join(piece + "\n" for piece in self.pieces))
+            _replace(folder / FILE, self.to_json())
+        except OSError as error:
+            raise RunError(f"{folder}: cannot write the tokenizer there: {error.strerror or error}") from None
+        return folder / FILE
+
+    def to_json(self) -> str:
+        """Give the text of tokenizer.json, with sorted keys, so that equal tokenizers give equal text."""
+        content = json.loads(self._tokenizer.to_str())
+        return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256 of `to_json`, and so of the saved file, to tell two tokenizers apart."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def encode(self, text: str, blanks: bool = False) -> list[int]:
+        """Turn a text into ids, [CLS] first and [SEP] last.
+
+        blanks: let a literal [MASK] stand for a blank; any other special token in the text is ordinary text
+        Raises InputError when text is not a str of valid characters.
+        """
+        parts = _checked(text, "encode").split("[MASK]") if blanks else [_checked(text, "encode")]
+        ids = [self.cls_id]
+        for i, part in enumerate(parts):
+            if i > 0:
+                ids.append(self.mask_id)
+            ids.extend(self._tokenizer.encode(part, add_special_tokens=False).ids)
+        return [*ids, self.sep_id]
+
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        """Turn each text into what `encode` gives for it, many at a time."""
+        encodings = self._tokenizer.encode_batch(
+            _checked_all(texts, "encode_batch"), add_special_tokens=False
+        )
+        return [[self.cls_id, *encoding.ids, self.sep_id] for encoding in encodings]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Turn ids into text for people: [PAD], [CLS] and [SEP] are left out, [UNK] and [MASK] are shown.
+
+        Case, accents and the spaces round marks are not in the ids, so this is not the text that was encoded.
+        Raises InputError when an id is not one of this vocabulary.
+        """
+        silent = (self.pad_id, self.cls_id, self.sep_id)
+        words: list[str] = []
+        for i in ids:
+            number = self._checked_id(i)
+            if number in silent:
+                continue
+            piece = self.pieces[number]
+            inside = piece.startswith(PREFIX) and piece != PREFIX
+            if inside and words:
+                words[-1] += piece[len(PREFIX) :]
+            else:
+                words.append(piece[len(PREFIX) :] if inside else piece)
+        # Stripping accents takes Hangul apart into its letters; NFC puts it together again.
+        return unicodedata.normalize("NFC", join_words(words))
+
+    def lost(self, text: str, blanks: bool = False) -> list[str]:
+        """List the words of a text, as they are written there, that become [UNK].
+
+        blanks: as in `encode`
+        """
+        found = []
+        for part in _checked(text, "lost").split("[MASK]") if blanks else [_checked(text, "lost")]:
+            encoding = self._tokenizer.encode(part, add_special_tokens=False)
+            found += [
+                part[first:last]
+                for number, (first, last) in zip(encoding.ids, encoding.offsets, strict=True)
+                if number == self.unk_id
+            ]
+        return found
+
+    def _checked_id(self, given: int) -> int:
+        """Refuse what is not an id of this vocabulary."""
+        try:
+            number = operator.index(given)
+        except TypeError:
+            raise InputError(f"decode: expected whole numbers as ids, got {given!r}") from None
+        if not 0 <= number < self.vocab_size:
+            raise InputError(
+                f"decode: id {number} is not in this vocabulary of {self.vocab_size} pieces; "
+                f"ids run from 0 to {self.vocab_size - 1}"
+            )
+        return number
+
+
+def _built(tokenizer_json: str, name: str) -> Tokenizer:
+    """Let the library read a tokenizer, and refuse what it takes but what is not WordPiece as BERT has it."""
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_str(tokenizer_json)
+        model = json.loads(tokenizer_json)["model"]
+    except Exception as error:  # the library raises nothing more precise
+        raise InputError(f"{name}: expected a tokenizer in JSON, but it is broken: {error}") from None
+    wanted = {"type": "WordPiece", "unk_token": UNKNOWN, "continuing_subword_prefix": PREFIX}
+    for key, value in wanted.items():
+        if model.get(key, value) != value:
+            raise InputError(
+                f"{name}: expected a tokenizer whose model has {key} {value!r}, found {model[key]!r}"
+            )
+    return tokenizer
+
+
+def _checked(text: str, where: str) -> str:
+    """Refuse what is not text, and text that cannot be written as UTF-8 because half a character is in it."""
+    if not isinstance(text, str):
+        raise InputError(f"{where}: expected text as a str, got {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{where}: expected valid Unicode, got {text[error.start]!a} at character {error.start}; "
+            "the text was probably not UTF-8"
+        ) from None
+    return text
+
+
+def _checked_all(texts: Iterable[str], where: str) -> list[str]:
+    """Refuse what is not several texts; a single str would be taken for its letters."""
+    if isinstance(texts, str):
+        raise InputError(f"{where}: expected several texts, got a single str; put it into a list")
+    return [_checked(text, where) for text in texts]
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a text file beside its place and rename it into it, so that it is never there in part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,129 @@
+"""What a model can do on held-out text, beside what can be had without one."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backend import like, to_host
+from ..graph import no_grad
+from ..models import ReconstructionModel
+from ..text import Batch, Batches, WordPiece
+
+DRAWS = 8
+"""How many times each sentence is blanked out anew: a few hundred sentences once would leave a noise of 2 points."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Shares of tokens that came back right: of all tokens of whole sentences, and of the blanks in blanked ones."""
+
+    copied: float | None
+    blanks_filled: float
+
+
+class HeldOut:
+    """Held-out sentences, once whole and several times with blanks, the same for everything that is scored on them.
+
+    sentences: lists of ids; blanks: the share that is blanked out, always by [MASK]
+    """
+
+    def __init__(self, sentences: list[list[int]], tokenizer: WordPiece, blanks: float = 0.15) -> None:
+        def batches(share: float, seed: int) -> Iterator[Batch]:
+            made = Batches(
+                sentences, tokenizer, min(64, len(sentences)), share, seed, mask_only=True, shuffle=False
+            )
+            return (made.at(step) for step in range(len(made)))
+
+        self.whole = list(batches(0.0, 0))
+        self.blanked = [batch for seed in range(DRAWS) for batch in batches(blanks, seed)]
+        self.sentences = len(sentences)
+        self.tokens = sum(int(batch.scored.sum()) for batch in self.whole)
+        self.blanks = sum(int(batch.blanked.sum()) for batch in self.blanked)
+
+    def score(self, model: ReconstructionModel) -> Score:
+        """Score a model, by its best token at each position, with dropout off."""
+        was_training = model.training
+        model.eval()
+        guess = _guesses(model)
+        result = Score(_share(guess, self.whole, "scored"), _share(guess, self.blanked, "blanked"))
+        model.train(was_training)
+        return result
+
+    def score_without_model(self, guess: Callable[[Batch], Any]) -> Score:
+        """Score guesses (B, T) at the blanks; a rule that only fills blanks copies nothing."""
+        return Score(None, _share(guess, self.blanked, "blanked"))
+
+    def compare(
+        self, trained: ReconstructionModel, untrained: ReconstructionModel, training: list[list[int]]
+    ) -> dict[str, Score]:
+        """The table at the end of a training: the model beside what it has to beat."""
+        scores = {
+            "untrained model": self.score(untrained),
+            "commonest token": self.score_without_model(commonest_token(training, trained.config.vocab_size)),
+            "left neighbour's commonest successor": self.score_without_model(
+                left_neighbour(training, trained.config.vocab_size)
+            ),
+        }
+        trained.attend(False)
+        scores["trained, attention switched off"] = self.score(trained)
+        trained.attend(True)
+        scores["trained"] = self.score(trained)
+        return scores
+
+    def table(self, scores: dict[str, Score]) -> str:
+        """The scores as text, a row each."""
+        head = f"held-out: {self.sentences:,} sentences, {self.tokens:,} tokens, {self.blanks:,} blanks"
+        width = max(len(head), *map(len, scores))
+        lines = [f"{head:{width}}    copied    blanks filled"]
+        for name, score in scores.items():
+            copied = "-" if score.copied is None else f"{score.copied:.2%}"
+            lines.append(f"{name:{width}}  {copied:>8}    {score.blanks_filled:>13.2%}")
+        return "\n".join(lines)
+
+    def to_dict(self, scores: dict[str, Score]) -> dict[str, Any]:
+        """The same for programs."""
+        counts = {"sentences": self.sentences, "tokens": self.tokens, "blanks": self.blanks}
+        return counts | {"scores": {name: asdict(score) for name, score in scores.items()}}
+
+
+def commonest_token(training: list[list[int]], vocab_size: int) -> Callable[[Batch], Any]:
+    """Guess everywhere the token that training text has most often."""
+    counts = np.bincount([i for ids in training for i in ids[1:-1]], minlength=vocab_size)
+    commonest = int(counts.argmax())
+    return lambda batch: np.full_like(batch.ids, commonest)
+
+
+def left_neighbour(training: list[list[int]], vocab_size: int) -> Callable[[Batch], Any]:
+    """Guess the token that most often follows the one to the left as the model sees it; after an unknown one, the commonest."""
+    followers: list[Counter[int]] = [Counter() for _ in range(vocab_size)]
+    for ids in training:
+        for before, after in zip(ids[:-2], ids[1:-1], strict=True):
+            followers[before][after] += 1
+    commonest = Counter(i for ids in training for i in ids[1:-1]).most_common(1)[0][0]
+    successor = np.array([max(c, key=lambda i: (c[i], -i)) if c else commonest for c in followers])
+    return lambda batch: np.concatenate(
+        [np.full_like(batch.ids[:, :1], commonest), successor[batch.ids[:, :-1]]], axis=1
+    )
+
+
+def _guesses(model: ReconstructionModel) -> Callable[[Batch], Any]:
+    def guess(batch: Batch) -> Any:
+        place = model.embedding.weight.data
+        with no_grad():
+            logits = model(like(batch.ids, place), like(batch.attention_mask, place))
+        return to_host(logits.data.argmax(axis=-1))
+
+    return guess
+
+
+def _share(guess: Callable[[Batch], Any], batches: list[Batch], field: str) -> float:
+    """How often a guess is right at the positions that a field of the batch marks."""
+    right = total = 0
+    for batch in batches:
+        counted = getattr(batch, field)
+        right += int(((guess(batch) == batch.targets) & counted).sum())
+        total += int(counted.sum())
+    return right / total if total else float("nan")

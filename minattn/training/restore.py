@@ -1,0 +1,113 @@
+"""Using a trained run: give it a text, get the text back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backend import to_host
+from ..errors import InputError
+from ..functional import softmax
+from ..graph import no_grad
+from ..models import ReconstructionConfig, ReconstructionModel
+from ..text import WordPiece
+from .run import Run
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A text as a model restored it; lists have an item a token, [CLS] and [SEP] included.
+
+    given, restored   pieces that went in and came out
+    confidence        the probability of each restored piece
+    best              the most probable pieces at each position with their probabilities
+    attention         an array (H, T, T) a layer: how much each token (row) looked at each token
+    text              what came out, as text
+    lost              words that the vocabulary lacks; they went in as [UNK]
+    """
+
+    given: list[str]
+    restored: list[str]
+    confidence: list[float]
+    best: list[list[tuple[str, float]]]
+    attention: list[np.ndarray[Any, np.dtype[Any]]]
+    text: str
+    lost: list[str]
+
+    def looked_at(self, position: int, most: int = 3) -> list[tuple[str, float]]:
+        """The tokens that one position looked at most, in the mean over the heads of the last layer."""
+        if not self.attention:
+            return []
+        weights = self.attention[-1].mean(axis=0)[position]
+        return [(self.given[i], float(weights[i])) for i in np.argsort(-weights, kind="stable")[:most]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for programs; the attention maps are left out."""
+        tokens = [
+            {
+                "given": given,
+                "restored": restored,
+                "confidence": confidence,
+                "best": [{"token": token, "probability": p} for token, p in best],
+                "looked_at": [{"token": token, "weight": weight} for token, weight in self.looked_at(i)],
+            }
+            for i, (given, restored, confidence, best) in enumerate(
+                zip(self.given, self.restored, self.confidence, self.best, strict=True)
+            )
+        ]
+        return {"text": self.text, "lost": self.lost, "tokens": tokens}
+
+
+def load_model(run: Run) -> tuple[ReconstructionModel, WordPiece]:
+    """The model of a run's newest checkpoint, ready for use, and its tokenizer.
+
+    Raises InputError if the run is damaged.
+    """
+    config = model_config(run)
+    model = ReconstructionModel(config, generator=np.random.default_rng(0))
+    shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+    model.load_state_dict(run.load(shapes).weights)
+    model.eval()
+    tokenizer = WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json")
+    if tokenizer.vocab_size != config.vocab_size:
+        raise InputError(
+            f"{run.folder}: the tokenizer has {tokenizer.vocab_size} pieces but the model was made for {config.vocab_size}"
+        )
+    return model, tokenizer
+
+
+def model_config(run: Run) -> ReconstructionConfig:
+    """The model's part of a run's config.json. Raises InputError if it is not one that this version knows."""
+    try:
+        return ReconstructionConfig(**run.config["model"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run.folder}/config.json does not describe a model: {error}") from None
+
+
+def restore(model: ReconstructionModel, tokenizer: WordPiece, text: str, best: int = 5) -> Restoration:
+    """Give a text to a model and see what comes back; [MASK] in it stands for a blank.
+
+    Raises InputError for a text without words or with more tokens than the model has positions.
+    """
+    ids = tokenizer.encode(text, blanks=True)
+    if len(ids) <= 2:
+        raise InputError('the text is empty; try minattn reconstruct "The old [MASK] slept by the fire."')
+    if len(ids) > model.config.max_tokens:
+        raise InputError(
+            f"the text has {len(ids)} tokens, but this model has {model.config.max_tokens} positions; give it a part"
+        )
+    batch = np.array([ids])
+    with no_grad():
+        probabilities = to_host(softmax(model(batch)).data[0])
+    attention = [to_host(weights[0]) for weights in model.attention_maps(batch)]
+    order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :best]
+    pieces = tokenizer.pieces
+    return Restoration(
+        given=[pieces[i] for i in ids],
+        restored=[pieces[row[0]] for row in order],
+        confidence=[float(p[row[0]]) for p, row in zip(probabilities, order, strict=True)],
+        best=[[(pieces[i], float(p[i])) for i in row] for p, row in zip(probabilities, order, strict=True)],
+        attention=attention,
+        text=tokenizer.decode(order[:, 0].tolist()),
+        lost=tokenizer.lost(text, blanks=True),
+    )

@@ -1,0 +1,127 @@
+"""The training loop."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import functional as F
+from ..backend import get_device, to_host
+from ..errors import RunError
+from ..models import ReconstructionConfig, ReconstructionModel
+from ..optim import AdamW, clip_grad_norm_, learning_rate
+from ..tensor import Tensor
+from ..text import Batch, Batches
+from .data import Data
+from .evaluation import HeldOut
+from .run import Run
+from .settings import TrainingConfig
+
+EVALUATIONS = 10
+"""How many times in a training the held-out text is scored."""
+
+
+def reconstruction_loss(model: ReconstructionModel, ids: Any, attention_mask: Any, targets: Any) -> Tensor:
+    """Mean cross-entropy of restoring every token; ids, targets (B, T) integers, targets -100 at padding."""
+    logits = model(ids, attention_mask)
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
+
+
+class Trainer:
+    """A model in training: everything that changes from step to step, and how it is saved.
+
+    A step depends on the step's number, the parameters, the optimizer's state and the dropout generator alone; hence a
+    training that was saved and resumed continues bit for bit.
+    """
+
+    def __init__(
+        self, model: ReconstructionConfig, training: TrainingConfig, data: Data, run: Run, device: str = "cpu"
+    ) -> None:
+        self.config, self.run, self.device = training, run, get_device(device)
+        self.generator = np.random.default_rng(training.seed)  # of the weights, then of the dropout masks
+        self.model = ReconstructionModel(model, generator=self.generator).to(device)
+        self.optimizer = AdamW(
+            self.model.named_parameters(), training.lr, betas=(0.9, 0.98), weight_decay=training.weight_decay
+        )
+        self.batches = Batches(data.training, data.tokenizer, training.batch, training.blanks, training.seed)
+        self.held_out = HeldOut(data.held_out, data.tokenizer, training.blanks or 0.15)
+        self.step = 0
+
+    def train(
+        self,
+        report: Callable[[dict[str, Any]], None] = lambda row: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Train to the last step, saving on the way and at the end.
+
+        report: called with the row of each step that goes into metrics.jsonl. stop: asked after each step; True saves and ends.
+        Returns whether the last step was reached. Raises RunError when the loss or a gradient is no longer finite.
+        """
+        steps = self.config.steps
+        every = max(steps // EVALUATIONS, 1)
+        self.model.train()
+        while self.step < steps and not stop():
+            row = self.train_step(self.batches.at(self.step))
+            if self.step % every == 0 or self.step == steps:
+                score = self.held_out.score(self.model)
+                row |= {"copied": score.copied, "blanks_filled": score.blanks_filled}
+            self.run.log(row)
+            if self.step % self.config.save_every == 0 and self.step < steps:
+                self.save()
+            report(row)
+        self.save()
+        return self.step >= steps
+
+    def train_step(self, batch: Batch) -> dict[str, Any]:
+        """One step on one batch; returns step, loss, lr and tokens_per_second."""
+        started = time.perf_counter()
+        place = self.device.from_host
+        lr = learning_rate(
+            self.step, self.config.steps, self.config.lr, round(self.config.warmup * self.config.steps)
+        )
+        try:
+            loss = reconstruction_loss(
+                self.model, place(batch.ids), place(batch.attention_mask), place(batch.targets)
+            )
+            loss.backward()
+            norm = clip_grad_norm_(self.model.parameters(), self.config.clip)
+            if not math.isfinite(norm):
+                raise FloatingPointError("the length of the gradient overflowed")
+        except FloatingPointError as error:
+            saved = self.run.saved_steps()
+            kept = (
+                f"the checkpoint of step {saved[-1]} is kept" if saved else "no checkpoint was saved before"
+            )
+            raise RunError(
+                f"training stopped at step {self.step + 1}: {error}; {kept}; try a lower --lr"
+            ) from None
+        self.optimizer.lr = lr
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        value = loss.item()
+        seconds = time.perf_counter() - started
+        return {
+            "step": self.step,
+            "loss": value,
+            "lr": lr,
+            "tokens_per_second": round(int(batch.attention_mask.sum()) / seconds),
+        }
+
+    def save(self) -> None:
+        """Save a checkpoint of this step."""
+        optimizer = {name: to_host(array) for name, array in self.optimizer.state_dict().items()}
+        state = {"generator": self.generator.bit_generator.state}
+        self.run.save(self.step, self.model.state_dict(), optimizer, state)
+
+    def resume(self) -> None:
+        """Go back to the newest checkpoint of the run. Raises InputError if it is damaged or does not fit."""
+        shapes = {name: parameter.shape for name, parameter in self.model.named_parameters()}
+        checkpoint = self.run.load(shapes)
+        self.model.load_state_dict(checkpoint.weights)
+        self.optimizer.load_state_dict(checkpoint.optimizer)
+        self.generator.bit_generator.state = checkpoint.state["generator"]
+        self.step = checkpoint.step
+        self.run.trim_metrics(self.step)

@@ -1,0 +1,52 @@
+"""A fused op and its composition from small ops are the same function, with the same gradients."""
+
+import numpy as np
+import pytest
+
+from minattn import Tensor, composed
+from minattn import functional as F
+
+IDS = np.array([[1, 1, 4], [0, 1, 2]])
+TARGETS = np.array([0, 3, 3, 1, 2, 0])
+MASK = np.array([[True, True, False, False], [True] * 4])[:, None, :]
+
+PAIRS = {
+    "linear": (F.linear, composed.linear, [(2, 3, 4), (5, 4), (5,)]),
+    "softmax": (F.softmax, composed.softmax, [(2, 3, 4)]),
+    "softmax along axis 0": (lambda x: F.softmax(x, 0), lambda x: composed.softmax(x, 0), [(2, 3, 4)]),
+    "log_softmax": (F.log_softmax, composed.log_softmax, [(2, 3, 4)]),
+    "logsumexp": (lambda x: F.logsumexp(x, -1), composed.logsumexp, [(2, 3, 4)]),
+    "layer_norm": (
+        lambda x, w, b: F.layer_norm(x, w.shape, w, b),
+        composed.layer_norm,
+        [(2, 3, 5), (5,), (5,)],
+    ),
+    "gelu": (lambda x: F.gelu(x, "tanh"), composed.gelu_tanh, [(4, 5)]),
+    "embedding": (lambda w: F.embedding(IDS, w), lambda w: composed.embedding(IDS, w), [(5, 3)]),
+    "attention": (F.scaled_dot_product_attention, composed.attention, [(2, 3, 5), (2, 4, 5), (2, 4, 3)]),
+    "masked attention": (
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, MASK),
+        lambda q, k, v: composed.attention(q, k, v, MASK),
+        [(2, 3, 5), (2, 4, 5), (2, 4, 3)],
+    ),
+    "cross_entropy": (
+        lambda x: F.cross_entropy(x, TARGETS),
+        lambda x: composed.cross_entropy(x, TARGETS),
+        [(6, 4)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_fused_op_equals_its_composition_forward_and_backward(name):
+    fused, composition, shapes = PAIRS[name]
+    rng = np.random.default_rng(len(name))
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    results = []
+    for function in (fused, composition):
+        inputs = [Tensor(array, requires_grad=True) for array in arrays]
+        output = function(*inputs)
+        output.backward(np.random.default_rng(1).normal(size=output.shape))
+        results.append([output.data, *(x.grad for x in inputs)])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
