@@ -26,7 +26,9 @@ def trace_forward(root: Node | None, output: Array) -> NoReturn:
             stack.extend((tensor.node, tensor.data) for tensor in node.inputs)
     if not broken:
         raise FloatingPointError(f"backward: called on a leaf that holds {_kind(output)}")
-    first = min(broken, key=lambda node: node.order)
+    inherited = {node for node in broken if _kind(broken[node]) in [_kind(x.data) for x in node.inputs]}
+    # -inf in a mask is meant: who makes NaN of it is named, not who passes it on
+    first = min(broken.keys() - inherited or broken, key=lambda node: node.order)
     inputs = [tensor.data for tensor in first.inputs]
     reason = first.op.explain(*inputs)
     for i, array in enumerate(inputs):
@@ -56,4 +58,6 @@ def trace_backward(root: Node | None, upstream: Array) -> NoReturn:
 
 
 def _kind(array: Array) -> str:
+    if is_finite(array):
+        return "finite numbers"
     return "NaN" if bool(array_module(array).isnan(array).any()) else "Inf"

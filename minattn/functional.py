@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .backend import array_module, like, to_host
+from .backend import array_module, device_of, is_array, like, to_host
 from .tensor import Dims, Operand, Tensor, apply
 
 
@@ -51,69 +51,71 @@ def where(condition: Any, input: Operand, other: Operand) -> Tensor:
 
 
 def exp(input: Tensor) -> Tensor:
-    return input.exp()
+    return _tensor(input).exp()
 
 
 def log(input: Tensor) -> Tensor:
-    return input.log()
+    return _tensor(input).log()
 
 
 def sqrt(input: Tensor) -> Tensor:
-    return input.sqrt()
+    return _tensor(input).sqrt()
 
 
 def tanh(input: Tensor) -> Tensor:
-    return input.tanh()
+    return _tensor(input).tanh()
 
 
 def sigmoid(input: Tensor) -> Tensor:
-    return input.sigmoid()
+    return _tensor(input).sigmoid()
 
 
 def relu(input: Tensor) -> Tensor:
-    return input.relu()
+    return _tensor(input).relu()
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """approximate: "none" for the exact form with erf, "tanh" for the approximation of GPT-2."""
     _one_of("gelu", "approximate", approximate, ("none", "tanh"))
+    _floats("gelu", input=input)
     return apply(ops.GELU(approximate), input)
 
 
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    return input.sum(dim, keepdim)
+    return _tensor(input).sum(dim, keepdim)
 
 
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    return input.mean(dim, keepdim)
+    return _tensor(input).mean(dim, keepdim)
 
 
 def var(input: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-    return input.var(dim, correction, keepdim)
+    return _tensor(input).var(dim, correction, keepdim)
 
 
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The largest element; where several are, each gets an equal share of the gradient."""
-    return input.max(dim, keepdim)
+    return _tensor(input).max(dim, keepdim)
 
 
 def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:
-    return input.reshape(shape)
+    return _tensor(input).reshape(shape)
 
 
 def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
-    return input.permute(dims)
+    return _tensor(input).permute(dims)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    return input.transpose(dim0, dim1)
+    return _tensor(input).transpose(dim0, dim1)
 
 
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
-    return input.expand(shape)
+    return _tensor(input).expand(shape)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    _some("cat", tensors)
     return apply(ops.Concatenate(dim), *tensors)
 
 
@@ -121,13 +123,18 @@ concatenate = cat
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    _some("stack", tensors)
     return apply(ops.Stack(dim), *tensors)
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one length (the last may be shorter), or of the given lengths."""
+    if not -tensor.ndim <= dim < tensor.ndim:
+        raise ValueError(f"split: dim must be one of the {tensor.ndim} axes of shape {tensor.shape}, got {dim}")
     length = tensor.shape[dim]
     if isinstance(split_size_or_sections, int):
+        if split_size_or_sections < 1:
+            raise ValueError(f"split: split_size must be at least 1, got {split_size_or_sections}")
         starts = range(0, max(length, 1), split_size_or_sections)
         sections = [min(split_size_or_sections, length - start) for start in starts]
     else:
@@ -149,6 +156,7 @@ def einsum(equation: str, first: Tensor, second: Tensor) -> Tensor:
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input (…, I), weight (O, I), bias (O,) -> (…, O)."""
+    _floats("linear", input=input, weight=weight)
     if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: input (…, I) and weight (O, I) expected, their shapes are {input.shape} and {weight.shape}"
@@ -159,14 +167,17 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def softmax(input: Tensor, dim: int = -1) -> Tensor:
+    _floats("softmax", input=input)
     return apply(ops.Softmax(dim), input)
 
 
 def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
+    _floats("log_softmax", input=input)
     return apply(ops.LogSoftmax(dim), input)
 
 
 def logsumexp(input: Tensor, dim: int, keepdim: bool = False) -> Tensor:
+    _floats("logsumexp", input=input)
     return apply(ops.LogSumExp(dim, keepdim), input)
 
 
@@ -178,6 +189,7 @@ def layer_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Normalise over the last axes, whose lengths are normalized_shape; weight and bias have that shape."""
+    _floats("layer_norm", input=input)
     shape = tuple(normalized_shape)
     if not shape or input.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm: input has shape {input.shape}, its last axes must be {shape}")
@@ -197,6 +209,7 @@ def dropout(
 
     generator: where the random numbers come from; needed when training with p > 0.
     """
+    _floats("dropout", input=input)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is a probability, got {p}")
     if not training or p == 0:
@@ -209,6 +222,7 @@ def dropout(
 
 def embedding(input: Any, weight: Tensor) -> Tensor:
     """input: token ids of any shape (…), integers in [0, V); weight (V, D) -> (…, D)."""
+    _floats("embedding", weight=weight)
     ids = _integers("embedding", "input", input, weight)
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight has shape {weight.shape}, expected (V, D)")
@@ -229,6 +243,7 @@ def scaled_dot_product_attention(
 
     attn_mask: boolean, broadcasts to (…, T, S), True where a query may look. A query that may look nowhere gets 0.
     """
+    _floats("attention", query=query, key=key, value=value)
     shapes = f"shapes {query.shape}, {key.shape}, {value.shape}"
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise ValueError(f"attention: query, key and value need at least two axes (tokens, width); {shapes}")
@@ -243,7 +258,7 @@ def scaled_dot_product_attention(
     if getattr(mask, "dtype", None) != bool:
         raise TypeError(f"attention: attn_mask must be a boolean array, True where a query may look; got {_describe(mask)}")
     full = (*np.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
-    if np.broadcast_shapes(mask.shape, full) != full:
+    if not _broadcasts_to(mask.shape, full):
         raise ValueError(f"attention: attn_mask has shape {mask.shape}, which does not broadcast to the scores' {full}")
     return apply(op, query, key, value, mask)
 
@@ -263,6 +278,7 @@ def cross_entropy(
     _one_of("cross_entropy", "reduction", reduction, ("mean", "sum", "none"))
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
+    _floats("cross_entropy", input=input)
     targets = _integers("cross_entropy", "target", target, input)
     if input.ndim > 2:
         input = input.permute((0, *range(2, input.ndim), 1))
@@ -275,11 +291,32 @@ def cross_entropy(
     return apply(ops.CrossEntropy(ignore_index, reduction, label_smoothing), input, targets)
 
 
+def _tensor(input: Operand) -> Tensor:
+    return input if isinstance(input, Tensor) else Tensor(input)
+
+
+def _floats(function: str, **inputs: Any) -> None:
+    for argument, value in inputs.items():
+        if not hasattr(value, "dtype") or value.dtype.kind != "f":
+            raise TypeError(f"{function}: {argument} must be a floating-point Tensor, got {_describe(value)}")
+
+
+def _some(function: str, tensors: Sequence[Tensor]) -> None:
+    if len(tensors) == 0:
+        raise ValueError(f"{function}: tensors must be at least one Tensor, got none")
+
+
+def _broadcasts_to(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
+    return len(shape) <= len(full) and all(
+        n in (1, m) for n, m in zip(reversed(shape), reversed(full), strict=False)
+    )
+
+
 def _integers(function: str, argument: str, value: Any, beside: Tensor) -> Any:
     """Ids as an integer array on the device of another Tensor."""
     array = value.data if isinstance(value, Tensor) else value
-    if not hasattr(array, "dtype"):
-        array = like(np.asarray(array), beside.data)
+    if device_of(array) is not device_of(beside.data) or not is_array(array):
+        array = like(to_host(array), beside.data)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{function}: {argument} must be integers, got dtype {array.dtype}")
     return array

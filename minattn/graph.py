@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from .backend import Array
 from .ops import GradientError, Op
+from .ops.base import as_array
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _PLUMBING = {_PACKAGE + name for name in ("tensor.py", "graph.py", "functional.py")}
@@ -34,13 +35,13 @@ class no_grad:
     """
 
     def __enter__(self) -> None:
-        self.before = grad_enabled()
+        self.before = [*getattr(self, "before", ()), grad_enabled()]  # one object may be entered twice
         _mode.enabled = False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _mode.enabled = self.before
+        _mode.enabled = self.before.pop()
 
 
 def grad_enabled() -> bool:
@@ -114,7 +115,7 @@ def walk(
             source = tensor.node
             if source is None:
                 known = leaves.get(id(tensor))
-                leaves[id(tensor)] = (tensor, gradient if known is None else known[1] + gradient)
+                leaves[id(tensor)] = (tensor, gradient if known is None else as_array(known[1] + gradient))
             elif source in gradients:
                 gradients[source] += gradient
             else:

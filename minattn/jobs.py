@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from . import __version__
+from .backend import get_device
 from .errors import InputError, RunError
 from .interrupt import Interrupt
 from .models import ReconstructionConfig, ReconstructionModel
@@ -28,7 +29,7 @@ from .training import (
     model_config,
     restore,
 )
-from .training.files import read_json, write_atomically
+from .files import read_json, write_atomically
 
 REPORT = "report.json"
 
@@ -46,6 +47,7 @@ def train_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> 
     training = TrainingConfig(**{key: given[key] for key in TrainingConfig.__dataclass_fields__ if key in given})
     text = find_text(name)
     read_pieces(text)  # refuses what is not a text before anything is made of it
+    get_device(device)  # likewise a GPU that is not there
     tokenizer = choose_tokenizer(name, text, given.get("vocab_size"))
     sizes = {key: given[key] for key in ("layers", "width", "heads", "positions") if key in given}
     if "width" in sizes:

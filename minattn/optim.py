@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, array_module, like
+from .backend import Array, array_module, like, to_host
 from .errors import InputError
 from .nn import Parameter
 
@@ -78,7 +78,7 @@ class Optimizer:
         self.steps = int(state["steps"])
         for slot in self.slots:
             for name, array in self.state[slot].items():
-                array[...] = like(np.asarray(state[f"{slot}.{name}"]), array)
+                array[...] = like(to_host(state[f"{slot}.{name}"]), array)
 
 
 class SGD(Optimizer):
@@ -88,6 +88,8 @@ class SGD(Optimizer):
 
     def __init__(self, parameters: Parameters, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
         super().__init__(parameters, lr, weight_decay)
+        if not 0 <= momentum < 1:
+            raise ValueError(f"SGD: momentum must be in [0, 1), got {momentum}")
         self.momentum = momentum
 
     def update(self, decay: float, p: Array, g: Array, scratch: Array, *state: Array) -> None:
@@ -114,6 +116,8 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
+        if not all(0 <= beta < 1 for beta in betas) or eps < 0:
+            raise ValueError(f"{type(self).__name__}: betas must be in [0, 1) and eps >= 0, got {betas} and {eps}")
         self.betas, self.eps = betas, eps
 
     def update(self, decay: float, p: Array, g: Array, scratch: Array, *state: Array) -> None:
@@ -161,6 +165,8 @@ def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float) -> float:
 
     Returns the length before (Pascanu et al., 2013, algorithm 1).
     """
+    if not max_norm >= 0:
+        raise ValueError(f"clip_grad_norm_: max_norm must not be negative, got {max_norm}")
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = math.sqrt(sum(float(array_module(g).vdot(g, g)) for g in gradients))
     if norm > max_norm:
@@ -183,5 +189,5 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int, decay: str = 
         return peak * (step + 1) / warmup
     if decay == "constant":
         return peak
-    done = (step - warmup) / max(steps - warmup, 1)
+    done = min((step - warmup) / max(steps - warmup, 1), 1.0)
     return peak * (0.5 * (1 + math.cos(math.pi * done)) if decay == "cosine" else 1 - done)

@@ -10,6 +10,7 @@ from .backend import Array, array_module, device_of, get_device, is_array, to_ho
 from .anomaly import is_finite, trace_backward, trace_forward
 from .graph import Node, grad_enabled, walk
 from .ops import Op
+from .ops.base import as_array
 
 Operand = Any  # Tensor | Array | number
 Dims = int | tuple[int, ...] | None
@@ -36,8 +37,8 @@ class Tensor:
             data = data.data
         if not is_array(data):
             data = np.asarray(data)
-            if data.dtype.kind not in "fiub":
-                raise TypeError(f"Tensor: expected numbers, got data of dtype {data.dtype}")
+        if data.dtype.kind not in "fiub":
+            raise TypeError(f"Tensor: expected numbers, got data of dtype {data.dtype}")
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"Tensor: requires_grad needs floating-point data, got dtype {data.dtype}")
         self.data: Array = data
@@ -115,8 +116,10 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> "Tensor":
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Let `np.exp(x)` and `array + x` be differentiated like `x.exp()` and `x + array`."""
+        if ufunc in _COMPARISONS and method == "__call__" and not options:
+            return ufunc(*map(_array_of, inputs))
         make = _UFUNCS.get(ufunc)
         if make is None or method != "__call__" or options:
             raise TypeError(f"np.{ufunc.__name__} does not work on a Tensor; use a function of minattn.functional, or x.data")
@@ -143,16 +146,17 @@ class Tensor:
             upstream = xp.ones_like(self.data)
         else:
             given = gradient.data if isinstance(gradient, Tensor) else gradient
-            upstream = xp.array(given, dtype=self.dtype)  # a copy: the walk adds to it in place
+            upstream = xp.asarray(given, dtype=self.dtype)
             if upstream.shape != self.shape:
                 raise ValueError(f"backward: gradient has shape {upstream.shape}, the Tensor has shape {self.shape}")
         if not is_finite(self.data):
             trace_forward(self.node, self.data)
-        leaves = walk(self.node, upstream) if self.node else [(self, upstream)]
+        # a copy: the walk adds to it in place
+        leaves = walk(self.node, upstream.copy()) if self.node else [(self, upstream.copy())]
         if not all(is_finite(gradient) for _, gradient in leaves):
             trace_backward(self.node, upstream)
         for leaf, gradient in leaves:
-            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+            leaf.grad = gradient if leaf.grad is None else as_array(leaf.grad + gradient)
 
     # --- operators
 
@@ -261,6 +265,8 @@ class Tensor:
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
         axes = list(range(self.ndim))
+        if not all(-self.ndim <= dim < self.ndim for dim in (dim0, dim1)):
+            raise ValueError(f"transpose: expected two of the {self.ndim} axes of shape {self.shape}, got {dim0} and {dim1}")
         axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
         return self.permute(axes)
 
@@ -273,7 +279,11 @@ class Tensor:
         return self.transpose(-2, -1)
 
     def expand(self, *shape: Any) -> "Tensor":
-        return apply(ops.BroadcastTo(_flat(shape)), self)
+        """Repeat along axes of length 1 and new leading axes; -1 keeps a length."""
+        sizes = _flat(shape)
+        own = (-1,) * (len(sizes) - self.ndim) + self.shape
+        sizes = tuple(m if n == -1 else n for n, m in zip(sizes, own, strict=False))
+        return apply(ops.BroadcastTo(sizes), self)
 
 
 def apply(op: Op, *inputs: Operand) -> Tensor:
@@ -286,11 +296,16 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     arrays = [tensor.data for tensor in tensors]
     recorded = grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     options = dict(vars(op)) if recorded else {}
+    if "signatures" in options:  # its saved arrays would be overwritten
+        raise ValueError(f"{op}: this op has run already; make a new one for each call")
     try:
         result = Tensor(op(*arrays))
-    except ValueError as error:
-        shapes = ", ".join(str(array.shape) for array in arrays)
-        raise ValueError(f"{op}: {error}; shapes {shapes}") from error
+    except (ValueError, TypeError, IndexError) as error:
+        kind = next(kind for kind in (ValueError, TypeError, IndexError) if isinstance(error, kind))
+        is_mixed = len({tensor.device for tensor in tensors}) > 1
+        what = "device" if is_mixed else "dtype" if kind is TypeError else "shape"
+        came = ", ".join(str(getattr(tensor, what)) for tensor in tensors)
+        raise kind(f"{op}: {error}; {what}s {came}") from error
     if recorded and result.dtype.kind == "f":
         result.requires_grad = True
         result.node = Node(op, options, tensors)
@@ -300,7 +315,9 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
 def _as_tensors(inputs: tuple[Operand, ...]) -> tuple[Tensor, ...]:
     if all(isinstance(x, Tensor) for x in inputs):
         return inputs
-    anchor = next(x for x in inputs if isinstance(x, Tensor) or is_array(x))
+    anchor = next((x for x in inputs if isinstance(x, Tensor) or is_array(x)), None)
+    if anchor is None:
+        return tuple(Tensor(x) for x in inputs)
     anchor = anchor.data if isinstance(anchor, Tensor) else anchor
     return tuple(x if isinstance(x, Tensor) else Tensor(_beside(x, anchor)) for x in inputs)
 
@@ -310,7 +327,8 @@ def _beside(x: Any, anchor: Array) -> Array:
     if is_array(x):
         return x
     xp = array_module(anchor)
-    fits = isinstance(x, bool | int) or (isinstance(x, float) and anchor.dtype.kind == "f")
+    kind = anchor.dtype.kind
+    fits = isinstance(x, bool) or (isinstance(x, int) and kind != "b") or (isinstance(x, float) and kind == "f")
     return xp.asarray(x, dtype=anchor.dtype) if fits else xp.asarray(x)
 
 
@@ -319,7 +337,7 @@ def _array_of(x: Any) -> Any:
 
 
 def _flat(numbers: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(numbers[0]) if len(numbers) == 1 and not isinstance(numbers[0], int) else numbers
+    return tuple(numbers[0]) if len(numbers) == 1 and hasattr(numbers[0], "__iter__") else numbers
 
 
 def _reduction(dim: Dims, keepdim: bool, numpy_names: dict[str, Any]) -> tuple[Dims, bool]:
@@ -331,6 +349,7 @@ def _reduction(dim: Dims, keepdim: bool, numpy_names: dict[str, Any]) -> tuple[D
     return tuple(dim) if isinstance(dim, list) else dim, keepdim
 
 
+_COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
 _UFUNCS: dict[Any, Callable[..., Tensor]] = {
     ufunc: lambda *inputs, op=op: apply(op(), *inputs)
     for ufunc, op in (

@@ -144,6 +144,11 @@ def test_wrapped_chinese_keeps_a_space_beside_a_latin_word(tmp_path):
     assert sentences(tmp_path, content) == ["老狗" * 20 + " in the fire and 在火边睡觉" + "睡觉" * 10 + "。"]
 
 
+def test_wrapped_latin_keeps_a_space_beside_a_chinese_word(tmp_path):
+    first, second = "The old dog slept by the fire, and he was", "老狗，在火边睡觉。"
+    assert sentences(tmp_path, f"{first}\n{second}") == [f"{first} {second}"]
+
+
 def test_wrapped_chinese_is_joined_without_a_space(tmp_path):
     content = "老狗" * 20 + "\n" + "在火边睡觉" * 8 + "。\n"
     assert sentences(tmp_path, content) == ["老狗" * 20 + "在火边睡觉" * 8 + "。"]

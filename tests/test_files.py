@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minattn.errors import InputError, RunError
-from minattn.training.files import make_folder, plain, read_bytes, write_atomically
+from minattn.files import make_folder, plain, read_bytes, write_atomically
 
 
 def listing(folder):

@@ -19,6 +19,12 @@ from minattn.text.spacing import is_cjk, join_words
         ("- a list", "- a list"),
         ("3 . 5 and 1 , 500 at 7 : 30", "3.5 and 1,500 at 7:30"),
         ("in 1990 , 12 came . then 5", "in 1990, 12 came. then 5"),
+        ("dogs , 500 cats , 12 , 50 , 1 , abc", "dogs, 500 cats, 12, 50, 1, abc"),
+        ("12 ; 500", "12; 500"),
+        ("a . 5 . b : 3 : c", "a. 5. b: 3: c"),
+        ("he sat , ' d '", "he sat, 'd'"),
+        ("a - [MASK] - b / ( c", "a - [MASK] - b / (c"),
+        ("x1 - 2y", "x1-2y"),
         ("$ 3 and 5 %", "$3 and 5%"),
         ("老 狗 在 火 边 ， 睡 觉 。", "老狗在火边，睡觉。"),
         ("他 说 ： “ 走 吧 ！ ” 我 说", "他说：“走吧！”我说"),
@@ -35,5 +41,5 @@ def test_words_and_marks_are_joined_as_a_printer_would(words, line):
 
 
 def test_scripts_without_spaces_are_told_from_others():
-    assert all(is_cjk(character) for character in "火。，！「かカ𠀀㐀")
+    assert all(is_cjk(character) for character in "火。，！「かカ𠀀㐀一鿿\u3000")
     assert not any(is_cjk(character) for character in "a1.“”—한é😀")

@@ -18,7 +18,7 @@ class MultiHeadSelfAttention(Module):
     """
 
     def __init__(self, width: int, heads: int, *, generator: np.random.Generator) -> None:
-        if width % heads:
+        if heads < 1 or width % heads:
             raise ValueError(f"MultiHeadSelfAttention: width {width} is not divisible by {heads} heads")
         self.heads = heads
         self.query = Linear(width, width, generator=generator)
@@ -28,7 +28,7 @@ class MultiHeadSelfAttention(Module):
 
     def forward(self, x: Tensor, attention_mask: Array | None = None) -> Tensor:
         q, k, v = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))
-        y = F.scaled_dot_product_attention(q, k, v, key_mask(attention_mask))
+        y = F.scaled_dot_product_attention(q, k, v, key_mask(attention_mask, x))
         out: Tensor = self.out(self.merge(y))
         return out
 
@@ -36,11 +36,13 @@ class MultiHeadSelfAttention(Module):
         """How much each token looks at each other one: (B, H, T, T), rows summing to 1."""
         q, k = self.split(self.query(x)), self.split(self.key(x))
         scores = q @ k.mT * (1 / math.sqrt(q.shape[-1]))
-        mask = key_mask(attention_mask)
+        mask = key_mask(attention_mask, x)
         return F.softmax(scores if mask is None else F.where(mask, scores, -math.inf))
 
     def split(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, H, T, D/H)."""
+        if x.ndim != 3:
+            raise ValueError(f"MultiHeadSelfAttention: x must be (B, T, D), got shape {x.shape}")
         batch, tokens, width = x.shape
         return x.reshape(batch, tokens, self.heads, width // self.heads).transpose(1, 2)
 
@@ -50,6 +52,11 @@ class MultiHeadSelfAttention(Module):
         return x.transpose(1, 2).reshape(batch, tokens, heads * width)
 
 
-def key_mask(attention_mask: Array | None) -> Array | None:
+def key_mask(attention_mask: Array | None, x: Tensor) -> Array | None:
     """(B, T) over tokens -> (B, 1, 1, T) over keys, the same for all heads and queries."""
-    return None if attention_mask is None else attention_mask[:, None, None, :]
+    if attention_mask is None:
+        return None
+    if getattr(attention_mask, "shape", None) != x.shape[:2]:
+        came = getattr(attention_mask, "shape", type(attention_mask).__name__)
+        raise ValueError(f"attention: attention_mask must have shape (B, T) = {x.shape[:2]}, got {came}")
+    return attention_mask[:, None, None, :]

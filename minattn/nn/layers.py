@@ -20,6 +20,8 @@ class Linear(Module):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, generator: np.random.Generator
     ) -> None:
+        if min(in_features, out_features) < 1:
+            raise ValueError(f"Linear: the features must be at least 1, got {in_features} in and {out_features} out")
         bound = 1 / math.sqrt(in_features)
         self.weight = Parameter(generator.uniform(-bound, bound, (out_features, in_features)).astype(np.float32))
         self.bias = Parameter(generator.uniform(-bound, bound, out_features).astype(np.float32)) if bias else None

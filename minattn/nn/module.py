@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..backend import Array, get_device, is_array, like, to_host
+from ..backend import Array, array_module, get_device, is_array, like, to_host
 from ..tensor import Tensor
 
 
@@ -16,7 +16,8 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any) -> None:
         data = data.data if isinstance(data, Tensor) else data
-        super().__init__(data if is_array(data) and data.flags.c_contiguous else np.ascontiguousarray(data), True)
+        xp = array_module(data)
+        super().__init__(data if is_array(data) and data.flags.c_contiguous else xp.ascontiguousarray(data), True)
 
     def set(self, data: Array) -> None:
         """Overwrite the numbers in place with those of an array of the same shape, from any device."""
@@ -103,15 +104,15 @@ class Module:
         unexpected = [name for name in state if name not in own]
         if strict and (missing or unexpected):
             raise ValueError(f"load_state_dict: missing {missing or 'nothing'}, unexpected {unexpected or 'nothing'}")
-        common = [name for name in own if name in state]
-        for name in common:
-            if own[name].shape != state[name].shape:
-                raise ValueError(
-                    f"load_state_dict: {name} has shape {state[name].shape}, expected {own[name].shape}"
-                )
-        for name in common:
-            value = state[name]
-            own[name].set(value.data if isinstance(value, Tensor) else value)
+        values = {name: state[name] for name in own if name in state}
+        arrays = {name: to_host(x.data if isinstance(x, Tensor) else x) for name, x in values.items()}
+        for name, array in arrays.items():
+            if array.dtype.kind not in "fiu":
+                raise ValueError(f"load_state_dict: {name} has dtype {array.dtype}, expected {own[name].dtype}")
+            if array.shape != own[name].shape:
+                raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected {own[name].shape}")
+        for name, array in arrays.items():
+            own[name].set(array)
         return LoadResult(missing, unexpected)
 
     def to(self, device: str) -> Self:

@@ -35,7 +35,7 @@ class PositionalEncoding(Module):
     def __init__(self, kind: str, max_tokens: int, width: int, *, generator: np.random.Generator) -> None:
         if kind not in KINDS:
             raise ValueError(f"PositionalEncoding: kind must be one of {', '.join(KINDS)}, got {kind!r}")
-        self.kind, self.max_tokens = kind, max_tokens
+        self.kind, self.max_tokens, self.width = kind, max_tokens, width
         self.table: Array | None = None
         self.weight: Parameter | None = None
         if kind == "sinusoidal":
@@ -44,6 +44,8 @@ class PositionalEncoding(Module):
             self.weight = Parameter(generator.normal(0.0, 0.02, (max_tokens, width)).astype(np.float32))
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim < 2 or x.shape[-1] != self.width:
+            raise ValueError(f"PositionalEncoding: x must be (B, T, D) with D = {self.width}, got shape {x.shape}")
         tokens = x.shape[-2]
         if tokens > self.max_tokens:
             raise ValueError(f"PositionalEncoding: {tokens} tokens, but there are only {self.max_tokens} positions")

@@ -31,7 +31,7 @@ class ScaledDotProductAttention(Op):
     def forward(self, q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
         xp = array_module(q)
         self.q, self.k, self.v, self.has_mask = q, k, v, mask is not None
-        self.factor = 1 / math.sqrt(q.shape[-1]) if self.scale is None else self.scale
+        self.factor = 1 / math.sqrt(q.shape[-1] or 1) if self.scale is None else self.scale
         allowed = mask
         if self.causal:
             past = xp.tril(xp.ones((q.shape[-2], k.shape[-2]), dtype=bool))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from ..backend import Array
+from ..backend import Array, is_array
 
 
 class Op:
@@ -48,6 +48,9 @@ class Op:
                     raise GradientError(f"{self}.backward returned None for input {i}, which has a gradient")
                 continue
             gradient = as_array(gradient)
+            if not is_array(gradient):
+                kind = type(gradient).__name__
+                raise GradientError(f"{self}.backward: the gradient of input {i} must be an array, got {kind}")
             if self.broadcasts:
                 gradient = sum_to_shape(gradient, shape)
             if mixed:
@@ -74,12 +77,12 @@ class GradientError(ValueError):
 
 def sum_to_shape(gradient: Array, shape: tuple[int, ...]) -> Array:
     """Undo broadcasting: an input that was used many times gets the sum of what each use sent back."""
-    if gradient.shape == shape:
-        return gradient
     added = gradient.ndim - len(shape)
+    if gradient.shape == shape or added < 0:
+        return gradient
     stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1)
     summed = gradient.sum(axis=(*range(added), *stretched), keepdims=True)
-    return as_array(summed).reshape(shape)
+    return as_array(summed).reshape(summed.shape[added:])
 
 
 def as_array(result: Array) -> Array:

@@ -1,6 +1,7 @@
 """The normal distribution's cumulative probability, which NumPy lacks, from one exponential and one polynomial."""
 
 from ..backend import Array, array_module
+from .base import as_array
 
 # For x ≥ 0 the upper tail is 1 - Φ(x) = exp(-x²/2) P(t), with t = 1 / (1 + p x) and P without a constant term: the form of
 # Hastings (1955) in Abramowitz and Stegun, 26.2.17. The coefficients were fitted for this file: P interpolates
@@ -27,16 +28,16 @@ def normal_cdf(x: Array) -> tuple[Array, Array]:
     xp = array_module(x)
     p, *coefficients = _SINGLE if x.dtype == xp.float32 else _DOUBLE
 
-    bell = x * x
+    bell = as_array(x * x)  # NumPy makes a number of it where x has no dimensions
     bell *= -0.5
     xp.exp(bell, out=bell)
 
-    t = xp.abs(x)
+    t = as_array(xp.abs(x))
     t *= p
     t += 1
     xp.reciprocal(t, out=t)
 
-    tail = t * coefficients[-1]
+    tail = as_array(t * coefficients[-1])
     for c in reversed(coefficients[:-1]):
         tail += c
         tail *= t

@@ -1,5 +1,6 @@
 """Matrix products: matmul, the linear layer's product, einsum for two operands."""
 
+import math
 import string
 
 from ..backend import Array, array_module
@@ -52,7 +53,7 @@ class Linear(Op):
     """
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
-        self.rows = x.reshape(-1, x.shape[-1])
+        self.rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 is ambiguous for width 0
         self.x_shape, self.weight, self.has_bias = x.shape, weight, bias is not None
         y = self.rows @ weight.T
         if bias is not None:
@@ -60,7 +61,7 @@ class Linear(Op):
         return y.reshape(*x.shape[:-1], weight.shape[0])
 
     def backward(self, g: Array) -> tuple[Array, ...]:
-        g = g.reshape(-1, g.shape[-1])
+        g = g.reshape(len(self.rows), g.shape[-1])
         # y = x Wᵀ
         dx = (g @ self.weight).reshape(self.x_shape)
         dweight = g.T @ self.rows

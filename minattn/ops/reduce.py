@@ -17,7 +17,7 @@ class Reduction(Op):
 
     def reduced_axes(self, x: Array) -> tuple[int, ...]:
         """The reduced axes, counted from 0."""
-        if self.axis is None:
+        if self.axis is None or x.ndim == 0:
             return tuple(range(x.ndim))
         axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         return tuple(axis % x.ndim for axis in axes)
@@ -65,7 +65,7 @@ class Mean(Reduction):
 
     def forward(self, x: Array) -> Array:
         self.keep_shape(x)
-        return x.mean(axis=self.axis, keepdims=self.keepdims)
+        return x.mean(axis=self.axis if x.ndim else None, keepdims=self.keepdims)
 
     def backward(self, g: Array) -> Array:
         # y = Σ x_i / N
@@ -90,7 +90,7 @@ class Variance(Reduction):
 
     def forward(self, x: Array) -> Array:
         self.keep_shape(x)
-        self.centred = x - x.mean(axis=self.axis, keepdims=True)
+        self.centred = x - x.mean(axis=self.axis if x.ndim else None, keepdims=True)
         squares = (self.centred * self.centred).sum(axis=self.axis, keepdims=self.keepdims)
         return squares / (self.count - self.correction)
 

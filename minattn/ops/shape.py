@@ -94,8 +94,9 @@ class Concatenate(Op):
         self.axis = axis
 
     def forward(self, *inputs: Array) -> Array:
+        y = array_module(inputs[0]).concatenate(inputs, axis=self.axis)
         self.lengths = [x.shape[self.axis] for x in inputs]
-        return array_module(inputs[0]).concatenate(inputs, axis=self.axis)
+        return y
 
     def backward(self, g: Array) -> tuple[Array, ...]:
         ends = np.cumsum(self.lengths).tolist()

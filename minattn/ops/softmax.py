@@ -1,13 +1,15 @@
 """From scores to probabilities: softmax, its logarithm, and the logarithm of its denominator."""
 
 from ..backend import Array, array_module
-from .base import Op, register
+from .base import Op, as_array, register
 from .samples import logsumexp_samples, softmax_samples
 
 
 def shift(x: Array, axis: int) -> Array:
     """The largest score along the axis, which is subtracted so that exp cannot overflow; 0 where all are -inf."""
     xp = array_module(x)
+    if not x.size:  # there is no largest; the sum has the shape that is wanted
+        return x.sum(axis=axis, keepdims=True)
     largest = x.max(axis=axis, keepdims=True)
     return xp.where(largest == -xp.inf, xp.zeros_like(largest), largest)
 
@@ -30,7 +32,7 @@ class Softmax(Op):
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)
-        p = x - shift(x, self.axis)
+        p = as_array(x - shift(x, self.axis))
         xp.exp(p, out=p)
         p /= p.sum(axis=self.axis, keepdims=True)
         self.p = p
@@ -72,6 +74,10 @@ class LogSoftmax(Op):
         p = array_module(g).exp(self.y)
         # y = z - ln Σ exp(z)
         return g - p * g.sum(axis=self.axis, keepdims=True)
+
+    def explain(self, x: Array) -> str | None:
+        fully_masked = (x == -array_module(x).inf).all(axis=self.axis)
+        return "a fully masked row: every score in it is -inf" if fully_masked.any() else None
 
 
 @register(samples=logsumexp_samples)

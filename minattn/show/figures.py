@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from minattn.errors import InputError
 from minattn.show.canvas import MOST_TICKS, grid, label_tokens, new_figure, set_title
 from minattn.show.glyphs import families, shown
-from minattn.training.files import make_folder, write_atomically
+from minattn.files import make_folder, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minattn.errors import InputError, RunError
+from minattn.errors import InputError
+from minattn.files import make_folder, write_atomically
 from minattn.text.spacing import join_words
 from minattn.text.vocabulary import PREFIX, SPECIALS, UNKNOWN, learned
 
@@ -108,15 +109,12 @@ class WordPiece:
         """Write tokenizer.json, and vocab.txt for people to read, into a folder that is made if need be.
 
         Returns the path of tokenizer.json.
-        Raises RunError when they cannot be written; what was there before is then still whole.
+        Raises RunError when they cannot be written, InputError where a file stands in the way; what was there stays whole.
         """
         folder = Path(folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _replace(folder / "vocab.txt", "".join(piece + "\n" for piece in self.pieces))
-            _replace(folder / FILE, self.to_json())
-        except OSError as error:
-            raise RunError(f"{folder}: cannot write the tokenizer there: {error.strerror or error}") from None
+        make_folder(folder)
+        write_atomically(folder / "vocab.txt", "".join(piece + "\n" for piece in self.pieces))
+        write_atomically(folder / FILE, self.to_json())
         return folder / FILE
 
     def to_json(self) -> str:
@@ -237,17 +235,3 @@ def _checked_all(texts: Iterable[str], where: str) -> list[str]:
     if isinstance(texts, str):
         raise InputError(f"{where}: expected several texts, got a single str; put it into a list")
     return [_checked(text, where) for text in texts]
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a text file beside its place and rename it into it, so that it is never there in part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minattn.errors import InputError
-from minattn.training.files import plain, read_bytes, read_json, reading, sync_folder, write_synced
+from minattn.files import plain, read_bytes, read_json, reading, sync_folder, write_synced
 
 VERSION = 1
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"

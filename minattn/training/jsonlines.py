@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from minattn.errors import InputError
-from minattn.training.files import naming, plain, read_bytes, write_atomically
+from minattn.files import naming, plain, read_bytes, write_atomically
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from minattn.errors import InputError
 from minattn.training import checkpoint as checkpoints
 from minattn.training.checkpoint import Arrays, Checkpoint, Shapes
-from minattn.training.files import (
+from minattn.files import (
     make_folder,
     naming,
     plain,

@@ -10,6 +10,7 @@ import numpy as np
 from .. import functional as F
 from ..backend import get_device, to_host
 from ..errors import RunError
+from ..memory import reuse_memory
 from ..models import ReconstructionConfig, ReconstructionModel
 from ..optim import AdamW, clip_grad_norm_, learning_rate
 from ..tensor import Tensor
@@ -59,6 +60,7 @@ class Trainer:
         report: called with the row of each step that goes into metrics.jsonl. stop: asked after each step; True saves and ends.
         Returns whether the last step was reached. Raises RunError when the loss or a gradient is no longer finite.
         """
+        reuse_memory()
         steps = self.config.steps
         every = max(steps // EVALUATIONS, 1)
         self.model.train()

@@ -1,0 +1,23 @@
+"""Keep the memory of freed arrays for the next ones."""
+
+import ctypes
+import sys
+
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # parameters of mallopt(3)
+
+
+def reuse_memory() -> bool:
+    """From now on, let this process keep freed memory instead of handing it back to the system; for training loops.
+
+    A step frees and asks for the same large arrays as the step before. By default glibc returns each to the system and
+    gets it back empty, page by page; that takes up to a third of a step (`benchmarks/README.md`). It concerns the whole
+    process and cannot be undone. Returns whether it took effect: only glibc has it; elsewhere nothing changes.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except AttributeError:  # another C library
+        return False
+    settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1), (_ARENA_MAX, 1))
+    return all(mallopt(parameter, value) == 1 for parameter, value in settings)
