@@ -1,0 +1,221 @@
+"""Every function refuses what it cannot use in one sentence: what was expected, what came, which argument."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from minattn import Tensor
+from minattn import functional as F
+
+x = Tensor(np.arange(6, dtype=np.float32).reshape(2, 3))
+wide = Tensor(np.ones((4, 3), np.float32))
+cube = Tensor(np.ones((2, 4, 3), np.float32))
+ids = Tensor(np.arange(6).reshape(2, 3))
+rng = np.random.default_rng(0)
+sdpa = F.scaled_dot_product_attention
+
+
+def causes(kind, *rows):
+    return [pytest.param(*row, kind, id=f"{row[0]}: {row[2][:40]}") for row in rows]
+
+
+# function, a call of it, and what the sentence says
+SHAPES = causes(
+    ValueError,
+    ("add", lambda: F.add(x, wide), r"^Add: .*; shapes \(2, 3\), \(4, 3\)$"),
+    ("subtract", lambda: F.subtract(x, wide), r"^Subtract: .*; shapes \(2, 3\), \(4, 3\)$"),
+    ("multiply", lambda: F.multiply(x, wide), r"^Multiply: .*; shapes \(2, 3\), \(4, 3\)$"),
+    ("divide", lambda: F.divide(x, wide), r"^Divide: .*; shapes \(2, 3\), \(4, 3\)$"),
+    ("pow", lambda: F.pow(x, wide), r"^Power: .*; shapes \(2, 3\), \(4, 3\)$"),
+    ("maximum", lambda: F.maximum(x, wide), r"^Maximum: .*; shapes \(2, 3\), \(4, 3\)$"),
+    ("where", lambda: F.where(np.ones(4, bool), x, x), r"^Where: .*; shapes \(4,\), \(2, 3\), \(2, 3\)$"),
+    ("sum", lambda: F.sum(x, 2), r"^Sum: axis 2 is out of bounds .* dimension 2; shapes \(2, 3\)$"),
+    ("mean", lambda: F.mean(x, (0, 0)), r"^Mean: duplicate value in 'axis'; shapes \(2, 3\)$"),
+    ("var", lambda: F.var(x, -3), r"^Variance: axis -3 is out of bounds"),
+    ("amax", lambda: F.amax(x, 2), r"^Max: axis 2 is out of bounds"),
+    ("amax", lambda: F.amax(x[:0], 0), r"^Max: zero-size array .*; shapes \(0, 3\)$"),
+    ("reshape", lambda: F.reshape(x, (4, 2)), r"^Reshape: .*size 6 into shape \(4,2\); shapes \(2, 3\)$"),
+    ("permute", lambda: F.permute(x, (0,)), r"^Transpose: axes don't match array; shapes \(2, 3\)$"),
+    ("permute", lambda: F.permute(x, (0, 0)), "^Transpose: repeated axis"),
+    ("transpose", lambda: F.transpose(x, 0, 2), r"two of the 2 axes of shape \(2, 3\), got 0 and 2$"),
+    ("broadcast_to", lambda: F.broadcast_to(x, (4, 3)), r"^BroadcastTo: .*; shapes \(2, 3\)$"),
+    ("broadcast_to", lambda: F.broadcast_to(x, (3,)), r"^BroadcastTo: .*; shapes \(2, 3\)$"),
+    ("cat", lambda: F.cat([x, wide], 1), r"^Concatenate: .*; shapes \(2, 3\), \(4, 3\)$"),
+    ("cat", lambda: F.cat([x, x], 2), r"^Concatenate: axis 2 is out of bounds"),
+    ("cat", lambda: F.cat([]), "^cat: tensors must be at least one Tensor, got none$"),
+    ("stack", lambda: F.stack([x, wide]), r"^Stack: .*; shapes \(2, 3\), \(4, 3\)$"),
+    ("stack", lambda: F.stack([]), "^stack: tensors must be at least one Tensor, got none$"),
+    ("split", lambda: F.split(x, 0), "^split: split_size must be at least 1, got 0$"),
+    ("split", lambda: F.split(x, [1, 1], 1), r"^split: lengths \[1, 1\] do not add up to 3, .* axis 1$"),
+    ("split", lambda: F.split(x, [-1, 4], 1), r"^split: lengths \[-1, 4\]"),
+    ("split", lambda: F.split(x, 1, 2), r"^split: dim .* the 2 axes of shape \(2, 3\), got 2$"),
+    ("matmul", lambda: F.matmul(x, wide), r"^MatMul: .*; shapes \(2, 3\), \(4, 3\)$"),
+    ("matmul", lambda: F.matmul(x, 2.0), r"^MatMul: .*; shapes \(2, 3\), \(\)$"),
+    ("einsum", lambda: F.einsum("ij,jk->ik", x, wide), r"'j'.*; shapes \(2, 3\), \(4, 3\)$"),
+    ("einsum", lambda: F.einsum("ij->i", x, wide), "expected two operands, .* 'ij->i' has 1"),
+    ("einsum", lambda: F.einsum("ijk,kj->i", x, wide), "'ijk' .* does not name the axes .* 2 axes"),
+    ("einsum", lambda: F.einsum("ii,kj->i", x, wide), "names an axis twice in one operand"),
+    ("linear", lambda: F.linear(x, x.T), r"linear: input .* weight .* \(2, 3\) and \(3, 2\)$"),
+    ("linear", lambda: F.linear(x, wide, x), r"^linear: bias has shape \(2, 3\), expected \(4,\)$"),
+    ("softmax", lambda: F.softmax(x, 2), "^Softmax: axis 2 is out of bounds"),
+    ("log_softmax", lambda: F.log_softmax(x, 2), "^LogSoftmax: axis 2 is out of bounds"),
+    ("logsumexp", lambda: F.logsumexp(x, 2), "^LogSumExp: axis 2 is out of bounds"),
+    ("layer_norm", lambda: F.layer_norm(x, (2,)), r"input has shape \(2, 3\), .* must be \(2,\)$"),
+    ("layer_norm", lambda: F.layer_norm(x, ()), r"its last axes must be \(\)$"),
+    ("layer_norm", lambda: F.layer_norm(x, (3,), x), r"weight has shape \(2, 3\), expected \(3,\)$"),
+    ("layer_norm", lambda: F.layer_norm(x, (3,), None, x), r"bias has shape \(2, 3\), expected \(3,\)$"),
+    ("embedding", lambda: F.embedding([0], x[0]), r"weight has shape \(3,\), expected \(V, D\)$"),
+    ("sdpa", lambda: sdpa(x, wide.T, wide), "query has width 3 but key has 4"),
+    ("sdpa", lambda: sdpa(x, wide, x), "key has 4 tokens but value has 2"),
+    ("sdpa", lambda: sdpa(x[0], x, x), r"at least two axes .* \(3,\), \(2, 3\)"),
+    ("sdpa", lambda: attend(np.ones((3, 4), bool)), r"attn_mask has shape \(3, 4\), .* scores' \(2, 4\)$"),
+    ("sdpa", lambda: attend(np.ones((5, 2, 4), bool)), r"attn_mask has shape \(5, 2, 4\), .* \(2, 4\)$"),
+    ("cross_entropy", lambda: F.cross_entropy(x, [1]), r"target has shape \(1,\), expected \(2,\)"),
+    ("cross_entropy", lambda: F.cross_entropy(cube, [[1, 1]]), r"expected \(2, 3\) for \(4,\) classes$"),
+)
+
+CHOICES = causes(
+    ValueError,
+    ("gelu", lambda: F.gelu(x, "erf"), "approximate must be one of 'none', 'tanh', got 'erf'"),
+    ("dropout", lambda: F.dropout(x, 1.5, generator=rng), "p is a probability, got 1.5"),
+    ("dropout", lambda: F.dropout(x, -0.1, training=False), "p is a probability, got -0.1"),
+    ("dropout", lambda: F.dropout(x, 0.5), "pass generator="),
+    (
+        "cross_entropy",
+        lambda: F.cross_entropy(x, [0, 1], reduction="max"),
+        "'mean', 'sum', 'none', got 'max'",
+    ),
+    ("cross_entropy", lambda: F.cross_entropy(x, [0, 1], label_smoothing=2.0), r"in \[0, 1\], got 2"),
+)
+
+IDS = causes(
+    IndexError,
+    ("embedding", lambda: F.embedding([3, 4], wide), r"embedding: id 4 .* there are 4 \(0 to 3\)$"),
+    ("embedding", lambda: F.embedding([[-1]], wide), r"embedding: id -1 is out of range"),
+    ("cross_entropy", lambda: F.cross_entropy(x, [0, 3]), r"target 3 .* there are 3 \(0 to 2\)$"),
+    ("cross_entropy", lambda: F.cross_entropy(x, [0, -1]), "target -1 is out of range"),
+    ("cross_entropy", lambda: F.cross_entropy(x, [0, -100], ignore_index=5), "target -100 is out of range"),
+    ("[]", lambda: x[2], r"^Index: index 2 is out of bounds .*; shapes \(2, 3\)$"),
+    ("[]", lambda: x[0, 0, 0], r"^Index: too many indices .*; shapes \(2, 3\)$"),
+)
+
+DTYPES = causes(
+    TypeError,
+    ("where", lambda: F.where(x, x, x), "where: condition must be a boolean array, got dtype float32"),
+    ("where", lambda: F.where([True], x, x), "condition must be a boolean array, got list"),
+    ("embedding", lambda: F.embedding([0.5], wide), "embedding: input must be integers, got dtype float64"),
+    ("cross_entropy", lambda: F.cross_entropy(x, [0.0, 1.0]), "target must be integers, got dtype float64"),
+    ("sdpa", lambda: attend(np.ones((2, 4))), "attn_mask must be a boolean array, .* got dtype float64"),
+    ("sdpa", lambda: attend([[True] * 4]), "attn_mask must be a boolean array, .* got list"),
+    ("add", lambda: F.add(x, "one"), "expected numbers, got data of dtype <U3"),
+    ("exp", lambda: F.exp(None), "expected numbers, got data of dtype object"),
+)
+
+
+def attend(mask):
+    return sdpa(x, wide, wide, mask)
+
+
+@pytest.mark.parametrize(("function", "call", "sentence", "kind"), SHAPES + CHOICES + IDS + DTYPES)
+def test_bad_input_is_refused_in_one_sentence(function, call, sentence, kind):
+    with pytest.raises(kind, match=sentence) as caught:
+        call()
+    assert type(caught.value) is kind and "\n" not in str(caught.value)
+
+
+NEED_FLOATS = {
+    "gelu": ("input", F.gelu),
+    "softmax": ("input", F.softmax),
+    "log_softmax": ("input", F.log_softmax),
+    "logsumexp": ("input", lambda bad: F.logsumexp(bad, 0)),
+    "layer_norm": ("input", lambda bad: F.layer_norm(bad, (3,))),
+    "dropout": ("input", lambda bad: F.dropout(bad, 0.5, generator=rng)),
+    "embedding": ("weight", lambda bad: F.embedding([0], bad)),
+    "linear": ("input", lambda bad: F.linear(bad, wide)),
+    "linear ": ("weight", lambda bad: F.linear(x, bad)),
+    "attention": ("query", lambda bad: sdpa(bad, x, x)),
+    "attention ": ("key", lambda bad: sdpa(x, bad, x)),
+    "attention  ": ("value", lambda bad: sdpa(x, x, bad)),
+    "cross_entropy": ("input", lambda bad: F.cross_entropy(bad, [0, 1])),
+}
+
+
+@pytest.mark.parametrize("name", NEED_FLOATS)
+def test_integers_lists_and_nothing_are_refused_where_floats_are_needed(name):
+    argument, call = NEED_FLOATS[name]
+    for bad, came in ((ids, "dtype int64"), ([[1.0, 2.0]], "list"), (None, "NoneType")):
+        message = rf"^{name.strip()}: {argument} must be a floating-point Tensor, got {came}$"
+        with pytest.raises(TypeError, match=message):
+            call(bad)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "neg",
+        "exp",
+        "log",
+        "sqrt",
+        "tanh",
+        "sigmoid",
+        "relu",
+        "gelu",
+        "sum",
+        "mean",
+        "var",
+        "amax",
+        "softmax",
+        "log_softmax",
+    ],
+)
+def test_an_array_may_be_given_for_a_tensor(name):
+    array = 1 + np.random.default_rng(0).random((2, 3))
+    y = getattr(F, name)(array)
+    assert type(y) is Tensor
+    np.testing.assert_array_equal(y.data, getattr(F, name)(Tensor(array)).data)
+
+
+def test_numbers_alone_make_a_tensor():
+    assert F.add(1.0, 2).item() == 3.0
+    assert F.maximum(1, 2).item() == 2
+    assert F.exp(0.0).item() == 1.0
+
+
+def test_an_ignored_target_may_be_any_number():
+    for ignored in (-100, 99):
+        loss = F.cross_entropy(x, [ignored, 1], ignore_index=ignored)
+        assert loss.item() == F.cross_entropy(x[1:], [1]).item()
+
+
+def test_dropout_outside_training_hands_its_input_on():
+    assert F.dropout(x, 0.5, training=False) is x
+    assert F.dropout(x, 0.0) is x
+    np.testing.assert_array_equal(F.dropout(x, 1.0, generator=rng).data, np.zeros((2, 3)))
+
+
+def test_dropout_keeps_the_share_and_the_mean():
+    y = F.dropout(Tensor(np.ones(100_000, np.float32)), 0.25, generator=np.random.default_rng(0)).data
+    assert set(np.unique(y)) == {np.float32(0), np.float32(4 / 3)}
+    assert abs((y == 0).mean() - 0.25) < 0.01  # seven standard deviations of a share of 100,000
+
+
+def test_every_public_function_is_tried_with_something_wrong():
+    tried = {row.values[0] for row in SHAPES + CHOICES + IDS + DTYPES} | {
+        name.strip() for name in NEED_FLOATS
+    }
+    aliases = {"concatenate": "cat", "scaled_dot_product_attention": "sdpa"}
+    of_one_tensor = {
+        "neg",
+        "log",
+        "sqrt",
+        "tanh",
+        "sigmoid",
+        "relu",
+    }  # like exp: any array of numbers will do
+    public = {
+        aliases.get(name, name)
+        for name, value in vars(F).items()
+        if inspect.isfunction(value) and value.__module__ == F.__name__ and not name.startswith("_")
+    }
+    assert public - tried == of_one_tensor
