@@ -1,16 +1,22 @@
 """The command line: parses, calls, prints."""
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
 from .errors import InputError, RunError
 
 EXAMPLES = {
+    "": """example:
+  minattn train && minattn reconstruct "The old [MASK] slept by the fire."
+
+minattn COMMAND --help shows the options of a command, with examples.""",
     "train": """examples:
   minattn train                                          the shipped English reader, about a minute on two cores
   minattn train my.txt --out runs/mine --vocab-size 1000  a text of your own
@@ -27,12 +33,20 @@ EXAMPLES = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+def parser() -> Parser:
     """The commands and their options."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="minattn",
         description="Train a self-attention model from text back to the same text, in NumPy.",
-        epilog="minattn COMMAND --help shows the options of a command, with an example.",
+        epilog=EXAMPLES[""],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"minattn {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
@@ -49,18 +63,26 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     train = command("train", _train, "train a model to restore text, and show what it learned")
-    train.add_argument("text", nargs="?", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader (en)')
+    train.add_argument(
+        "text", nargs="?", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader (en)'
+    )
     train.add_argument("--out", metavar="DIR", help="the run folder to make (runs/ and the time)")
     train.add_argument("--resume", metavar="DIR", help="go on with this run, with its own settings")
-    train.add_argument("--vocab-size", type=int, metavar="N", help="train a vocabulary of N pieces from the text (2000)")
+    train.add_argument(
+        "--vocab-size", type=int, metavar="N", help="train a vocabulary of N pieces from the text (2000)"
+    )
     train.add_argument("--steps", type=int, metavar="N", help="optimizer steps (2000)")
     train.add_argument("--save-every", type=int, metavar="N", help="steps between checkpoints (500)")
     train.add_argument("--seed", type=int, metavar="N", help="of weights, order, blanks and dropout (0)")
-    train.add_argument("--blanks", type=float, metavar="SHARE", help="share of tokens blanked out; 0 is the pure copy (0.15)")
+    train.add_argument(
+        "--blanks", type=float, metavar="SHARE", help="share of tokens blanked out; 0 is the pure copy (0.15)"
+    )
     train.add_argument("--layers", type=int, metavar="N", help="encoder blocks (2)")
     train.add_argument("--width", type=int, metavar="N", help="width of the model (128)")
     train.add_argument("--heads", type=int, metavar="N", help="attention heads (4)")
-    train.add_argument("--positions", choices=("sinusoidal", "learned", "none"), help="positional encoding (sinusoidal)")
+    train.add_argument(
+        "--positions", choices=("sinusoidal", "learned", "none"), help="positional encoding (sinusoidal)"
+    )
     train.add_argument("--lr", type=float, metavar="RATE", help="highest learning rate (0.002)")
     train.add_argument("--batch", type=int, metavar="N", help="sentences in a step (32)")
     train.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
@@ -84,25 +106,59 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 fine, 1 it failed on the way, 2 wrong usage or input, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal cannot show is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
-        options = parser().parse_args(arguments)
-        code: int = options.command(options)
+        code = _run(arguments)
         sys.stdout.flush()
         return code
-    except SystemExit as stopped:  # argparse: 2 for wrong usage, 0 for --help
-        return stopped.code if isinstance(stopped.code, int) else 1
     except InputError as error:
         return _fail(error, 2)
-    except RunError as error:
+    except (RunError, FloatingPointError) as error:
         return _fail(error, 1)
     except KeyboardInterrupt:
-        print("\nminattn: interrupted", file=sys.stderr)
-        return 130
+        return _fail("interrupted", 130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        _drop_output()
+        return 1
+    except OSError as error:
+        _drop_output()
+        return _fail(f"{error.filename or 'the output'}: {error.strerror or error}", 1)
     except MemoryError:
         return _fail("not enough memory; try a smaller --width, --batch or --vocab-size", 1)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as stopped:  # --help and --version
+        return stopped.code if isinstance(stopped.code, int) else 1
+    for name, value in vars(options).items():
+        if isinstance(value, str):
+            _check(name, value)
+    code: int = options.command(options)
+    return code
+
+
+def _check(name: str, value: str) -> None:
+    """Refuse what an unset variable of a shell leaves, and what no file of ours could hold."""
+    if not value:
+        raise InputError(f"{name} is empty; see minattn --help")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{name} must be UTF-8, got {value!a}") from None
+
+
+def _drop_output() -> None:
+    """Let what no one takes go nowhere, lest Python complain of it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fail(error: object, code: int) -> int:
@@ -113,10 +169,23 @@ def _fail(error: object, code: int) -> int:
 def _train(options: argparse.Namespace) -> int:
     from .jobs import resume_job, train_job
 
-    keys = ("out", "vocab_size", "steps", "save_every", "seed", "blanks", "layers", "width", "heads", "positions", "lr", "batch")
+    keys = (
+        "out",
+        "vocab_size",
+        "steps",
+        "save_every",
+        "seed",
+        "blanks",
+        "layers",
+        "width",
+        "heads",
+        "positions",
+        "lr",
+        "batch",
+    )
     given = {key: getattr(options, key) for key in keys if getattr(options, key) is not None}
     stream = sys.stderr if options.json else sys.stdout
-    if options.resume:
+    if options.resume is not None:
         if options.text or given.keys() - {"steps", "save_every"}:
             wrong = "TEXT" if options.text else "--" + min(given.keys() - {"steps", "save_every"}).replace("_", "-")
             raise InputError(f"--resume goes on with the run's own settings; {wrong} cannot be given with it")
@@ -180,7 +249,7 @@ def _info(options: argparse.Namespace) -> int:
     ]
     _print_table(rows)
     if info["table"]:
-        print("\n" + info["table"])
+        print(f"\n{info['table']}")
     return 0
 
 

@@ -46,7 +46,7 @@ def embedding(ids: Array, weight: Tensor) -> Tensor:
     """A one-hot matrix times the table: ids (…), weight (V, D) -> (…, D)."""
     xp = array_module(weight.data)
     one_hot = (ids[..., None] == xp.arange(weight.shape[0])).astype(weight.dtype)
-    return one_hot @ weight
+    return Tensor(one_hot) @ weight
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Array | None = None) -> Tensor:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .backend import array_module, device_of, is_array, like, to_host
-from .tensor import Dims, Operand, Tensor, apply
+from .backend import array_module, like, to_host
+from .door import boolean, broadcasts_to, integers, require_below, require_floats, require_one_of, require_some
+from .tensor import Dims, Operand, Tensor, apply, as_tensor, as_tensors
 
 
 def add(input: Operand, other: Operand) -> Tensor:
@@ -40,82 +41,76 @@ def maximum(input: Operand, other: Operand) -> Tensor:
 
 def where(condition: Any, input: Operand, other: Operand) -> Tensor:
     """input where the boolean condition holds, else other; all three broadcast."""
-    condition = condition.data if isinstance(condition, Tensor) else condition
-    if getattr(condition, "dtype", None) != bool:
-        raise TypeError(f"where: condition must be a boolean array, got {_describe(condition)}")
-    chosen = [x for x in (input, other) if hasattr(x, "dtype")]
-    if len(chosen) == 1:  # a number beside a Tensor takes its dtype, not the condition's
-        numbers = np.asarray([x for x in (input, other) if x is not chosen[0]][0], dtype=chosen[0].dtype)
-        input, other = (like(numbers, condition) if not hasattr(x, "dtype") else x for x in (input, other))
-    return apply(ops.Where(), condition, input, other)
+    mask = boolean("where", "condition", condition)
+    return apply(ops.Where(), mask, *as_tensors((input, other), mask))
 
 
 def exp(input: Tensor) -> Tensor:
-    return _tensor(input).exp()
+    return as_tensor(input).exp()
 
 
 def log(input: Tensor) -> Tensor:
-    return _tensor(input).log()
+    return as_tensor(input).log()
 
 
 def sqrt(input: Tensor) -> Tensor:
-    return _tensor(input).sqrt()
+    return as_tensor(input).sqrt()
 
 
 def tanh(input: Tensor) -> Tensor:
-    return _tensor(input).tanh()
+    return as_tensor(input).tanh()
 
 
 def sigmoid(input: Tensor) -> Tensor:
-    return _tensor(input).sigmoid()
+    return as_tensor(input).sigmoid()
 
 
 def relu(input: Tensor) -> Tensor:
-    return _tensor(input).relu()
+    return as_tensor(input).relu()
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """approximate: "none" for the exact form with erf, "tanh" for the approximation of GPT-2."""
-    _one_of("gelu", "approximate", approximate, ("none", "tanh"))
-    _floats("gelu", input=input)
+    require_one_of("gelu", "approximate", approximate, ("none", "tanh"))
+    require_floats("gelu", input=input)
     return apply(ops.GELU(approximate), input)
 
 
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    return _tensor(input).sum(dim, keepdim)
+    return as_tensor(input).sum(dim, keepdim)
 
 
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    return _tensor(input).mean(dim, keepdim)
+    return as_tensor(input).mean(dim, keepdim)
 
 
 def var(input: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-    return _tensor(input).var(dim, correction, keepdim)
+    return as_tensor(input).var(dim, correction, keepdim)
 
 
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The largest element; where several are, each gets an equal share of the gradient."""
-    return _tensor(input).max(dim, keepdim)
+    return as_tensor(input).max(dim, keepdim)
 
 
 def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:
-    return _tensor(input).reshape(shape)
+    return as_tensor(input).reshape(shape)
 
 
 def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
-    return _tensor(input).permute(dims)
+    return as_tensor(input).permute(dims)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    return _tensor(input).transpose(dim0, dim1)
+    return as_tensor(input).transpose(dim0, dim1)
 
 
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
-    return _tensor(input).expand(shape)
+    return as_tensor(input).expand(shape)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    _some("cat", tensors)
+    require_some("cat", tensors)
     return apply(ops.Concatenate(dim), *tensors)
 
 
@@ -123,7 +118,7 @@ concatenate = cat
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    _some("stack", tensors)
+    require_some("stack", tensors)
     return apply(ops.Stack(dim), *tensors)
 
 
@@ -156,7 +151,7 @@ def einsum(equation: str, first: Tensor, second: Tensor) -> Tensor:
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input (…, I), weight (O, I), bias (O,) -> (…, O)."""
-    _floats("linear", input=input, weight=weight)
+    require_floats("linear", input=input, weight=weight)
     if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: input (…, I) and weight (O, I) expected, their shapes are {input.shape} and {weight.shape}"
@@ -167,30 +162,30 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def softmax(input: Tensor, dim: int = -1) -> Tensor:
-    _floats("softmax", input=input)
+    require_floats("softmax", input=input)
     return apply(ops.Softmax(dim), input)
 
 
 def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
-    _floats("log_softmax", input=input)
+    require_floats("log_softmax", input=input)
     return apply(ops.LogSoftmax(dim), input)
 
 
 def logsumexp(input: Tensor, dim: int, keepdim: bool = False) -> Tensor:
-    _floats("logsumexp", input=input)
+    require_floats("logsumexp", input=input)
     return apply(ops.LogSumExp(dim, keepdim), input)
 
 
 def layer_norm(
     input: Tensor,
-    normalized_shape: Sequence[int],
+    normalized_shape: int | Sequence[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
     """Normalise over the last axes, whose lengths are normalized_shape; weight and bias have that shape."""
-    _floats("layer_norm", input=input)
-    shape = tuple(normalized_shape)
+    require_floats("layer_norm", input=input)
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or input.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm: input has shape {input.shape}, its last axes must be {shape}")
     for name, parameter in (("weight", weight), ("bias", bias)):
@@ -209,7 +204,7 @@ def dropout(
 
     generator: where the random numbers come from; needed when training with p > 0.
     """
-    _floats("dropout", input=input)
+    require_floats("dropout", input=input)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is a probability, got {p}")
     if not training or p == 0:
@@ -222,11 +217,11 @@ def dropout(
 
 def embedding(input: Any, weight: Tensor) -> Tensor:
     """input: token ids of any shape (…), integers in [0, V); weight (V, D) -> (…, D)."""
-    _floats("embedding", weight=weight)
-    ids = _integers("embedding", "input", input, weight)
+    require_floats("embedding", weight=weight)
+    ids = integers("embedding", "input", input, weight)
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight has shape {weight.shape}, expected (V, D)")
-    _check_range("embedding", "id", to_host(ids), weight.shape[0])
+    require_below("embedding", "id", to_host(ids), weight.shape[0])
     return apply(ops.Embedding(), ids, weight)
 
 
@@ -243,7 +238,7 @@ def scaled_dot_product_attention(
 
     attn_mask: boolean, broadcasts to (…, T, S), True where a query may look. A query that may look nowhere gets 0.
     """
-    _floats("attention", query=query, key=key, value=value)
+    require_floats("attention", query=query, key=key, value=value)
     shapes = f"shapes {query.shape}, {key.shape}, {value.shape}"
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise ValueError(f"attention: query, key and value need at least two axes (tokens, width); {shapes}")
@@ -254,11 +249,9 @@ def scaled_dot_product_attention(
     op = ops.ScaledDotProductAttention(is_causal, scale)
     if attn_mask is None:
         return apply(op, query, key, value)
-    mask = attn_mask.data if isinstance(attn_mask, Tensor) else attn_mask
-    if getattr(mask, "dtype", None) != bool:
-        raise TypeError(f"attention: attn_mask must be a boolean array, True where a query may look; got {_describe(mask)}")
+    mask = boolean("attention", "attn_mask", attn_mask, ", True where a query may look")
     full = (*np.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
-    if not _broadcasts_to(mask.shape, full):
+    if not broadcasts_to(mask.shape, full):
         raise ValueError(f"attention: attn_mask has shape {mask.shape}, which does not broadcast to the scores' {full}")
     return apply(op, query, key, value, mask)
 
@@ -275,63 +268,16 @@ def cross_entropy(
 
     reduction: "mean" over the targets that are not ignore_index, "sum", or "none".
     """
-    _one_of("cross_entropy", "reduction", reduction, ("mean", "sum", "none"))
+    require_one_of("cross_entropy", "reduction", reduction, ("mean", "sum", "none"))
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
-    _floats("cross_entropy", input=input)
-    targets = _integers("cross_entropy", "target", target, input)
+    require_floats("cross_entropy", input=input)
+    targets = integers("cross_entropy", "target", target, input)
     if input.ndim > 2:
         input = input.permute((0, *range(2, input.ndim), 1))
     if input.ndim == 0 or targets.shape != input.shape[:-1]:
-        raise ValueError(
-            f"cross_entropy: target has shape {targets.shape}, expected {input.shape[:-1]} for {input.shape[-1:]} classes"
-        )
+        expected = f"{input.shape[:-1]} for {input.shape[-1:]} classes"
+        raise ValueError(f"cross_entropy: target has shape {targets.shape}, expected {expected}")
     counted = to_host(targets)
-    _check_range("cross_entropy", "target", counted[counted != ignore_index], input.shape[-1])
+    require_below("cross_entropy", "target", counted[counted != ignore_index], input.shape[-1])
     return apply(ops.CrossEntropy(ignore_index, reduction, label_smoothing), input, targets)
-
-
-def _tensor(input: Operand) -> Tensor:
-    return input if isinstance(input, Tensor) else Tensor(input)
-
-
-def _floats(function: str, **inputs: Any) -> None:
-    for argument, value in inputs.items():
-        if not hasattr(value, "dtype") or value.dtype.kind != "f":
-            raise TypeError(f"{function}: {argument} must be a floating-point Tensor, got {_describe(value)}")
-
-
-def _some(function: str, tensors: Sequence[Tensor]) -> None:
-    if len(tensors) == 0:
-        raise ValueError(f"{function}: tensors must be at least one Tensor, got none")
-
-
-def _broadcasts_to(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
-    return len(shape) <= len(full) and all(
-        n in (1, m) for n, m in zip(reversed(shape), reversed(full), strict=False)
-    )
-
-
-def _integers(function: str, argument: str, value: Any, beside: Tensor) -> Any:
-    """Ids as an integer array on the device of another Tensor."""
-    array = value.data if isinstance(value, Tensor) else value
-    if device_of(array) is not device_of(beside.data) or not is_array(array):
-        array = like(to_host(array), beside.data)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{function}: {argument} must be integers, got dtype {array.dtype}")
-    return array
-
-
-def _check_range(function: str, what: str, ids: np.ndarray[Any, np.dtype[Any]], size: int) -> None:
-    if ids.size and (ids.min() < 0 or ids.max() >= size):
-        wrong = ids.min() if ids.min() < 0 else ids.max()
-        raise IndexError(f"{function}: {what} {wrong} is out of range, there are {size} (0 to {size - 1})")
-
-
-def _one_of(function: str, argument: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{function}: {argument} must be one of {', '.join(map(repr, known))}, got {value!r}")
-
-
-def _describe(value: Any) -> str:
-    return f"dtype {value.dtype}" if hasattr(value, "dtype") else type(value).__name__

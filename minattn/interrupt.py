@@ -8,7 +8,8 @@ from typing import Any
 class Interrupt:
     """Inside `with Interrupt() as interrupt:` the first Ctrl-C (or SIGTERM) only sets `interrupt.requested`.
 
-    The second Ctrl-C interrupts at once. Outside the main thread it does nothing: signals go to the main thread only.
+    The second one interrupts at once. A signal that was ignored stays so. Outside the main thread it does nothing:
+    signals go to the main thread only.
     """
 
     def __init__(self) -> None:
@@ -22,10 +23,14 @@ class Interrupt:
 
     def __enter__(self) -> "Interrupt":
         for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.getsignal(number)
+            if before in (signal.SIG_IGN, None):  # as for a job in the background of a script; None: not Python's
+                continue
             try:
-                self._before[number] = signal.signal(number, self._note)
+                signal.signal(number, self._note)
             except ValueError:
                 break
+            self._before[number] = before
         return self
 
     def __exit__(

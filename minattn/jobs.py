@@ -1,6 +1,7 @@
 """What each command does, without the parsing and most of the printing."""
 
 import json
+import shlex
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 from . import __version__
 from .backend import get_device
 from .errors import InputError, RunError
+from .files import read_json, write_atomically
 from .interrupt import Interrupt
+from .memory import physical_memory
 from .models import ReconstructionConfig, ReconstructionModel
 from .progress import Progress, clock
 from .text import WordPiece, read_pieces
@@ -19,19 +22,24 @@ from .training import (
     Data,
     Restoration,
     Run,
+    Source,
     Trainer,
     TrainingConfig,
     choose_tokenizer,
     find_text,
     fingerprint,
+    from_json,
     load_data,
     load_model,
     model_config,
     restore,
+    restore_ids,
+    source,
 )
-from .files import read_json, write_atomically
 
 REPORT = "report.json"
+HEADS = 12
+"""The most heads that are drawn of a layer."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +51,30 @@ class Done:
 
 
 def train_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> Done:
-    """Start a training. given: the options that were set, by name. Progress is written to the stream."""
+    """Start a training. given: the options that were set, by name. Progress is written to the stream.
+
+    Everything that can be refused is refused before the run folder is made.
+    """
     training = TrainingConfig(**{key: given[key] for key in TrainingConfig.__dataclass_fields__ if key in given})
-    text = find_text(name)
-    read_pieces(text)  # refuses what is not a text before anything is made of it
-    get_device(device)  # likewise a GPU that is not there
-    tokenizer = choose_tokenizer(name, text, given.get("vocab_size"))
-    sizes = {key: given[key] for key in ("layers", "width", "heads", "positions") if key in given}
+    sizes: dict[str, Any] = {key: given[key] for key in ("layers", "width", "heads", "positions") if key in given}
     if "width" in sizes:
         sizes["hidden"] = 4 * sizes["width"]
-    model = ReconstructionConfig(tokenizer.vocab_size, **sizes)
+    model = ReconstructionConfig(1, **sizes)
+    get_device(device)
+    text = find_text(name)
+    read_pieces(text)
+    tokenizer = choose_tokenizer(name, text, given.get("vocab_size"))
+    model = replace(model, vocab_size=tokenizer.vocab_size)
     data = load_data(text, tokenizer, model.max_tokens)
-    folder = Path(given.get("out") or time.strftime("runs/%Y-%m-%d-%H%M%S"))
+    check_trainable(data, training)
+    check_memory(model)
     config = {
         "minattn": __version__,
-        "text": {"name": name if name != str(text) else str(text.resolve()), "sha256": fingerprint(text)},
+        "text": asdict(source(name, text)),
         "model": asdict(model),
         "training": asdict(training),
     }
-    check_trainable(data, training)
+    folder = given.get("out") or time.strftime("runs/%Y-%m-%d-%H%M%S")
     run = Run.create(folder, config, tokenizer.to_json())
     return _train(Trainer(model, training, data, run, device), data, stream)
 
@@ -69,21 +82,36 @@ def train_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> 
 def resume_job(folder: str, given: dict[str, Any], device: str, stream: TextIO) -> Done:
     """Go on with a run. given: steps and save_every, where they are to change."""
     run = Run.open(folder)
-    model = model_config(run)
-    try:
-        training = replace(TrainingConfig(**run.config["training"]), **given)
-        name, expected = run.config["text"]["name"], run.config["text"]["sha256"]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{run.folder}/config.json does not describe a training: {error}") from None
-    text = find_text(name)
+    model, before, text_was = model_config(run), training_config(run), text_of(run)
+    training = replace(before, **given)
+    saved = max(run.saved_steps(), default=0)
+    if training.steps < saved:
+        raise InputError(f"{run.folder} is at step {saved:,} already; --steps must be more than that")
+    if training.steps == saved and _is_reported(run, saved):
+        raise InputError(f"{run.folder} is finished at step {saved:,}; --steps {2 * saved} would go on")
+    text = find_text(text_was.name)
+    if fingerprint(text) != text_was.sha256:
+        raise InputError(
+            f"{text} has changed since {run.folder} was trained on it; put the old text back, or start anew"
+        )
     data = load_data(text, WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json"), model.max_tokens)
-    if fingerprint(text) != expected:
-        raise InputError(f"{text} has changed since {run.folder} was trained on it; put the old text back, or start anew")
+    check_trainable(data, training)
+    check_memory(model)
     trainer = Trainer(model, training, data, run, device)
     trainer.resume()
-    if trainer.step >= training.steps:
-        raise InputError(f"{run.folder} is finished at step {trainer.step:,}; --steps {2 * trainer.step} would go on")
+    if training != before:
+        run.reconfigure(run.config | {"training": asdict(training)})
     return _train(trainer, data, stream)
+
+
+def training_config(run: Run) -> TrainingConfig:
+    """The training's part of a run's config.json. Raises InputError if it is not one that this version knows."""
+    return from_json(TrainingConfig, run.config.get("training"), f"{run.folder}/config.json: training")
+
+
+def text_of(run: Run) -> Source:
+    """The text's part of a run's config.json. Raises InputError likewise."""
+    return from_json(Source, run.config.get("text"), f"{run.folder}/config.json: text")
 
 
 def reconstruct_job(folder: str | Path, text: str, draw: bool) -> tuple[Restoration, Path | None]:
@@ -96,10 +124,9 @@ def reconstruct_job(folder: str | Path, text: str, draw: bool) -> tuple[Restorat
     from .show import attention_maps, save_figure
 
     title = f"What each token looks at, last layer: {text.strip()}"
+    figure = attention_maps(restoration.attention[-1][:HEADS], restoration.given, title)
     try:
-        paths = save_figure(
-            attention_maps(restoration.attention[-1], restoration.given, title), run.figures_folder, "reconstruct"
-        )
+        paths = save_figure(figure, run.figures_folder, "reconstruct")
     except RunError:  # a run that may only be read still restores
         return restoration, None
     return restoration, paths[0]
@@ -114,6 +141,7 @@ def vocab_job(name: str, size: int, out: str) -> tuple[WordPiece, Path]:
 def info_job(folder: str) -> dict[str, Any]:
     """What is in a run, with the table of its last training if there is one."""
     run = Run.open(folder)
+    model_config(run), training_config(run), text_of(run)  # refuses a config.json that does not describe a run
     report = run.folder / REPORT
     return run.info() | {"table": read_json(report).get("table") if report.exists() else None}
 
@@ -127,6 +155,17 @@ def check_trainable(data: Data, training: TrainingConfig) -> None:
         )
 
 
+def check_memory(model: ReconstructionConfig) -> None:
+    """Refuse a model whose training this machine cannot hold."""
+    matrices = 2 * model.vocab_size + model.layers * (4 * model.width + 2 * model.hidden)
+    needed, there = 16 * model.width * matrices, physical_memory()  # float32: weight, gradient and two moments
+    if there is not None and needed > there:
+        raise InputError(
+            f"training this model takes {needed >> 30:,} GiB of memory, and this machine has {there >> 30:,}; "
+            "try a smaller --width, --layers or --vocab-size"
+        )
+
+
 def _train(trainer: Trainer, data: Data, stream: TextIO) -> Done:
     def say(line: str) -> None:
         print(line, file=stream, flush=True)
@@ -134,28 +173,47 @@ def _train(trainer: Trainer, data: Data, stream: TextIO) -> Done:
     run, model = trainer.run, trainer.model
     started = time.monotonic()
     count = sum(parameter.size for parameter in model.parameters())
-    say(f"{len(data.training):,} sentences, {data.tokens:,} tokens; {data.tokenizer.vocab_size:,} pieces; {count:,} parameters")
+    pieces = data.tokenizer.vocab_size
+    say(f"{len(data.training):,} sentences, {data.tokens:,} tokens; {pieces:,} pieces; {count:,} parameters")
     if data.cut:
         say(f"{data.cut:,} sentences are longer than {model.config.max_tokens} tokens and were cut into parts")
+    if data.unknown:
+        say(f"lost as [UNK], being too long or with letters that the vocabulary lacks: {data.unknown:,} words")
     say(f"run folder: {run.folder}" + (f", from step {trainer.step:,}" if trainer.step else ""))
     progress = Progress(trainer.config.steps, trainer.step, stream)
+    finished = False
     with Interrupt() as interrupt:
-        finished = trainer.train(progress.show, lambda: interrupt.requested)
+        try:
+            finished = trainer.train(progress.show, lambda: interrupt.requested)
+        except OSError:  # nobody takes the progress any more
+            trainer.save()
+            raise
+        finally:
+            if not finished:
+                progress.end()
+    name = shlex.quote(str(run.folder))
     if not finished:
-        progress.end()
-        say(f"stopped and saved at step {trainer.step:,}; go on with: minattn train --resume {run.folder}")
+        say(f"stopped and saved at step {trainer.step:,}; go on with: minattn train --resume {name}")
         return Done(False, {"run": str(run.folder), "step": trainer.step, "finished": False})
     say(f"trained in {clock(time.monotonic() - started)}\n")
 
-    untrained = ReconstructionModel(model.config, generator=np.random.default_rng(trainer.config.seed)).to(trainer.device.name)
+    untrained = ReconstructionModel(model.config, generator=np.random.default_rng(trainer.config.seed)).to(
+        trainer.device.name
+    )
     scores = trainer.held_out.compare(model, untrained, data.training)
     table = trainer.held_out.table(scores)
     say(table)
-    result = {"run": str(run.folder), "step": trainer.step, "finished": True, "held_out": trainer.held_out.to_dict(scores)}
-    write_atomically(run.folder / REPORT, json.dumps(result | {"table": table}, indent=1, ensure_ascii=False) + "\n")
+    result = {
+        "run": str(run.folder),
+        "step": trainer.step,
+        "finished": True,
+        "held_out": trainer.held_out.to_dict(scores),
+    }
     figures = draw_run(run, data)
+    # The report comes last: without it, the run is not finished, and resuming makes up for what is missing.
+    write_atomically(run.folder / REPORT, json.dumps(result | {"table": table}, indent=1, ensure_ascii=False) + "\n")
     say(f"\nfigures: {', '.join(path.name for path in figures if path.suffix == '.png')} in {run.figures_folder}")
-    say(f'next: minattn reconstruct "{example(data)}" --run {run.folder}')
+    say(f'next: minattn reconstruct "{example(data)}" --run {name}')
     return Done(True, result | {"figures": [str(path) for path in figures]})
 
 
@@ -164,24 +222,23 @@ def draw_run(run: Run, data: Data) -> list[Path]:
     from .show import attention_maps, nearest_neighbours, positional_encoding, save_figure, training_curves
 
     model, tokenizer = load_model(run)
-    sentence = tokenizer.decode(data.held_out[0])
-    restoration = restore(model, tokenizer, sentence)
+    restoration = restore_ids(model, tokenizer, data.held_out[0])
     drawn = {"curves": training_curves(run.metrics())}
     for i, weights in enumerate(restoration.attention):
         title = f"What each token of a held-out sentence looks at, layer {i + 1}"
-        drawn[f"attention-layer-{i + 1}"] = attention_maps(weights, restoration.given, title)
+        drawn[f"attention-layer-{i + 1}"] = attention_maps(weights[:HEADS], restoration.given, title)
     table = model.positions.table if model.positions.weight is None else model.positions.weight.data
     if table is not None:
         drawn["positions"] = positional_encoding(table)
-    words = common_words(data, 8)
-    drawn["neighbours"] = nearest_neighbours(model.embedding.weight.data, tokenizer.pieces, words)
+    if words := common_words(data, 8):
+        drawn["neighbours"] = nearest_neighbours(model.embedding.weight.data, tokenizer.pieces, words)
     return [path for name, figure in drawn.items() for path in save_figure(figure, run.figures_folder, name)]
 
 
 def common_words(data: Data, most: int) -> list[str]:
-    """Whole words of some length that the training text has often, commonest first."""
+    """Whole words that the training text has often, commonest first; the very commonest say little about each other."""
     counts = np.bincount([i for ids in data.training for i in ids], minlength=data.tokenizer.vocab_size)
-    words = (data.tokenizer.pieces[i] for i in np.argsort(-counts, kind="stable"))
+    words = (data.tokenizer.pieces[i] for i in np.argsort(-counts, kind="stable")[50:])
     return [word for word in words if word.isalpha() and (len(word) > 3 or not word.isascii())][:most]
 
 
@@ -190,3 +247,9 @@ def example(data: Data) -> str:
     ids = min(data.held_out, key=lambda ids: abs(len(ids) - 10))
     middle = len(ids) // 2
     return data.tokenizer.decode([*ids[:middle], data.tokenizer.mask_id, *ids[middle + 1 :]]).replace('"', "")
+
+
+def _is_reported(run: Run, step: int) -> bool:
+    """Whether a training that ended at a step also left its table and figures."""
+    report = run.folder / REPORT
+    return report.exists() and read_json(report).get("step") == step

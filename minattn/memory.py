@@ -1,6 +1,7 @@
-"""Keep the memory of freed arrays for the next ones."""
+"""The memory of this machine, and keeping that of freed arrays for the next ones."""
 
 import ctypes
+import os
 import sys
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # parameters of mallopt(3)
@@ -21,3 +22,11 @@ def reuse_memory() -> bool:
         return False
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1), (_ARENA_MAX, 1))
     return all(mallopt(parameter, value) == 1 for parameter, value in settings)
+
+
+def physical_memory() -> int | None:
+    """The bytes of memory that this machine has; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf, another system not these names
+        return None

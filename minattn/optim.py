@@ -31,6 +31,11 @@ class Optimizer:
         if lr < 0 or weight_decay < 0:
             raise ValueError(f"{type(self).__name__}: lr {lr} and weight_decay {weight_decay} must not be negative")
         self.parameters: dict[str, Parameter] = dict(pairs)
+        if len(self.parameters) < len(pairs):
+            raise ValueError(f"{type(self).__name__}: two parameters have the same name")
+        for name, p in pairs:
+            if not p.data.flags.c_contiguous:  # it is updated in place through a flat view
+                raise ValueError(f"{type(self).__name__}: {name} is not contiguous in memory; make it a Parameter")
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         self.state: dict[str, dict[str, Array]] = {
             slot: {name: array_module(p.data).zeros_like(p.data) for name, p in pairs} for slot in self.slots
@@ -52,7 +57,8 @@ class Optimizer:
     def _blocks(self, name: str, parameter: Parameter) -> Iterator[tuple[Any, ...]]:
         # biases and norms have one axis; shrinking them helps nobody (Loshchilov and Hutter's own code does the same)
         decay = self.weight_decay if parameter.ndim > 1 else 0.0
-        arrays = [parameter.data.reshape(-1), parameter.grad.reshape(-1)]
+        gradient: Array = parameter.grad
+        arrays = [parameter.data.reshape(-1), gradient.reshape(-1)]
         arrays += [self.state[slot][name].reshape(-1) for slot in self.slots]
         size = BLOCK if isinstance(parameter.data, np.ndarray) else parameter.size
         scratch = array_module(parameter.data).empty(min(size, parameter.size), parameter.dtype)

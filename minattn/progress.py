@@ -22,7 +22,8 @@ class Progress:
     def show(self, row: dict[str, Any]) -> None:
         """Show the row of one step."""
         if "copied" in row:
-            self.accuracy = f"  held-out: copied {row['copied']:.1%}, blanks {row['blanks_filled']:.1%}"
+            copied, filled = ("-" if row[key] is None else f"{row[key]:.1%}" for key in ("copied", "blanks_filled"))
+            self.accuracy = f"  held-out: copied {copied}, blanks {filled}"
         step, now = row["step"], time.monotonic()
         is_last = step == self.steps
         if self.is_terminal:

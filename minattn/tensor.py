@@ -266,7 +266,7 @@ class Tensor:
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
         axes = list(range(self.ndim))
         if not all(-self.ndim <= dim < self.ndim for dim in (dim0, dim1)):
-            raise ValueError(f"transpose: expected two of the {self.ndim} axes of shape {self.shape}, got {dim0} and {dim1}")
+            raise ValueError(f"transpose: shape {self.shape} has no axes {dim0} and {dim1} to swap")
         axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
         return self.permute(axes)
 
@@ -292,7 +292,7 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     A Python number takes the dtype of the Tensors beside it, as in NumPy. Raises what the op raises, with the
     op's name and the shapes in front.
     """
-    tensors = _as_tensors(inputs)
+    tensors = as_tensors(inputs)
     arrays = [tensor.data for tensor in tensors]
     recorded = grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     options = dict(vars(op)) if recorded else {}
@@ -312,24 +312,27 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     return result
 
 
-def _as_tensors(inputs: tuple[Operand, ...]) -> tuple[Tensor, ...]:
-    if all(isinstance(x, Tensor) for x in inputs):
-        return inputs
-    anchor = next((x for x in inputs if isinstance(x, Tensor) or is_array(x)), None)
-    if anchor is None:
-        return tuple(Tensor(x) for x in inputs)
-    anchor = anchor.data if isinstance(anchor, Tensor) else anchor
-    return tuple(x if isinstance(x, Tensor) else Tensor(_beside(x, anchor)) for x in inputs)
+def as_tensor(x: Operand) -> Tensor:
+    """x itself if it is a Tensor, else a Tensor of it."""
+    return x if isinstance(x, Tensor) else Tensor(x)
 
 
-def _beside(x: Any, anchor: Array) -> Array:
-    """A number or an array as an array on the anchor's device; a number takes the anchor's dtype where it fits."""
-    if is_array(x):
+def as_tensors(inputs: tuple[Operand, ...], place: Array | None = None) -> tuple[Tensor, ...]:
+    """Operands as Tensors; a number takes the dtype of the Tensors beside it where it fits, and their device.
+
+    place: an array on the device where numbers go if no Tensor or array is among the inputs
+    """
+    arrays = [_array_of(x) for x in inputs if isinstance(x, Tensor) or is_array(x)]
+    anchor = arrays[0] if arrays else place
+    return tuple(as_tensor(x if anchor is None else _beside(x, anchor, bool(arrays))) for x in inputs)
+
+
+def _beside(x: Operand, anchor: Array, takes_dtype: bool) -> Operand:
+    if isinstance(x, Tensor) or is_array(x):
         return x
-    xp = array_module(anchor)
-    kind = anchor.dtype.kind
+    xp, kind = array_module(anchor), anchor.dtype.kind
     fits = isinstance(x, bool) or (isinstance(x, int) and kind != "b") or (isinstance(x, float) and kind == "f")
-    return xp.asarray(x, dtype=anchor.dtype) if fits else xp.asarray(x)
+    return xp.asarray(x, dtype=anchor.dtype) if fits and takes_dtype else xp.asarray(x)
 
 
 def _array_of(x: Any) -> Any:

@@ -100,7 +100,7 @@ def test_attention_weights_of_each_head(mask):
     x = normal(B, T, D)
     y = to_torch(x)
     _, expected = theirs(y, y, y, key_padding_mask=padded, need_weights=True, average_attn_weights=False)
-    assert_same(layer.weights(Tensor(x), mask).data, expected.detach())
+    assert_same(layer.weights(Tensor(x), mask), expected.detach())
 
 
 def test_where_a_sentence_is_all_padding_pytorchs_explicit_weights_are_nan_and_our_output_is_the_bias():

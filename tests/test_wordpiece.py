@@ -287,7 +287,7 @@ def test_a_full_disk_leaves_the_older_file_whole(tokenizer, tmp_path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match="vocab.txt could not be written: No space left on device"):
+    with pytest.raises(RunError, match=r"vocab\.txt could not be written: No space left on device"):
         WordPiece.train(ENGLISH, 80).save(tmp_path)
     assert (tmp_path / "tokenizer.json").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tokenizer.json", "vocab.txt"]

@@ -17,16 +17,21 @@ from ..tensor import Tensor
 class ReconstructionConfig:
     """The sizes and choices that a ReconstructionModel is built from.
 
+    embedding_std: deviation of the embedding's initial weights; position_scale: size of the sinusoids beside them.
+    hidden: width inside the feed-forward network. The others are said in the layers.
+
     Raises InputError for a size below 1, a width that the heads do not divide, and an unknown choice.
     """
 
     vocab_size: int
-    width: int = 128
+    width: int = 64
     layers: int = 2
     heads: int = 4
-    hidden: int = 512
+    hidden: int = 256
     max_tokens: int = 64
     positions: str = "sinusoidal"
+    embedding_std: float = 0.1
+    position_scale: float = 0.3
     de_embedding: str = "own"
     dropout: float = 0.1
     norm_first: bool = True
@@ -40,6 +45,9 @@ class ReconstructionConfig:
             raise InputError(f"layers must be at least 0, got {self.layers}")
         if self.width % self.heads:
             raise InputError(f"width {self.width} is not divisible by {self.heads} heads; try --width {self.heads * 32}")
+        for name in ("embedding_std", "position_scale"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be in [0, 1), got {self.dropout}")
         for name, known in (("positions", POSITIONS), ("de_embedding", DE_EMBEDDINGS)):
@@ -55,8 +63,10 @@ class ReconstructionModel(Module):
 
     def __init__(self, config: ReconstructionConfig, *, generator: np.random.Generator) -> None:
         self.config = config
-        self.embedding = Embedding(config.vocab_size, config.width, generator=generator)
-        self.positions = PositionalEncoding(config.positions, config.max_tokens, config.width, generator=generator)
+        self.embedding = Embedding(config.vocab_size, config.width, std=config.embedding_std, generator=generator)
+        self.positions = PositionalEncoding(
+            config.positions, config.max_tokens, config.width, scale=config.position_scale, generator=generator
+        )
         self.blocks = [
             EncoderBlock(
                 config.width,
@@ -89,7 +99,7 @@ class ReconstructionModel(Module):
         with no_grad():
             x = self.positions(self.embedding(ids))
             for block in self.blocks:
-                maps.append(block.attention_weights(x, attention_mask).data)
+                maps.append(block.attention_weights(x, attention_mask))
                 x = block(x, attention_mask)
         return maps
 

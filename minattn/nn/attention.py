@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from .. import functional as F
-from ..backend import Array
+from ..backend import Array, array_module
+from ..ops.attention import softmax_rows
 from ..tensor import Tensor
 from .layers import Linear
 from .module import Module
@@ -32,12 +33,12 @@ class MultiHeadSelfAttention(Module):
         out: Tensor = self.out(self.merge(y))
         return out
 
-    def weights(self, x: Tensor, attention_mask: Array | None = None) -> Tensor:
-        """How much each token looks at each other one: (B, H, T, T), rows summing to 1."""
-        q, k = self.split(self.query(x)), self.split(self.key(x))
-        scores = q @ k.mT * (1 / math.sqrt(q.shape[-1]))
+    def weights(self, x: Tensor, attention_mask: Array | None = None) -> Array:
+        """How much each token looks at each other one, to be looked at: (B, H, T, T), rows summing to 1."""
+        q, k = self.split(self.query(x)).data, self.split(self.key(x)).data
+        scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
         mask = key_mask(attention_mask, x)
-        return F.softmax(scores if mask is None else F.where(mask, scores, -math.inf))
+        return softmax_rows(scores if mask is None else array_module(q).where(mask, scores, -math.inf))
 
     def split(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, H, T, D/H)."""

@@ -64,8 +64,9 @@ class EncoderBlock(Module):
         """The residual path around a sub-layer, and the norm if it comes last."""
         y = self.dropout(change)
         y = x + y if self.residual else y
-        return y if self.norm_first else norm(y)
+        result: Tensor = y if self.norm_first else norm(y)
+        return result
 
-    def attention_weights(self, x: Tensor, attention_mask: Array | None = None) -> Tensor:
+    def attention_weights(self, x: Tensor, attention_mask: Array | None = None) -> Array:
         """What the attention in this block looks at when x comes in: (B, H, T, T)."""
         return self.attention.weights(self.attention_norm(x) if self.norm_first else x, attention_mask)

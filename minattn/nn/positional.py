@@ -28,18 +28,20 @@ def sinusoids(tokens: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[n
 class PositionalEncoding(Module):
     """Add to each token's vector the row of a table for its position.
 
-    kind: "sinusoidal" (fixed), "learned" (a parameter `weight` (max_tokens, D)) or "none".
+    kind: "sinusoidal" (fixed), "learned" (a parameter `weight` (max_tokens, D)) or "none". scale: the size of the sinusoids.
     forward: x (B, T, D) -> (B, T, D). Raises ValueError if T > max_tokens.
     """
 
-    def __init__(self, kind: str, max_tokens: int, width: int, *, generator: np.random.Generator) -> None:
+    def __init__(
+        self, kind: str, max_tokens: int, width: int, *, scale: float = 1.0, generator: np.random.Generator
+    ) -> None:
         if kind not in KINDS:
             raise ValueError(f"PositionalEncoding: kind must be one of {', '.join(KINDS)}, got {kind!r}")
         self.kind, self.max_tokens, self.width = kind, max_tokens, width
         self.table: Array | None = None
         self.weight: Parameter | None = None
         if kind == "sinusoidal":
-            self.table = sinusoids(max_tokens, width).astype(np.float32)
+            self.table = (scale * sinusoids(max_tokens, width)).astype(np.float32)
         elif kind == "learned":
             self.weight = Parameter(generator.normal(0.0, 0.02, (max_tokens, width)).astype(np.float32))
 

@@ -64,4 +64,5 @@ class CrossEntropy(Op):
     def explain(self, logits: Array, targets: Array) -> str | None:
         if self.reduction == "mean" and not (targets != self.ignore_index).any():
             return f"a mean over no tokens: every target is {self.ignore_index}"
-        return None
+        impossible = (logits == -array_module(logits).inf).all(axis=-1)
+        return "every logit of a row is -inf" if impossible.any() else None

@@ -47,7 +47,7 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
         special_tokens=alphabet,
         show_progress=False,
     )
-    learner.train_from_iterator(texts, trainer)
+    learner.train_from_iterator(map(_without_long_words, texts), trainer)
     return _with_vocabulary(learner.get_vocab())
 
 
@@ -77,6 +77,13 @@ def _words(text: str) -> list[str]:
 
     clean = normalizers.BertNormalizer(lowercase=True).normalize_str(text)
     return [word for word, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(clean)]
+
+
+def _without_long_words(text: str) -> str:
+    """Leave out the words that become [UNK] anyway; learning takes time with the square of a word's length."""
+    if len(text) <= LONGEST_WORD:
+        return text
+    return " ".join(word for word in _words(text) if len(word) <= LONGEST_WORD)
 
 
 def _letters(texts: Sequence[str]) -> list[str]:

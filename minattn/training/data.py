@@ -5,9 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..files import read_bytes
 from ..text import WordPiece, cut, read_pieces, shipped, split_pieces
 
 READERS = {"en": "reader.en.txt", "zh": "reader.zh.txt"}
+PIECES = 2000
+"""The size of a vocabulary, where none is asked for."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a run, as config.json remembers it: "en", "zh" or a whole path, and the sha256 of its bytes."""
+
+    name: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -16,6 +27,7 @@ class Data:
 
     training, held_out: sentences as lists of ids with [CLS] and [SEP]; split by piece
     tokens: how many ids the training part has; cut: how many sentences were longer than the model's positions
+    unknown: how many tokens of both parts are [UNK], which nothing can give back
     """
 
     tokenizer: WordPiece
@@ -23,24 +35,30 @@ class Data:
     held_out: list[list[int]]
     tokens: int
     cut: int
+    unknown: int = 0
 
 
 def find_text(name: str) -> Path:
     """The file that a user means: a path, or "en" or "zh" for a shipped reader."""
-    return shipped(READERS[name]) if name in READERS and not Path(name).exists() else Path(name)
+    return shipped(READERS[name]) if name in READERS and not Path(name).is_file() else Path(name)
+
+
+def source(name: str, text: Path) -> Source:
+    """What to remember of the text that a user called `name`, so that it is found again from any folder."""
+    return Source(name if _is_shipped(name, text) else str(text.resolve()), fingerprint(text))
 
 
 def fingerprint(text: Path) -> str:
-    """The sha256 of a text file."""
-    return hashlib.sha256(text.read_bytes()).hexdigest()
+    """The sha256 of a text file. Raises InputError if it is missing."""
+    return hashlib.sha256(read_bytes(text)).hexdigest()
 
 
 def choose_tokenizer(name: str, text: Path, vocab_size: int | None) -> WordPiece:
     """The shipped vocabulary for a shipped reader, unless another size is wanted; else one made from the text."""
-    if vocab_size is None and name in READERS and text == shipped(READERS[name]):
+    if vocab_size is None and _is_shipped(name, text):
         return WordPiece.load(shipped(f"{name}/tokenizer.json"))
     sentences = [sentence for piece in read_pieces(text) for sentence in piece.sentences]
-    return WordPiece.train(sentences, vocab_size or 2000)
+    return WordPiece.train(sentences, PIECES if vocab_size is None else vocab_size)
 
 
 def load_data(text: Path, tokenizer: WordPiece, max_tokens: int) -> Data:
@@ -54,9 +72,12 @@ def load_data(text: Path, tokenizer: WordPiece, max_tokens: int) -> Data:
         for pieces in (training_pieces, held_out_pieces)
     ]
     if not encoded[1]:
-        raise InputError(
-            f"{text}: every sentence that could be held out is also in the training part; give more text"
-        )
+        raise InputError(f"{text}: every sentence that could be held out is also in the training part; give more text")
     training, held_out = ([window for ids in part for window in cut(ids, max_tokens)] for part in encoded)
     too_long = sum(len(ids) > max_tokens for part in encoded for ids in part)
-    return Data(tokenizer, training, held_out, sum(map(len, training)), too_long)
+    unknown = sum(ids.count(tokenizer.unk_id) for part in encoded for ids in part)
+    return Data(tokenizer, training, held_out, sum(map(len, training)), too_long, unknown)
+
+
+def _is_shipped(name: str, text: Path) -> bool:
+    return name in READERS and text == shipped(READERS[name])

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ..anomaly import is_finite, trace_forward
 from ..backend import like, to_host
 from ..graph import no_grad
 from ..models import ReconstructionModel
@@ -15,40 +17,51 @@ from ..text import Batch, Batches, WordPiece
 DRAWS = 8
 """How many times each sentence is blanked out anew: a few hundred sentences once would leave a noise of 2 points."""
 
+SENTENCES, BLANKED = 1000, 4000
+"""The most sentences that are scored, and how often all in all with blanks, lest scoring outlast the training."""
+
 
 @dataclass(frozen=True)
 class Score:
-    """Shares of tokens that came back right: of all tokens of whole sentences, and of the blanks in blanked ones."""
+    """Shares of tokens that came back right: of all tokens of whole sentences, and of the blanks in blanked ones.
+
+    None where there was nothing to score.
+    """
 
     copied: float | None
-    blanks_filled: float
+    blanks_filled: float | None
 
 
 class HeldOut:
     """Held-out sentences, once whole and several times with blanks, the same for everything that is scored on them.
 
-    sentences: lists of ids; blanks: the share that is blanked out, always by [MASK]
+    sentences: lists of ids, of which at most SENTENCES are taken, evenly spread
+    blanks: the share that is blanked out, always by [MASK]
     """
 
     def __init__(self, sentences: list[list[int]], tokenizer: WordPiece, blanks: float = 0.15) -> None:
+        sentences = sentences[:: -(-len(sentences) // SENTENCES)]
+        draws = min(DRAWS, max(BLANKED // len(sentences), 1))
+
         def batches(share: float, seed: int) -> Iterator[Batch]:
-            made = Batches(
-                sentences, tokenizer, min(64, len(sentences)), share, seed, mask_only=True, shuffle=False
-            )
+            made = Batches(sentences, tokenizer, min(64, len(sentences)), share, seed, mask_only=True, shuffle=False)
             return (made.at(step) for step in range(len(made)))
 
         self.whole = list(batches(0.0, 0))
-        self.blanked = [batch for seed in range(DRAWS) for batch in batches(blanks, seed)]
+        self.blanked = [batch for seed in range(draws) for batch in batches(blanks, seed)]
         self.sentences = len(sentences)
         self.tokens = sum(int(batch.scored.sum()) for batch in self.whole)
         self.blanks = sum(int(batch.blanked.sum()) for batch in self.blanked)
 
     def score(self, model: ReconstructionModel) -> Score:
-        """Score a model, by its best token at each position, with dropout off."""
+        """Score a model, by its best token at each position, with dropout off.
+
+        Raises FloatingPointError, naming the op, if it gives NaN or Inf.
+        """
         was_training = model.training
         model.eval()
         guess = _guesses(model)
-        result = Score(_share(guess, self.whole, "scored"), _share(guess, self.blanked, "blanked"))
+        result = Score(_share(guess, self.whole, "scored"), _share(guess, self.blanked[: draws * len(self.whole)], "blanked"))
         model.train(was_training)
         return result
 
@@ -79,8 +92,8 @@ class HeldOut:
         width = max(len(head), *map(len, scores))
         lines = [f"{head:{width}}    copied    blanks filled"]
         for name, score in scores.items():
-            copied = "-" if score.copied is None else f"{score.copied:.2%}"
-            lines.append(f"{name:{width}}  {copied:>8}    {score.blanks_filled:>13.2%}")
+            copied, filled = ("-" if s is None else f"{s:.2%}" for s in (score.copied, score.blanks_filled))
+            lines.append(f"{name:{width}}  {copied:>8}    {filled:>13}")
         return "\n".join(lines)
 
     def to_dict(self, scores: dict[str, Score]) -> dict[str, Any]:
@@ -97,10 +110,13 @@ def commonest_token(training: list[list[int]], vocab_size: int) -> Callable[[Bat
 
 
 def left_neighbour(training: list[list[int]], vocab_size: int) -> Callable[[Batch], Any]:
-    """Guess the token that most often follows the one to the left as the model sees it; after an unknown one, the commonest."""
+    """Guess the token that most often follows the one to the left as the model sees it.
+
+    The commonest of all after a token that training text does not have.
+    """
     followers: list[Counter[int]] = [Counter() for _ in range(vocab_size)]
     for ids in training:
-        for before, after in zip(ids[:-2], ids[1:-1], strict=True):
+        for before, after in pairwise(ids[:-1]):
             followers[before][after] += 1
     commonest = Counter(i for ids in training for i in ids[1:-1]).most_common(1)[0][0]
     successor = np.array([max(c, key=lambda i: (c[i], -i)) if c else commonest for c in followers])
@@ -112,18 +128,22 @@ def left_neighbour(training: list[list[int]], vocab_size: int) -> Callable[[Batc
 def _guesses(model: ReconstructionModel) -> Callable[[Batch], Any]:
     def guess(batch: Batch) -> Any:
         place = model.embedding.weight.data
+        inputs = like(batch.ids, place), like(batch.attention_mask, place)
         with no_grad():
-            logits = model(like(batch.ids, place), like(batch.attention_mask, place))
+            logits = model(*inputs)
+        if not is_finite(logits.data):
+            logits = model(*inputs)  # now with the graph, which tells the op
+            trace_forward(logits.node, logits.data)
         return to_host(logits.data.argmax(axis=-1))
 
     return guess
 
 
-def _share(guess: Callable[[Batch], Any], batches: list[Batch], field: str) -> float:
+def _share(guess: Callable[[Batch], Any], batches: list[Batch], field: str) -> float | None:
     """How often a guess is right at the positions that a field of the batch marks."""
     right = total = 0
     for batch in batches:
         counted = getattr(batch, field)
         right += int(((guess(batch) == batch.targets) & counted).sum())
         total += int(counted.sum())
-    return right / total if total else float("nan")
+    return right / total if total else None

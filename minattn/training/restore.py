@@ -1,6 +1,6 @@
 """Using a trained run: give it a text, get the text back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..graph import no_grad
 from ..models import ReconstructionConfig, ReconstructionModel
 from ..text import WordPiece
 from .run import Run
+from .settings import from_json
 
 
 @dataclass(frozen=True)
@@ -66,22 +67,24 @@ def load_model(run: Run) -> tuple[ReconstructionModel, WordPiece]:
     config = model_config(run)
     model = ReconstructionModel(config, generator=np.random.default_rng(0))
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
-    model.load_state_dict(run.load(shapes).weights)
+    weights = run.load(shapes).weights
+    try:
+        model.load_state_dict(weights)
+    except ValueError as error:
+        raise InputError(f"{run.folder}: the checkpoint does not fit the model: {error}") from None
     model.eval()
     tokenizer = WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json")
     if tokenizer.vocab_size != config.vocab_size:
         raise InputError(
-            f"{run.folder}: the tokenizer has {tokenizer.vocab_size} pieces but the model was made for {config.vocab_size}"
+            f"{run.folder}: the tokenizer has {tokenizer.vocab_size} pieces, "
+            f"but the model was made for {config.vocab_size}"
         )
     return model, tokenizer
 
 
 def model_config(run: Run) -> ReconstructionConfig:
     """The model's part of a run's config.json. Raises InputError if it is not one that this version knows."""
-    try:
-        return ReconstructionConfig(**run.config["model"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{run.folder}/config.json does not describe a model: {error}") from None
+    return from_json(ReconstructionConfig, run.config.get("model"), f"{run.folder}/config.json: model")
 
 
 def restore(model: ReconstructionModel, tokenizer: WordPiece, text: str, best: int = 5) -> Restoration:
@@ -96,6 +99,11 @@ def restore(model: ReconstructionModel, tokenizer: WordPiece, text: str, best: i
         raise InputError(
             f"the text has {len(ids)} tokens, but this model has {model.config.max_tokens} positions; give it a part"
         )
+    return replace(restore_ids(model, tokenizer, ids, best), lost=tokenizer.lost(text, blanks=True))
+
+
+def restore_ids(model: ReconstructionModel, tokenizer: WordPiece, ids: list[int], best: int = 5) -> Restoration:
+    """The same for ids, [CLS] first and [SEP] last, at most as many as the model has positions."""
     batch = np.array([ids])
     with no_grad():
         probabilities = to_host(softmax(model(batch)).data[0])
@@ -109,5 +117,5 @@ def restore(model: ReconstructionModel, tokenizer: WordPiece, text: str, best: i
         best=[[(pieces[i], float(p[i])) for i in row] for p, row in zip(probabilities, order, strict=True)],
         attention=attention,
         text=tokenizer.decode(order[:, 0].tolist()),
-        lost=tokenizer.lost(text, blanks=True),
+        lost=[],
     )

@@ -66,15 +66,14 @@ class Run:
         Raises InputError where a run, a file or another tokenizer.json is in the way, and RunError where the
         disk refuses.
         """
-        folder = Path(folder)
-        stored = {"format": "minattn run", "version": VERSION, "config": plain(config, "config")}
+        folder, content = Path(folder), _described(config)
         tokenizer = tokenizer_json.encode("utf-8")
         make_folder(folder)
         _refuse_occupied(folder, tokenizer)
         write_atomically(folder / TOKENIZER, tokenizer)
         # config.json comes last: with it the folder is a run.
-        write_atomically(folder / CONFIG, json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
-        return cls(folder, stored["config"], tokenizer)
+        write_atomically(folder / CONFIG, content)
+        return cls(folder, json.loads(content)["config"], tokenizer)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Run:
@@ -95,6 +94,12 @@ class Run:
             return cls(folder, stored["config"], tokenizer)
         except UnicodeDecodeError as error:
             raise InputError(f"{folder / TOKENIZER} is damaged: {error}") from error
+
+    def reconfigure(self, config: Mapping[str, Any]) -> None:
+        """Change the config, as for a training that goes on with more steps. Raises what `create` raises for it."""
+        content = _described(config)
+        write_atomically(self.folder / CONFIG, content)
+        self.config = json.loads(content)["config"]
 
     @property
     def figures_folder(self) -> Path:
@@ -232,6 +237,12 @@ def newest_run(root: str | os.PathLike[str] = "runs") -> Path:
     if not saved:
         raise InputError(f"there is no trained run in {root}; make one with `minattn train`")
     return max(saved)[1]
+
+
+def _described(config: Mapping[str, Any]) -> str:
+    """The content of config.json."""
+    stored = {"format": "minattn run", "version": VERSION, "config": plain(config, "config")}
+    return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
 
 
 def _refuse_occupied(folder: Path, tokenizer: bytes) -> None:

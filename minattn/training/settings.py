@@ -1,8 +1,15 @@
 """What a training is asked to do."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar, get_type_hints
 
 from ..errors import InputError
+
+Config = TypeVar("Config")
+
+MOST = 10**12
+"""The most steps there can be; it only keeps the arithmetic within what a float holds."""
 
 
 @dataclass(frozen=True)
@@ -20,27 +27,55 @@ class TrainingConfig:
     Raises InputError for a number out of range.
     """
 
-    steps: int = 2000
+    steps: int = 4000
     batch: int = 32
-    lr: float = 2e-3
+    lr: float = 4e-3
     warmup: float = 0.1
     weight_decay: float = 0.01
     clip: float = 1.0
     blanks: float = 0.15
     seed: int = 0
-    save_every: int = 500
+    save_every: int = 1000
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "save_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MOST:
+                raise InputError(f"{name} must be from 1 to {MOST:,}, got {getattr(self, name)}")
         for name in ("lr", "clip"):
-            if not 0 < getattr(self, name) < float("inf"):
+            if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be a number above 0, got {getattr(self, name)}")
         for name in ("blanks", "warmup"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be in [0, 1], got {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise InputError(f"weight_decay must not be negative, got {self.weight_decay}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"weight_decay must be a number not below 0, got {self.weight_decay}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, got {self.seed}")
+
+
+def from_json(kind: type[Config], values: Any, where: str) -> Config:
+    """A dataclass from what a JSON file holds for it, which somebody may have edited.
+
+    where: what the values are called in an error, such as "runs/mine/config.json: training"
+    Raises InputError for a missing or unknown name, a value of another type, and what the dataclass itself refuses.
+
+    >>> from_json(TrainingConfig, {"steps": "many"}, "config.json: training")
+    Traceback (most recent call last):
+    minattn.errors.InputError: config.json: training: steps must be of type int, got 'many'
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"{where} is missing, or not a JSON object")
+    types = get_type_hints(kind)
+    for name in (field.name for field in fields(kind)):  # type: ignore[arg-type]
+        if name not in values:
+            raise InputError(f"{where} lacks {name}")
+        value, wanted = values[name], types[name]
+        fits = type(value) is wanted or (wanted is float and type(value) is int)
+        if not fits:
+            raise InputError(f"{where}: {name} must be of type {wanted.__name__}, got {value!r}")
+    if unknown := sorted(values.keys() - types.keys()):
+        raise InputError(f"{where} has {unknown[0]!r}, which this version does not know")
+    try:
+        return kind(**values)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None

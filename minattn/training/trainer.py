@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
+from ..anomaly import is_finite
 from ..backend import get_device, to_host
-from ..errors import RunError
+from ..errors import InputError, RunError
 from ..memory import reuse_memory
 from ..models import ReconstructionConfig, ReconstructionModel
 from ..optim import AdamW, clip_grad_norm_, learning_rate
@@ -57,17 +58,28 @@ class Trainer:
     ) -> bool:
         """Train to the last step, saving on the way and at the end.
 
-        report: called with the row of each step that goes into metrics.jsonl. stop: asked after each step; True saves and ends.
-        Returns whether the last step was reached. Raises RunError when the loss or a gradient is no longer finite.
+        report: called with the row of each step that goes into metrics.jsonl
+        stop: asked before each step; True saves and ends
+        Returns whether the last step was reached. Raises RunError when the loss, a gradient or a weight is no longer
+        finite; what was saved before stays.
         """
         reuse_memory()
+        try:
+            with np.errstate(all="ignore"):  # NaN and Inf are looked for, and reported once
+                return self._train(report, stop)
+        except FloatingPointError as error:
+            saved = self.run.saved_steps()
+            kept = f"the checkpoint of step {saved[-1]} is kept" if saved else "no checkpoint was saved before"
+            raise RunError(f"training stopped at step {self.step}: {error}; {kept}; try a lower --lr") from None
+
+    def _train(self, report: Callable[[dict[str, Any]], None], stop: Callable[[], bool]) -> bool:
         steps = self.config.steps
         every = max(steps // EVALUATIONS, 1)
         self.model.train()
         while self.step < steps and not stop():
             row = self.train_step(self.batches.at(self.step))
             if self.step % every == 0 or self.step == steps:
-                score = self.held_out.score(self.model)
+                score = self.held_out.score(self.model, draws=1)
                 row |= {"copied": score.copied, "blanks_filled": score.blanks_filled}
             self.run.log(row)
             if self.step % self.config.save_every == 0 and self.step < steps:
@@ -80,29 +92,16 @@ class Trainer:
         """One step on one batch; returns step, loss, lr and tokens_per_second."""
         started = time.perf_counter()
         place = self.device.from_host
-        lr = learning_rate(
-            self.step, self.config.steps, self.config.lr, round(self.config.warmup * self.config.steps)
-        )
-        try:
-            loss = reconstruction_loss(
-                self.model, place(batch.ids), place(batch.attention_mask), place(batch.targets)
-            )
-            loss.backward()
-            norm = clip_grad_norm_(self.model.parameters(), self.config.clip)
-            if not math.isfinite(norm):
-                raise FloatingPointError("the length of the gradient overflowed")
-        except FloatingPointError as error:
-            saved = self.run.saved_steps()
-            kept = (
-                f"the checkpoint of step {saved[-1]} is kept" if saved else "no checkpoint was saved before"
-            )
-            raise RunError(
-                f"training stopped at step {self.step + 1}: {error}; {kept}; try a lower --lr"
-            ) from None
+        lr = learning_rate(self.step, self.config.steps, self.config.lr, round(self.config.warmup * self.config.steps))
+        self.step += 1
+        loss = reconstruction_loss(self.model, place(batch.ids), place(batch.attention_mask), place(batch.targets))
+        loss.backward()
+        norm = clip_grad_norm_(self.model.parameters(), self.config.clip)
+        if not math.isfinite(norm):
+            raise FloatingPointError("the length of the gradient overflowed")
         self.optimizer.lr = lr
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.step += 1
         value = loss.item()
         seconds = time.perf_counter() - started
         return {
@@ -113,17 +112,29 @@ class Trainer:
         }
 
     def save(self) -> None:
-        """Save a checkpoint of this step."""
+        """Save a checkpoint of this step. Raises FloatingPointError rather than save a weight that is NaN or Inf."""
+        for name, parameter in self.model.named_parameters():
+            if not is_finite(parameter.data):
+                raise FloatingPointError(f"{name} holds NaN or Inf")
         optimizer = {name: to_host(array) for name, array in self.optimizer.state_dict().items()}
         state = {"generator": self.generator.bit_generator.state}
         self.run.save(self.step, self.model.state_dict(), optimizer, state)
 
     def resume(self) -> None:
-        """Go back to the newest checkpoint of the run. Raises InputError if it is damaged or does not fit."""
-        shapes = {name: parameter.shape for name, parameter in self.model.named_parameters()}
-        checkpoint = self.run.load(shapes)
-        self.model.load_state_dict(checkpoint.weights)
-        self.optimizer.load_state_dict(checkpoint.optimizer)
-        self.generator.bit_generator.state = checkpoint.state["generator"]
-        self.step = checkpoint.step
+        """Go back to the newest checkpoint of the run, or to the start if it was stopped before the first one.
+
+        Raises InputError if the checkpoint is damaged or does not fit.
+        """
+        if self.run.saved_steps():
+            shapes = {name: parameter.shape for name, parameter in self.model.named_parameters()}
+            checkpoint = self.run.load(shapes)
+            try:
+                self.generator.bit_generator.state = checkpoint.state["generator"]
+                self.optimizer.load_state_dict(checkpoint.optimizer)
+                self.model.load_state_dict(checkpoint.weights)
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(
+                    f"{self.run.folder}: the checkpoint of step {checkpoint.step} does not fit: {error}"
+                ) from None
+            self.step = checkpoint.step
         self.run.trim_metrics(self.step)
