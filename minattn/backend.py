@@ -1,8 +1,7 @@
 """The array module of an array: NumPy, or CuPy where an array lives on a GPU. Only this file knows that CuPy exists."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -12,8 +11,7 @@ Array: TypeAlias = Any
 """An array of NumPy or CuPy; the type checker has no name for either-or."""
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(NamedTuple):
     """Where arrays live: the module that computes on them, and the way there and back."""
 
     name: str

@@ -11,6 +11,10 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .errors import InputError, RunError
+from .models import ReconstructionConfig
+from .nn.positional import KINDS as POSITIONS
+from .training.data import VOCAB_SIZE
+from .training.settings import TrainingConfig
 
 EXAMPLES = {
     "": """example:
@@ -30,6 +34,21 @@ minattn COMMAND --help shows the options of a command, with examples.""",
     "info": """examples:
   minattn info runs/mine
   minattn info runs/mine --json""",
+}
+
+
+SETTINGS = {
+    "vocab_size": "train a vocabulary of so many pieces from the text",
+    "steps": "optimizer steps",
+    "save_every": "steps between checkpoints",
+    "seed": "of weights, order, blanks and dropout",
+    "blanks": "share of tokens blanked out; 0 is the pure copy",
+    "layers": "encoder blocks",
+    "width": "width of the model",
+    "heads": "attention heads",
+    "positions": "positional encoding",
+    "lr": "highest learning rate",
+    "batch": "sentences in a step",
 }
 
 
@@ -68,23 +87,8 @@ def parser() -> Parser:
     )
     train.add_argument("--out", metavar="DIR", help="the run folder to make (runs/ and the time)")
     train.add_argument("--resume", metavar="DIR", help="go on with this run, with its own settings")
-    train.add_argument(
-        "--vocab-size", type=int, metavar="N", help="train a vocabulary of N pieces from the text (2000)"
-    )
-    train.add_argument("--steps", type=int, metavar="N", help="optimizer steps (2000)")
-    train.add_argument("--save-every", type=int, metavar="N", help="steps between checkpoints (500)")
-    train.add_argument("--seed", type=int, metavar="N", help="of weights, order, blanks and dropout (0)")
-    train.add_argument(
-        "--blanks", type=float, metavar="SHARE", help="share of tokens blanked out; 0 is the pure copy (0.15)"
-    )
-    train.add_argument("--layers", type=int, metavar="N", help="encoder blocks (2)")
-    train.add_argument("--width", type=int, metavar="N", help="width of the model (128)")
-    train.add_argument("--heads", type=int, metavar="N", help="attention heads (4)")
-    train.add_argument(
-        "--positions", choices=("sinusoidal", "learned", "none"), help="positional encoding (sinusoidal)"
-    )
-    train.add_argument("--lr", type=float, metavar="RATE", help="highest learning rate (0.002)")
-    train.add_argument("--batch", type=int, metavar="N", help="sentences in a step (32)")
+    for name, text in SETTINGS.items():
+        _add_setting(train, name, text)
     train.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
     train.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to standard error")
 
@@ -102,6 +106,19 @@ def parser() -> Parser:
     info.add_argument("run", metavar="RUN", help="a run folder")
     info.add_argument("--json", action="store_true", help="print it as JSON")
     return top
+
+
+def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
+    """Add the option of a setting, with the type and the default that the setting has."""
+    default = getattr(TrainingConfig, name, None)
+    default = getattr(ReconstructionConfig, name, VOCAB_SIZE) if default is None else default
+    parser.add_argument(
+        "--" + name.replace("_", "-"),
+        type=type(default),
+        choices=POSITIONS if name == "positions" else None,
+        metavar=None if name == "positions" else "RATE" if name == "lr" else "SHARE" if name == "blanks" else "N",
+        help=f"{text} ({default})",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -169,21 +186,7 @@ def _fail(error: object, code: int) -> int:
 def _train(options: argparse.Namespace) -> int:
     from .jobs import resume_job, train_job
 
-    keys = (
-        "out",
-        "vocab_size",
-        "steps",
-        "save_every",
-        "seed",
-        "blanks",
-        "layers",
-        "width",
-        "heads",
-        "positions",
-        "lr",
-        "batch",
-    )
-    given = {key: getattr(options, key) for key in keys if getattr(options, key) is not None}
+    given = {key: getattr(options, key) for key in ("out", *SETTINGS) if getattr(options, key) is not None}
     stream = sys.stderr if options.json else sys.stdout
     if options.resume is not None:
         if options.text or given.keys() - {"steps", "save_every"}:

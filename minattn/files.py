@@ -141,9 +141,7 @@ def plain(value: Any, where: str, null_for_nan: bool = False) -> Any:
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
-                raise InputError(
-                    f"{where} must have text as keys, got {key!r}, which JSON would turn into text"
-                )
+                raise InputError(f"{where} must have text as keys, got {key!r}, which JSON would turn into text")
         return {key: plain(item, f"{where}[{key!r}]", null_for_nan) for key, item in value.items()}
     raise InputError(f"{where} must be made of numbers, text, lists and dicts, got a {type(value).__name__}")
 

@@ -1,5 +1,7 @@
 """Every op as a function on Tensors, with PyTorch's names, argument order and defaults. Imported as F."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

@@ -17,7 +17,7 @@ from .interrupt import Interrupt
 from .memory import physical_memory
 from .models import ReconstructionConfig, ReconstructionModel
 from .progress import Progress, clock
-from .text import WordPiece, read_pieces
+from .text import WordPiece, read_pieces, split_pieces
 from .training import (
     Data,
     Restoration,
@@ -62,7 +62,7 @@ def train_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> 
     model = ReconstructionConfig(1, **sizes)
     get_device(device)
     text = find_text(name)
-    read_pieces(text)
+    split_pieces(read_pieces(text))
     tokenizer = choose_tokenizer(name, text, given.get("vocab_size"))
     model = replace(model, vocab_size=tokenizer.vocab_size)
     data = load_data(text, tokenizer, model.max_tokens)

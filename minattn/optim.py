@@ -55,7 +55,7 @@ class Optimizer:
         raise NotImplementedError
 
     def _blocks(self, name: str, parameter: Parameter) -> Iterator[tuple[Any, ...]]:
-        # biases and norms have one axis; shrinking them helps nobody (Loshchilov and Hutter's own code does the same)
+        # biases and norms have one axis; shrinking them helps nobody
         decay = self.weight_decay if parameter.ndim > 1 else 0.0
         gradient: Array = parameter.grad
         arrays = [parameter.data.reshape(-1), gradient.reshape(-1)]
@@ -92,7 +92,9 @@ class SGD(Optimizer):
 
     slots = ("momentum",)
 
-    def __init__(self, parameters: Parameters, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, parameters: Parameters, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0
+    ) -> None:
         super().__init__(parameters, lr, weight_decay)
         if not 0 <= momentum < 1:
             raise ValueError(f"SGD: momentum must be in [0, 1), got {momentum}")
@@ -151,7 +153,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2): matrices shrink, biases and norms do not."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2), which spares biases and norms."""
 
     decoupled = True
 

@@ -1,13 +1,13 @@
 """Tensor: an array that remembers which op made it, so that `backward()` can send gradients to where it came from."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from . import ops
-from .backend import Array, array_module, device_of, get_device, is_array, to_host
 from .anomaly import is_finite, trace_backward, trace_forward
+from .backend import Array, array_module, device_of, get_device, is_array, to_host
 from .graph import Node, grad_enabled, walk
 from .ops import Op
 from .ops.base import as_array
@@ -51,19 +51,23 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return cast(tuple[int, ...], self.data.shape)
+        shape: tuple[int, ...] = self.data.shape
+        return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return cast(np.dtype[Any], self.data.dtype)
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
 
     @property
     def ndim(self) -> int:
-        return cast(int, self.data.ndim)
+        ndim: int = self.data.ndim
+        return ndim
 
     @property
     def size(self) -> int:
-        return cast(int, self.data.size)
+        size: int = self.data.size
+        return size
 
     @property
     def device(self) -> str:
@@ -74,7 +78,9 @@ class Tensor:
         return self.node is None
 
     def __repr__(self) -> str:
-        numbers = np.array2string(to_host(self.data), precision=4, threshold=20, edgeitems=2, separator=", ", prefix="Tensor(")
+        numbers = np.array2string(
+            to_host(self.data), precision=4, threshold=20, edgeitems=2, separator=", ", prefix="Tensor("
+        )
         made_by = f", made by {self.node.op}" if self.node else ", requires_grad" if self.requires_grad else ""
         where = "" if self.device == "cpu" else f", on {self.device}"
         return f"Tensor({numbers}, shape {self.shape}, {self.dtype}{made_by}{where})"
@@ -122,7 +128,9 @@ class Tensor:
             return ufunc(*map(_array_of, inputs))
         make = _UFUNCS.get(ufunc)
         if make is None or method != "__call__" or options:
-            raise TypeError(f"np.{ufunc.__name__} does not work on a Tensor; use a function of minattn.functional, or x.data")
+            raise TypeError(
+                f"np.{ufunc.__name__} does not work on a Tensor; use a function of minattn.functional, or x.data"
+            )
         return make(*inputs)
 
     # --- backward
@@ -132,8 +140,8 @@ class Tensor:
 
         gradient: the upstream gradient, of this Tensor's shape; 1 if there is only one element.
 
-        A second call adds the same again. Raises RuntimeError where no leaf needs a gradient or a leaf was changed in place
-        after it was used, FloatingPointError where NaN or Inf arose, naming the op and the line that called it.
+        A second call adds the same again. Raises RuntimeError where no leaf needs a gradient or a leaf was changed in
+        place after it was used, FloatingPointError where NaN or Inf arose, naming the op and the line that called it.
         """
         if not self.requires_grad:
             raise RuntimeError("backward: no input of this Tensor has requires_grad=True")
@@ -141,7 +149,7 @@ class Tensor:
         if gradient is None:
             if self.size != 1:
                 raise RuntimeError(
-                    f"backward: a Tensor of shape {self.shape} needs backward(gradient); only one number has the gradient 1"
+                    f"backward: a Tensor of shape {self.shape} needs backward(gradient); 1 is for one number"
                 )
             upstream = xp.ones_like(self.data)
         else:

@@ -85,9 +85,7 @@ def torch_names(arrays):
         if ".key." in f".{name}" or ".value." in f".{name}":
             continue
         if "query." in name:
-            array = np.concatenate(
-                [arrays[name.replace("query.", part)] for part in ("query.", "key.", "value.")]
-            )
+            array = np.concatenate([arrays[name.replace("query.", part)] for part in ("query.", "key.", "value.")])
         for ours, theirs in RENAMED:
             name = name.replace(ours, theirs)
         renamed[name] = array

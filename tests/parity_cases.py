@@ -52,9 +52,7 @@ def attention_inputs(batch, t, s, d=5, e=3):
 
 PADDING = np.array([[True, True, True, False], [True, False, False, False]])[:, None, None, :]
 CAUSAL = np.tril(np.ones((4, 4), bool))
-BLIND = np.array(
-    [[True, False, True, True], [False] * 4, [False, False, True, False]]
-)  # row 1 may look nowhere
+BLIND = np.array([[True, False, True, True], [False] * 4, [False, False, True, False]])  # row 1 may look nowhere
 
 SOME_IGNORED = np.where(rng.random((2, 5)) < 0.4, -100, ids(4, 2, 5))
 CLASSES = [
@@ -225,10 +223,7 @@ CASES = {
 CASES["gelu"] += [
     *((lambda F, x: F.gelu(x, approximate="tanh"), normal(*s)) for s in SHAPES),
     *((lambda F, x, a=a: F.gelu(x, approximate=a), np.linspace(-12, 12, 97)) for a in ("none", "tanh")),
-    *(
-        (lambda F, x, a=a: F.gelu(x, approximate=a), np.array([-1e4, -40.0, 40.0, 1e4]))
-        for a in ("none", "tanh")
-    ),
+    *((lambda F, x, a=a: F.gelu(x, approximate=a), np.array([-1e4, -40.0, 40.0, 1e4])) for a in ("none", "tanh")),
 ]
 CASES["sigmoid"] += [(lambda F, x: F.sigmoid(x), EXTREME)]
 CASES["tanh"] += [(lambda F, x: F.tanh(x), EXTREME)]

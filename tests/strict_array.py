@@ -35,9 +35,7 @@ def hidden_key(key, shape):
     masks = [part for part in parts if isinstance(part, StrictArray) and part.dtype == bool]
     if len(masks) > 1:
         raise IndexError("more than one boolean array in an index")
-    named = sum(part is not None and part is not Ellipsis for part in parts) + sum(
-        mask.ndim - 1 for mask in masks
-    )
+    named = sum(part is not None and part is not Ellipsis for part in parts) + sum(mask.ndim - 1 for mask in masks)
     axis, result = 0, []
     for part in parts:
         if isinstance(part, StrictArray):
@@ -130,9 +128,7 @@ class StrictArray:
     @property
     def flags(self):
         flags = self._host.flags
-        return SimpleNamespace(
-            c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous, owndata=flags.owndata
-        )
+        return SimpleNamespace(c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous, owndata=flags.owndata)
 
     # --- views and copies
 

@@ -59,9 +59,7 @@ def test_a_gpu_without_cupy_is_refused_with_one_sentence_that_says_how_to_get_it
     assert error.value.__cause__ is None and error.value.__suppress_context__
 
 
-def test_train_on_a_gpu_without_cupy_prints_the_sentence_exits_with_2_and_makes_nothing(
-    without_cupy, tmp_path, capsys
-):
+def test_train_on_a_gpu_without_cupy_prints_the_sentence_exits_with_2_and_makes_nothing(without_cupy, tmp_path, capsys):
     assert main(["train", "--device", "gpu", "--out", str(tmp_path / "run")]) == 2
     assert 'pip install "minattn[gpu]"' in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -152,9 +150,7 @@ HEAVY = ("cupy", "tokenizers", "matplotlib", "safetensors", "torch")
 def imported_with(statement):
     """Which heavy packages a fresh process has loaded after a statement."""
     report = f"import sys\n{statement}\nprint([name for name in {HEAVY} if name in sys.modules])"
-    return subprocess.run(
-        [sys.executable, "-c", report], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize("module", ["minattn", "minattn.models", "minattn.training", "minattn.cli"])

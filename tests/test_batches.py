@@ -184,9 +184,7 @@ def test_nothing_is_blanked_and_everything_scored_for_the_pure_copy(tokenizer):
         assert np.array_equal(batch.scored, (batch.targets >= 5))
 
 
-@pytest.mark.parametrize(
-    "count, size, number", [(7, 7, 1), (64, 8, 8), (65, 8, 9), (1000, 32, 32), (5, 1, 5)]
-)
+@pytest.mark.parametrize("count, size, number", [(7, 7, 1), (64, 8, 8), (65, 8, 9), (1000, 32, 32), (5, 1, 5)])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_every_sentence_comes_exactly_once_an_epoch(tokenizer, count, size, number, shuffle):
     sentences = made(tokenizer, count)
@@ -217,9 +215,7 @@ def test_another_seed_or_epoch_gives_another_order_and_other_blanks(tokenizer):
     in_order = Batches(sentences, tokenizer, 64, 0.3, 5, shuffle=False)
     assert not np.array_equal(in_order.at(0).blanked, in_order.at(1).blanked)
     small, small_other = (Batches(sentences, tokenizer, 8, 0.3, seed) for seed in (5, 6))
-    orders = [
-        [true_sentences(b.at(s)) for s in range(n, n + 8)] for b in (small, small_other) for n in (0, 8)
-    ]
+    orders = [[true_sentences(b.at(s)) for s in range(n, n + 8)] for b in (small, small_other) for n in (0, 8)]
     assert all(orders[i] != orders[j] for i in range(4) for j in range(i))
     assert not np.array_equal(batches.at(0).blanked, other.at(0).blanked)
 
@@ -302,9 +298,7 @@ def test_a_sentence_that_is_none_is_refused_with_its_place(tokenizer, sentence, 
         Batches([[2, 10, 3], sentence], tokenizer, 1, 0.15, 0)
 
 
-@pytest.mark.parametrize(
-    "size, seed, message", [(0, 0, "batch_size must be at least 1"), (1, -1, "seed must be 0 or")]
-)
+@pytest.mark.parametrize("size, seed, message", [(0, 0, "batch_size must be at least 1"), (1, -1, "seed must be 0 or")])
 def test_numbers_out_of_range_are_refused(tokenizer, size, seed, message):
     with pytest.raises(InputError, match=message):
         Batches(made(tokenizer, 4), tokenizer, size, 0.15, seed)

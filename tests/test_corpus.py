@@ -28,9 +28,7 @@ def refusal(tmp_path, content):
 
 
 def test_blank_lines_separate_pieces_and_a_first_line_names_one(tmp_path):
-    content = (
-        "# The fire\n\nIt is warm.\nIt is old.\n \n\n# Rain\nIt falls.\nIt stops.\n\nNo title.\nNone here.\n"
-    )
+    content = "# The fire\n\nIt is warm.\nIt is old.\n \n\n# Rain\nIt falls.\nIt stops.\n\nNo title.\nNone here.\n"
     assert read(tmp_path, content) == [
         Piece("The fire", ("It is warm.", "It is old.")),
         Piece("Rain", ("It falls.", "It stops.")),
@@ -55,9 +53,7 @@ def test_a_title_without_text_behind_it_makes_no_piece(tmp_path):
 
 
 def test_bom_windows_line_ends_and_control_characters_leave_no_trace(tmp_path):
-    content = (
-        "\ufeff# Ti\x07tle\r\nIt\t is\x00 wa\x1brm.\r\n It  is\u3000old.\r\rIt\x0cfalls.\x85It stops.\u2029"
-    )
+    content = "\ufeff# Ti\x07tle\r\nIt\t is\x00 wa\x1brm.\r\n It  is\u3000old.\r\rIt\x0cfalls.\x85It stops.\u2029"
     content += "New\x9f\x7f\xa0piece\u2028Still new"
     assert read(tmp_path, content) == [
         Piece("Title", ("It is warm.", "It is old.")),

@@ -39,9 +39,7 @@ def metric_rows(steps=200):
     for step in range(1, steps + 1):
         rows.append({"step": step, "loss": 7 / step, "lr": 1e-3, "tokens_per_second": 1e4})
         if step % 50 == 0:
-            rows.append(
-                {"step": step, "held_out_loss": 8 / step, "copied": 0.9, "blanks_filled": step / 1000}
-            )
+            rows.append({"step": step, "held_out_loss": 8 / step, "copied": 0.9, "blanks_filled": step / 1000})
     return rows
 
 
@@ -211,9 +209,7 @@ def test_a_chinese_font_that_is_installed_is_used(tmp_path, monkeypatch):
     from matplotlib.font_manager import fontManager
 
     pen = TTGlyphPen(None)
-    for corner, move in zip(
-        [(0, 0), (0, 900), (900, 900), (900, 0)], [pen.moveTo, *[pen.lineTo] * 3], strict=True
-    ):
+    for corner, move in zip([(0, 0), (0, 900), (900, 900), (900, 0)], [pen.moveTo, *[pen.lineTo] * 3], strict=True):
         move(corner)
     pen.closePath()
     square = pen.glyph()

@@ -201,9 +201,7 @@ def test_dropout_keeps_the_share_and_the_mean():
 
 
 def test_every_public_function_is_tried_with_something_wrong():
-    tried = {row.values[0] for row in SHAPES + CHOICES + IDS + DTYPES} | {
-        name.strip() for name in NEED_FLOATS
-    }
+    tried = {row.values[0] for row in SHAPES + CHOICES + IDS + DTYPES} | {name.strip() for name in NEED_FLOATS}
     aliases = {"concatenate": "cat", "scaled_dot_product_attention": "sdpa"}
     of_one_tensor = {
         "neg",

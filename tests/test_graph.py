@@ -177,9 +177,7 @@ def test_a_parameter_changed_between_forward_and_backward_is_noticed(change):
         layer.load_state_dict(layer.state_dict())
     else:
         layer.double()
-    with pytest.raises(
-        RuntimeError, match=r"an input of Linear called at .*test_graph\.py:\d+.* was changed in place"
-    ):
+    with pytest.raises(RuntimeError, match=r"an input of Linear called at .*test_graph\.py:\d+.* was changed in place"):
         loss.backward()
 
 
@@ -237,9 +235,7 @@ two = np.ones((2, 1))
 def test_a_wrong_backward_is_named_with_the_users_file_and_line(result, message):
     line = inspect.currentframe().f_lineno + 1
     y = apply(wrong(result), leaf([1.0], [2.0]), leaf([3.0], [4.0]))
-    with pytest.raises(
-        GradientError, match=rf"^Wrong\.backward.*{message}.*Wrong called at .*test_graph\.py:{line}$"
-    ):
+    with pytest.raises(GradientError, match=rf"^Wrong\.backward.*{message}.*Wrong called at .*test_graph\.py:{line}$"):
         y.backward(two)
 
 

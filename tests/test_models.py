@@ -37,9 +37,7 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize(("norm_first", "residual", "positions", "de_embedding"), VARIANTS)
-def test_every_gradient_of_every_variant_is_the_slope_of_its_loss(
-    norm_first, residual, positions, de_embedding
-):
+def test_every_gradient_of_every_variant_is_the_slope_of_its_loss(norm_first, residual, positions, de_embedding):
     model = build(norm_first=norm_first, residual=residual, positions=positions, de_embedding=de_embedding)
     targets = np.where(MASK, IDS, -100)
 
@@ -83,9 +81,7 @@ def test_the_whole_of_a_deeper_model_agrees_with_the_slope_in_random_directions(
             return loss().data
 
         slope = sum((p.grad * direction[name]).sum() for name, p in model.named_parameters())
-        measured = (
-            numeric_gradient(lambda t, along=along: along(1e-2 * t), (np.array(0.0),), 0, np.array(1.0)) * 100
-        )
+        measured = numeric_gradient(lambda t, along=along: along(1e-2 * t), (np.array(0.0),), 0, np.array(1.0)) * 100
         assert_close(slope, measured)
 
 
@@ -112,9 +108,7 @@ def test_padding_does_not_change_what_real_tokens_get(norm_first):
     for filler in (0, 6):
         padded = np.concatenate([IDS[:, :3], np.full((2, 2), filler)], axis=1)
         mask = np.arange(5) < np.full((2, 1), 3)
-        np.testing.assert_allclose(
-            model(padded, mask).data[:, :3], short, rtol=1e-10, atol=1e-12
-        )  # other blocking
+        np.testing.assert_allclose(model(padded, mask).data[:, :3], short, rtol=1e-10, atol=1e-12)  # other blocking
     assert not np.allclose(model(padded).data[:, :3], short)
 
 
@@ -166,9 +160,7 @@ def test_tied_weights_are_one_parameter_and_get_both_gradients():
 
 @pytest.mark.parametrize("kind", ["own", "l2", "cosine", "dot"])
 def test_nearest_token_de_embeddings_learn_nothing_of_their_own(kind):
-    names = {
-        name for name, _ in build(de_embedding=kind).named_parameters() if name.startswith("de_embedding")
-    }
+    names = {name for name, _ in build(de_embedding=kind).named_parameters() if name.startswith("de_embedding")}
     assert names == ({"de_embedding.weight", "de_embedding.bias"} if kind == "own" else set())
 
 
@@ -177,9 +169,7 @@ def test_a_loaded_model_gives_the_same_bits():
     assert (source(IDS, MASK).data != target(IDS, MASK).data).any()
     target.load_state_dict(source.state_dict())
     np.testing.assert_array_equal(source(IDS, MASK).data, target(IDS, MASK).data)
-    with pytest.raises(
-        ValueError, match=r"missing \['blocks\.1\.attention\.query\.weight', .*unexpected nothing"
-    ):
+    with pytest.raises(ValueError, match=r"missing \['blocks\.1\.attention\.query\.weight', .*unexpected nothing"):
         target.load_state_dict(build(layers=1).state_dict())
     with pytest.raises(ValueError, match=r"unexpected \['blocks\.1\.attention\.query\.weight'"):
         build(layers=1).load_state_dict(source.state_dict())
@@ -218,10 +208,7 @@ def test_input_that_does_not_fit_is_refused_in_a_sentence(ids, mask, kind, messa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        *[
-            ({name: 0}, f"{name} must be at least 1, got 0")
-            for name in ("vocab_size", "width", "heads", "hidden")
-        ],
+        *[({name: 0}, f"{name} must be at least 1, got 0") for name in ("vocab_size", "width", "heads", "hidden")],
         ({"max_tokens": 0}, "max_tokens must be at least 1, got 0"),
         ({"layers": -1}, "layers must be at least 0, got -1"),
         ({"width": 10, "heads": 4}, "width 10 is not divisible by 4 heads"),

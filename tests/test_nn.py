@@ -190,9 +190,7 @@ def test_multi_head_attention_is_what_the_formula_says_head_by_head():
             scores = np.where(mask[b], q[b, :, head] @ k[b, :, head].T / np.sqrt(3), -np.inf)
             p = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
             joined[b, :, head] = p @ v[b, :, head]
-            np.testing.assert_allclose(
-                layer.weights(x, mask)[b, head.start // 3], p, rtol=1e-12
-            )  # rounding
+            np.testing.assert_allclose(layer.weights(x, mask)[b, head.start // 3], p, rtol=1e-12)  # rounding
     np.testing.assert_allclose(layer(x, mask).data, layer.out(Tensor(joined)).data, rtol=1e-11)
 
 
@@ -242,9 +240,7 @@ def test_an_encoder_block_is_its_two_steps_in_the_order_of_its_variant(norm_firs
         y = y if norm_first else norm(y)
     np.testing.assert_allclose(block(x, mask).data, y.data, rtol=1e-12)  # rounding
     comes_in = block.attention_norm(x) if norm_first else x
-    np.testing.assert_array_equal(
-        block.attention_weights(x, mask), block.attention.weights(comes_in, mask)
-    )
+    np.testing.assert_array_equal(block.attention_weights(x, mask), block.attention.weights(comes_in, mask))
 
 
 def test_a_block_whose_attention_is_off_keeps_every_token_to_itself():

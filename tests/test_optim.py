@@ -37,9 +37,7 @@ def test_a_quadratic_is_minimised(make):
     params = parameters()
     optimizer = make(params)
     for step in range(600):
-        optimizer.lr = learning_rate(
-            step, 600, 0.1, warmup=10
-        )  # a constant rate would leave Adam circling the goal
+        optimizer.lr = learning_rate(step, 600, 0.1, warmup=10)  # a constant rate would leave Adam circling the goal
         optimizer.zero_grad()
         for p, goal in zip(params, goals, strict=True):
             ((p - goal) * (p - goal)).sum().backward()
@@ -105,9 +103,7 @@ def test_a_step_is_taken_in_place_in_float32(make):
     optimizer.step()
     for p, block in zip(params, blocks, strict=True):
         assert p.data is block and p.dtype == np.float32
-    assert {x.dtype for name, x in optimizer.state_dict().items() if name != "steps"} <= {
-        np.dtype(np.float32)
-    }
+    assert {x.dtype for name, x in optimizer.state_dict().items() if name != "steps"} <= {np.dtype(np.float32)}
 
 
 @each_optimizer
@@ -160,9 +156,7 @@ def test_a_state_of_something_else_is_refused_and_nothing_is_changed(spoil):
     else:
         state["v.1"] = np.ones(6)
     name = {"missing": "v.1", "unexpected": "w.1", "shape": "v.1"}[spoil]
-    with pytest.raises(
-        ValueError, match=f"optimizer state: {name} is missing, unexpected, or has another shape"
-    ):
+    with pytest.raises(ValueError, match=f"optimizer state: {name} is missing, unexpected, or has another shape"):
         optimizer.load_state_dict(state)
     for name, x in optimizer.state_dict().items():
         np.testing.assert_array_equal(x, before[name])
@@ -215,9 +209,7 @@ def test_a_gradient_that_backward_added_up_can_be_clipped_even_without_dimension
 
 
 def test_the_rate_rises_straight_and_falls_to_zero():
-    rates = {
-        d: [learning_rate(s, 100, 2.0, 10, d) for s in range(130)] for d in ("cosine", "linear", "constant")
-    }
+    rates = {d: [learning_rate(s, 100, 2.0, 10, d) for s in range(130)] for d in ("cosine", "linear", "constant")}
     for rate in rates.values():
         np.testing.assert_allclose(rate[:10], np.arange(1, 11) * 0.2)
         assert rate[10] == 2.0

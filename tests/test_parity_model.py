@@ -137,9 +137,7 @@ def test_encoder_block(norm_first, mask):
 def test_de_embedding_by_the_nearest_token():
     table = away_from_the_start(nn.Embedding(V, D, generator=generator()))
     theirs = {
-        "l2": lambda x, e: (
-            -(torch.cdist(x, e.expand(B, V, D), compute_mode="donot_use_mm_for_euclid_dist") ** 2)
-        ),
+        "l2": lambda x, e: -(torch.cdist(x, e.expand(B, V, D), compute_mode="donot_use_mm_for_euclid_dist") ** 2),
         "cosine": lambda x, e: torch.nn.functional.cosine_similarity(x[:, :, None], e, dim=-1),
         "dot": lambda x, e: x @ e.T,
     }

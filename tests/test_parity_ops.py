@@ -121,9 +121,7 @@ def test_an_operator_takes_tensors_arrays_and_numbers_on_either_side(name):
 def test_a_comparison_gives_pytorchs_answer(name):
     run = getattr(operator, name)
     for other in (TIED[::-1].copy(), TIED[0], np.asarray(2.0)):
-        np.testing.assert_array_equal(
-            run(Tensor(TIED), Tensor(other)), run(to_torch(TIED), to_torch(other)).numpy()
-        )
+        np.testing.assert_array_equal(run(Tensor(TIED), Tensor(other)), run(to_torch(TIED), to_torch(other)).numpy())
     np.testing.assert_array_equal(run(Tensor(TIED), 2), run(to_torch(TIED), 2).numpy())
 
 
@@ -164,9 +162,7 @@ def test_dropout_with_the_same_elements_kept_is_pytorchs_scaling():
     output.backward(upstream)
     torch.manual_seed(0)
     other = to_torch(np.ones_like(x))
-    scale = (
-        torch.nn.functional.dropout(other, 0.3).max().item()
-    )  # what PyTorch multiplies a kept element with
+    scale = torch.nn.functional.dropout(other, 0.3).max().item()  # what PyTorch multiplies a kept element with
     kept = (output.data != 0) * scale
     assert 0 < (kept == 0).mean() < 0.5
     assert_same(output.data, x * kept)
@@ -213,9 +209,7 @@ NO_SCORE = np.array([[0.0, 1.0], [-np.inf, -np.inf]])
     ],
     ids=["softmax", "logsumexp", "no-scores", "root", "exponent", "all-ignored", "no-rows"],
 )
-def test_where_pytorch_gives_nan_or_inf_the_forward_agrees_and_backward_names_the_reason(
-    call, inputs, reason
-):
+def test_where_pytorch_gives_nan_or_inf_the_forward_agrees_and_backward_names_the_reason(call, inputs, reason):
     mine = [Tensor(x, requires_grad=True) if x.dtype.kind == "f" else x for x in inputs]
     other = [to_torch(x, x.dtype.kind == "f") for x in inputs]
     with np.errstate(all="ignore"):

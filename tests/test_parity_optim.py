@@ -24,9 +24,7 @@ def pair(shapes=SHAPES):
     """The same random parameters for both libraries."""
     rng = np.random.default_rng(0)
     start = {name: rng.normal(size=shape) for name, shape in shapes.items()}
-    return {n: Parameter(a.copy()) for n, a in start.items()}, {
-        n: to_torch(a, True) for n, a in start.items()
-    }
+    return {n: Parameter(a.copy()) for n, a in start.items()}, {n: to_torch(a, True) for n, a in start.items()}
 
 
 def set_gradients(ours, theirs, rng):

@@ -244,9 +244,7 @@ def test_every_file_and_folder_of_a_checkpoint_is_synced_before_it_gets_its_name
     monkeypatch.setattr(os, "rename", watched_rename)
     save(run, 1)
     at = calls.index("rename")
-    assert {"weights.safetensors", "optimizer.safetensors", "state.json", ".step-000001.tmp"} <= set(
-        calls[:at]
-    )
+    assert {"weights.safetensors", "optimizer.safetensors", "state.json", ".step-000001.tmp"} <= set(calls[:at])
     assert calls[at + 1] == "checkpoints"
 
 
@@ -356,11 +354,7 @@ def test_a_truncated_file_is_refused_with_its_name(saved, name):
     path = saved.folder / "checkpoints" / "step-000400" / name
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    why = (
-        "expected JSON"
-        if name == "state.json"
-        else f"it has {len(whole) - 20:,} bytes, {len(whole):,} were written"
-    )
+    why = "expected JSON" if name == "state.json" else f"it has {len(whole) - 20:,} bytes, {len(whole):,} were written"
     with pytest.raises(InputError, match=f"{path} is damaged: {why}"):
         saved.load()
 
@@ -399,9 +393,7 @@ def edit_state(run, **changes):
 
 def test_a_checkpoint_of_another_version_is_refused(saved):
     path = edit_state(saved, version=2)
-    with pytest.raises(
-        InputError, match=f"{path} has version 2 .* reads version 1; use the minattn that wrote"
-    ):
+    with pytest.raises(InputError, match=f"{path} has version 2 .* reads version 1; use the minattn that wrote"):
         saved.load()
 
 
@@ -421,9 +413,7 @@ def test_a_state_without_what_is_needed_is_refused_with_what_it_lacks(saved, cha
 
 def test_another_tokenizer_is_refused(saved):
     (saved.folder / "tokenizer.json").write_text("{}")
-    with pytest.raises(
-        InputError, match=r"state\.json belongs to another tokenizer than the run's tokenizer\.json"
-    ):
+    with pytest.raises(InputError, match=r"state\.json belongs to another tokenizer than the run's tokenizer\.json"):
         Run.open(saved.folder).load()
 
 

@@ -233,9 +233,7 @@ def test_a_tensor_of_the_device_says_where_it_is_and_gives_python_numbers():
     assert_same_bits(x > 1.7, np.array([False, True]))
 
 
-@pytest.mark.parametrize(
-    "compute", [lambda x: x.log().sum(), lambda x: (1 / x).sum(), lambda x: (x - 1).sqrt().sum()]
-)
+@pytest.mark.parametrize("compute", [lambda x: x.log().sum(), lambda x: (1 / x).sum(), lambda x: (x - 1).sqrt().sum()])
 def test_a_nan_is_traced_with_the_same_words_as_on_numpy(compute):
     messages = []
     for name in ("cpu", "strict"):

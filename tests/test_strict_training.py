@@ -211,9 +211,7 @@ def test_a_training_writes_the_same_losses_scores_and_checkpoints(data, on_numpy
 
 
 @pytest.mark.parametrize("devices", [("strict", "strict"), ("strict", "cpu"), ("cpu", "strict")])
-def test_a_training_saved_on_one_device_and_resumed_on_another_goes_on_bit_for_bit(
-    data, on_numpy, tmp_path, devices
-):
+def test_a_training_saved_on_one_device_and_resumed_on_another_goes_on_bit_for_bit(data, on_numpy, tmp_path, devices):
     first = make_trainer(data, new_run(data, tmp_path / "run"), devices[0])
     assert not first.train(stop=lambda: first.step == 3)
     second = make_trainer(data, Run.open(tmp_path / "run"), devices[1])

@@ -65,9 +65,7 @@ def test_a_number_or_an_array_may_stand_on_either_side(name, other):
         assert_close(x.grad, numeric_gradient(forward, (a,), 0, g))
 
 
-@pytest.mark.parametrize(
-    ("left", "right"), [((2, 3), (3, 4)), ((3,), (3, 4)), ((2, 3), (3,)), ((5, 2, 3), (3, 4))]
-)
+@pytest.mark.parametrize(("left", "right"), [((2, 3), (3, 4)), ((3,), (3, 4)), ((2, 3), (3,)), ((5, 2, 3), (3, 4))])
 def test_matrix_products_take_arrays_on_either_side(left, right):
     a, b = positive(*left), positive(*right, seed=1)
     x, y = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
@@ -118,9 +116,7 @@ def test_a_float_makes_floats_of_integers_and_of_booleans():
     np.testing.assert_array_equal((Tensor([True, True]) + 1).data, [2, 2])
 
 
-@pytest.mark.parametrize(
-    "compare", [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
-)
+@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne])
 def test_comparisons_give_boolean_arrays_whoever_stands_left(compare):
     a, b = np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0])
     for left, right in ((Tensor(a), Tensor(b)), (Tensor(a), b), (Tensor(a), 2.0), (a, Tensor(b))):
@@ -201,9 +197,7 @@ def test_numpys_axis_and_keepdims_mean_pytorchs_dim_and_keepdim(method, axis):
     numpy_axis = tuple(axis) if isinstance(axis, list) else axis
     expected = getattr(a, method)(axis=numpy_axis, keepdims=True, **({"ddof": 1} if method == "var" else {}))
     for options in ({"dim": axis, "keepdim": True}, {"axis": axis, "keepdims": True}):
-        np.testing.assert_allclose(
-            getattr(x, method)(**options).data, expected, rtol=1e-14
-        )  # order of summation
+        np.testing.assert_allclose(getattr(x, method)(**options).data, expected, rtol=1e-14)  # order of summation
     with pytest.raises(TypeError, match="unexpected argument 'axes'; expected dim and keepdim"):
         getattr(x, method)(axes=0)
 

@@ -98,9 +98,7 @@ def test_the_vocabulary_never_exceeds_the_size_asked_for():
         assert WordPiece.train(ENGLISH, size).vocab_size == size
 
 
-@pytest.mark.parametrize(
-    "texts, message", [([], "got none"), (["", " \t"], "got none"), ("abc", "put it into a list")]
-)
+@pytest.mark.parametrize("texts, message", [([], "got none"), (["", " \t"], "got none"), ("abc", "put it into a list")])
 def test_training_without_several_texts_of_letters_is_refused(texts, message):
     with pytest.raises(InputError, match=message):
         WordPiece.train(texts, 100)
@@ -320,9 +318,7 @@ def test_specials_in_the_text_stay_ordinary_where_a_file_does_not_mark_them(left
         content["added_tokens"] = [token | {"special": False} for token in content["added_tokens"][:left]]
 
     loaded = WordPiece(changed(brackets, unmark))
-    assert [loaded.encode(special) for special in SPECIALS] == [
-        brackets.encode(special) for special in SPECIALS
-    ]
+    assert [loaded.encode(special) for special in SPECIALS] == [brackets.encode(special) for special in SPECIALS]
 
 
 def test_special_tokens_may_have_other_ids():
@@ -371,9 +367,7 @@ def test_a_missing_tokenizer_is_refused_with_its_name(tmp_path):
         WordPiece.load("a\0b")
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b"7", b"null", b"\xff\xfe", b"[" * 100_000, b'{"model": 7}']
-)
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"7", b"null", b"\xff\xfe", b"[" * 100_000, b'{"model": 7}'])
 def test_a_broken_tokenizer_file_is_refused_with_its_name(tmp_path, content):
     (tmp_path / "tokenizer.json").write_bytes(content)
     with pytest.raises(InputError, match=r"tokenizer\.json: expected a tokenizer in JSON"):
@@ -419,7 +413,4 @@ def test_importing_the_text_package_imports_no_tokenizers_library():
 
 
 def test_a_tokenizer_shows_its_size_and_fingerprint(tokenizer):
-    assert (
-        repr(tokenizer)
-        == f"WordPiece({tokenizer.vocab_size} pieces, fingerprint {tokenizer.fingerprint[:8]})"
-    )
+    assert repr(tokenizer) == f"WordPiece({tokenizer.vocab_size} pieces, fingerprint {tokenizer.fingerprint[:8]})"

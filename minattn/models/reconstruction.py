@@ -1,5 +1,7 @@
 """The model that gives its input back: text to vectors, through self-attention, and back to text."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +46,9 @@ class ReconstructionConfig:
         if self.layers < 0:
             raise InputError(f"layers must be at least 0, got {self.layers}")
         if self.width % self.heads:
-            raise InputError(f"width {self.width} is not divisible by {self.heads} heads; try --width {self.heads * 32}")
+            raise InputError(
+                f"width {self.width} is not divisible by {self.heads} heads; try --width {self.heads * 32}"
+            )
         for name in ("embedding_std", "position_scale"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must not be negative, got {getattr(self, name)}")

@@ -1,5 +1,7 @@
 """De-embedding: mapping vectors back to discrete tokens."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from .. import functional as F

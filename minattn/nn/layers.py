@@ -1,5 +1,7 @@
 """The plain layers: an op of `functional` each, with its parameters. float32 unless `.double()` is called."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -46,7 +48,7 @@ class Embedding(Module):
 
 
 class LayerNorm(Module):
-    """Mean 0 and variance 1 over the last axis, then a gain `weight` (1 at first) and a shift `bias` (0 at first), (D,).
+    """Mean 0 and variance 1 over the last axis, then a gain `weight` (D,), at first 1, and a shift `bias` (D,), 0.
 
     forward: x (…, D) -> (…, D)
     """

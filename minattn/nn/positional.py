@@ -1,5 +1,7 @@
 """Positional encoding: attention cannot see order, so the place of a token is added to its vector."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..backend import Array
@@ -28,7 +30,8 @@ def sinusoids(tokens: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[n
 class PositionalEncoding(Module):
     """Add to each token's vector the row of a table for its position.
 
-    kind: "sinusoidal" (fixed), "learned" (a parameter `weight` (max_tokens, D)) or "none". scale: the size of the sinusoids.
+    kind: "sinusoidal" (fixed), "learned" (a parameter `weight` (max_tokens, D)) or "none".
+    scale: the size of the sinusoids.
     forward: x (B, T, D) -> (B, T, D). Raises ValueError if T > max_tokens.
     """
 

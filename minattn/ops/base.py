@@ -1,8 +1,10 @@
 """What an op is, and the registry that every op enters with a maker of sample inputs."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -90,17 +92,15 @@ def as_array(result: Array) -> Array:
     return np.asarray(result) if isinstance(result, np.generic) else result
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """Inputs on which an op is tried: arrays, the options to build the op with, and a name for the case."""
 
     name: str
     inputs: tuple[Array, ...]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Registered:
+class Registered(NamedTuple):
     """An op's entry in the registry."""
 
     op: type[Op]

@@ -3,8 +3,8 @@
 from ..backend import Array, array_module
 from .base import as_array
 
-# For x ≥ 0 the upper tail is 1 - Φ(x) = exp(-x²/2) P(t), with t = 1 / (1 + p x) and P without a constant term: the form of
-# Hastings (1955) in Abramowitz and Stegun, 26.2.17. The coefficients were fitted for this file: P interpolates
+# For x ≥ 0 the upper tail is 1 - Φ(x) = exp(-x²/2) P(t), with t = 1 / (1 + p x) and P without a constant term: the form
+# of Hastings (1955) in Abramowitz and Stegun, 26.2.17. The coefficients were fitted for this file: P interpolates
 # (1 - Φ) exp(x²/2) at the Chebyshev nodes of t, computed with 50 digits. Each row: p, then the coefficients of t, t², …
 _SINGLE = (
     *(0.25, 0.09824538427832594, 0.11721074927428961, 0.006979485497296296, 0.3142354457007652),

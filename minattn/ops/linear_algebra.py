@@ -1,7 +1,6 @@
 """Matrix products: matmul, the linear layer's product, einsum for two operands."""
 
 import math
-import string
 
 from ..backend import Array, array_module
 from .base import Op, register
@@ -12,8 +11,8 @@ from .samples import einsum_samples, linear_samples, matmul_samples
 class MatMul(Op):
     """Multiply matrices, with NumPy's rules for batches and vectors.
 
-    a (…, N, K), b (…, K, M) -> y (…, N, M); leading axes broadcast. A vector a is a row (1, K), a vector b a column (K, 1),
-    and the axis of length 1 is dropped from y again.
+    a (…, N, K), b (…, K, M) -> y (…, N, M); leading axes broadcast. A vector a is a row (1, K), a vector b a column
+    (K, 1), and the axis of length 1 is dropped from y again.
 
     forward    y_nm = Σ_k a_nk b_km
     backward   da_nk = Σ_m g_nm b_km      da = g bᵀ
@@ -120,7 +119,7 @@ def _explicit(equation: str, *dims: int) -> tuple[str, str, str]:
     operands = terms.split(",")
     if len(operands) != 2:
         raise ValueError(f"einsum: expected two operands, the equation {equation!r} has {len(operands)}")
-    spare = [letter for letter in string.ascii_letters if letter not in equation]
+    spare = [letter for letter in map(chr, range(ord("a"), ord("z") + 1)) if letter not in equation]
     widths = [ndim - len(term.replace("…", "")) for term, ndim in zip(operands, dims, strict=True)]
     for term, ndim, width in zip(operands, dims, widths, strict=True):
         if width < 0 or (width > 0 and "…" not in term):

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minattn.errors import InputError
+from minattn.files import make_folder, write_atomically
 from minattn.show.canvas import MOST_TICKS, grid, label_tokens, new_figure, set_title
 from minattn.show.glyphs import families, shown
-from minattn.files import make_folder, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,9 +37,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """
     curves = {key: _curve(rows, key) for key in ("loss", "held_out_loss", "copied", "blanks_filled")}
     if not len(curves["loss"][0]) and not len(curves["held_out_loss"][0]):
-        raise InputError(
-            'training_curves: rows must hold a "step" and a "loss", got none; train a few steps first'
-        )
+        raise InputError('training_curves: rows must hold a "step" and a "loss", got none; train a few steps first')
     with_accuracy = any(len(curves[key][0]) for key in ("copied", "blanks_filled"))
     figure = new_figure(8, 6.4 if with_accuracy else 3.8)
     axes = figure.subplots(2 if with_accuracy else 1, sharex=True, squeeze=False)[:, 0]
@@ -72,9 +70,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def attention_maps(
-    weights: ArrayLike, tokens: Sequence[str], title: str = "Attention, head by head"
-) -> Figure:
+def attention_maps(weights: ArrayLike, tokens: Sequence[str], title: str = "Attention, head by head") -> Figure:
     """Draw what each token looks at, one panel a head: row = the token that looks, column = what it looks at.
 
     weights  (H, T, T), H at most 12, rows summing to 1
@@ -86,8 +82,7 @@ def attention_maps(
     heads, rows, columns = maps.shape
     if rows != columns or rows != len(tokens) or not maps.size:
         raise InputError(
-            f"attention_maps: weights must have shape (H, T, T) for T tokens, got {maps.shape} "
-            f"for {len(tokens)} tokens"
+            f"attention_maps: weights must have shape (H, T, T) for T tokens, got {maps.shape} for {len(tokens)} tokens"
         )
     if heads > _MOST_PANELS:
         raise InputError(f"attention_maps: at most {_MOST_PANELS} heads fit, got {heads}; pass weights[:12]")
@@ -106,9 +101,7 @@ def attention_maps(
     size = max(10.0, 0.5 * figure.get_figwidth())
     figure.supylabel("token that looks (query)", fontsize=size)
     figure.supxlabel("token looked at (key)", fontsize=size)
-    figure.colorbar(
-        image, ax=list(axes[:heads]), label="attention weight", shrink=min(1, 1.6 / down), aspect=30
-    )
+    figure.colorbar(image, ax=list(axes[:heads]), label="attention weight", shrink=min(1, 1.6 / down), aspect=30)
     return figure
 
 
@@ -125,26 +118,18 @@ def positional_encoding(table: ArrayLike) -> Figure:
     figure = new_figure(11, 4.4)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     limit = np.abs(encoding).max() or 1
-    image = left.imshow(
-        encoding, cmap="viridis", aspect="auto", vmin=-limit, vmax=limit, interpolation="nearest"
-    )
+    image = left.imshow(encoding, cmap="viridis", aspect="auto", vmin=-limit, vmax=limit, interpolation="nearest")
     figure.colorbar(image, ax=left, label="value")
     left.set(title="Positional encoding", xlabel="dimension", ylabel="position")
 
     products, distances = encoding @ encoding.T, np.arange(len(encoding))
     by_distance = [np.diagonal(products, distance) for distance in distances]
-    lowest, mean, highest = (
-        np.array([of(pairs) for pairs in by_distance]) for of in (np.min, np.mean, np.max)
-    )
+    lowest, mean, highest = (np.array([of(pairs) for pairs in by_distance]) for of in (np.min, np.mean, np.max))
     # Of sinusoids all pairs at one distance have the same product, which is the point of them.
     alike = np.allclose(lowest, highest, rtol=0, atol=1e-5 * np.abs(products).max())
-    right.plot(
-        distances, mean, color=BLUE, label="the same for all pairs" if alike else "mean over all pairs"
-    )
+    right.plot(distances, mean, color=BLUE, label="the same for all pairs" if alike else "mean over all pairs")
     if not alike:
-        right.fill_between(
-            distances, lowest, highest, color=BLUE, alpha=0.2, linewidth=0, label="range of pairs"
-        )
+        right.fill_between(distances, lowest, highest, color=BLUE, alpha=0.2, linewidth=0, label="range of pairs")
     right.set(title="Dot product of two positions", xlabel="distance between them", ylabel="dot product")
     right.grid(alpha=0.3)
     right.legend(frameon=False)
@@ -153,9 +138,7 @@ def positional_encoding(table: ArrayLike) -> Figure:
     return figure
 
 
-def nearest_neighbours(
-    table: ArrayLike, pieces: Sequence[str], words: Sequence[str], count: int = 8
-) -> Figure:
+def nearest_neighbours(table: ArrayLike, pieces: Sequence[str], words: Sequence[str], count: int = 8) -> Figure:
     """Draw, for each word, the tokens whose embeddings point most nearly the same way.
 
     table   (V, D), one row a piece
@@ -167,18 +150,14 @@ def nearest_neighbours(
     """
     embeddings = _finite("nearest_neighbours", "table", table, 2)
     if len(embeddings) != len(pieces):
-        raise InputError(
-            f"nearest_neighbours: table has {len(embeddings)} rows, but there are {len(pieces)} pieces"
-        )
+        raise InputError(f"nearest_neighbours: table has {len(embeddings)} rows, but there are {len(pieces)} pieces")
     if not 1 <= len(words) <= _MOST_PANELS:
         raise InputError(f"nearest_neighbours: words must be 1 to {_MOST_PANELS}, got {len(words)}")
     if count < 1:
         raise InputError(f"nearest_neighbours: count must be 1 or more, got {count}")
     ids = {piece: i for i, piece in enumerate(pieces)}
     if unknown := [word for word in words if word not in ids]:
-        raise InputError(
-            f"nearest_neighbours: {unknown[0]!r} is not a piece of the vocabulary; choose one that is"
-        )
+        raise InputError(f"nearest_neighbours: {unknown[0]!r} is not a piece of the vocabulary; choose one that is")
     count = min(count, len(pieces) - 1)
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
     directions = embeddings / np.where(norms > 0, norms, 1)
@@ -227,9 +206,7 @@ def save_figure(figure: Figure, folder: str | os.PathLike[str], name: str) -> li
 def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The steps that have a value of this name, rising, and the values; None becomes NaN, drawn as a gap."""
     found = sorted(
-        (row["step"], math.nan if row[key] is None else float(row[key]))
-        for row in rows
-        if "step" in row and key in row
+        (row["step"], math.nan if row[key] is None else float(row[key])) for row in rows if "step" in row and key in row
     )
     return np.array([step for step, _ in found], float), np.array([value for _, value in found], float)
 
@@ -266,9 +243,7 @@ def _draw_bars(axis: Axes, pieces: Sequence[str], cosines: NDArray[np.float64]) 
     places = np.arange(len(pieces))
     bars = axis.barh(places, cosines, color=BLUE, height=0.72)
     axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
-    axis.set_yticks(
-        places, [shown(piece) for piece in pieces], fontsize=8, parse_math=False, family=families()
-    )
+    axis.set_yticks(places, [shown(piece) for piece in pieces], fontsize=8, parse_math=False, family=families())
     axis.invert_yaxis()
     axis.margins(x=0.15)
     axis.spines[["top", "right"]].set_visible(False)

@@ -1,5 +1,7 @@
 """Batches of sentences with blanks: each a pure function of its step, so that resuming needs nothing else."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,9 +64,7 @@ def blank_out(
     """
     _check_share(share)
     if ids.shape != candidates.shape:
-        raise InputError(
-            f"blank_out: ids have shape {ids.shape} but candidates {candidates.shape}; they must agree"
-        )
+        raise InputError(f"blank_out: ids have shape {ids.shape} but candidates {candidates.shape}; they must agree")
     if low >= high:
         raise InputError(
             f"blank_out: low must be below high, got [{low}, {high}); the vocabulary has no ordinary piece"
@@ -95,9 +95,7 @@ def collate(sentences: Sequence[Sequence[int] | Ids], pad_id: int) -> tuple[Ids,
     if len(lengths) == 0:
         raise InputError("collate: expected at least one sentence, got none")
     if not lengths.all():
-        raise InputError(
-            f"collate: sentence {int(lengths.argmin())} is empty; [CLS] [SEP] is the least there can be"
-        )
+        raise InputError(f"collate: sentence {int(lengths.argmin())} is empty; [CLS] [SEP] is the least there can be")
     attention_mask = np.arange(lengths.max()) < lengths[:, None]
     ids = np.full(attention_mask.shape, pad_id, dtype=np.int64)
     ids[attention_mask] = np.concatenate([np.asarray(sentence, dtype=np.int64) for sentence in sentences])
@@ -185,9 +183,7 @@ class Batches:
         if step < 0:
             raise InputError(f"Batches: step must be 0 or more, got {step}")
         epoch, place = divmod(step, len(self))
-        true_ids, attention_mask = collate(
-            [self._sentences[i] for i in self._plan(epoch)[place]], self._pad_id
-        )
+        true_ids, attention_mask = collate([self._sentences[i] for i in self._plan(epoch)[place]], self._pad_id)
         scored = attention_mask & ~self._is_special[true_ids]
         rng = np.random.default_rng([self._seed, step, BLANKS_STREAM])
         ids, blanked = blank_out(
@@ -227,9 +223,7 @@ def _check_ids(sentences: list[Ids], vocab_size: int) -> None:
     """Refuse an empty sentence, and one with an id that the vocabulary does not have."""
     for i, sentence in enumerate(sentences):
         if sentence.ndim != 1 or len(sentence) == 0:
-            raise InputError(
-                f"Batches: sentence {i} has shape {sentence.shape}; expected a row of at least one id"
-            )
+            raise InputError(f"Batches: sentence {i} has shape {sentence.shape}; expected a row of at least one id")
         if sentence.min() < 0 or sentence.max() >= vocab_size:
             wrong = sentence[(sentence < 0) | (sentence >= vocab_size)][0]
             raise InputError(

@@ -56,9 +56,7 @@ def read_pieces(path: str | PathLike[str]) -> list[Piece]:
     return [part for piece in pieces for part in (_cut(piece) if len(piece.sentences) > LONGEST else [piece])]
 
 
-def split_pieces(
-    pieces: Sequence[Piece], share: float = 0.1, seed: int = 0
-) -> tuple[list[Piece], list[Piece]]:
+def split_pieces(pieces: Sequence[Piece], share: float = 0.1, seed: int = 0) -> tuple[list[Piece], list[Piece]]:
     """Divide pieces into those to train on and those to hold out, the same way for the same seed.
 
     pieces: two or more
@@ -81,16 +79,13 @@ def split_pieces(
     found_in = Counter(key for piece in pieces for key in {_key(sentence) for sentence in piece.sentences})
     able = [i for i, piece in enumerate(pieces) if any(found_in[_key(s)] == 1 for s in piece.sentences)]
     if not able:
-        raise InputError(
-            "split_pieces: every piece only repeats sentences of others; give a text that says more"
-        )
+        raise InputError("split_pieces: every piece only repeats sentences of others; give a text that says more")
     count = min(max(1, round(share * len(pieces))), len(able), len(pieces) - 1)
     chosen = set(np.random.default_rng(seed).permutation(able)[:count].tolist())
     training = [piece for i, piece in enumerate(pieces) if i not in chosen]
     known = {_key(sentence) for piece in training for sentence in piece.sentences}
     held_out = [
-        Piece(pieces[i].title, tuple(s for s in pieces[i].sentences if _key(s) not in known))
-        for i in sorted(chosen)
+        Piece(pieces[i].title, tuple(s for s in pieces[i].sentences if _key(s) not in known)) for i in sorted(chosen)
     ]
     return training, held_out
 
@@ -104,9 +99,7 @@ def shipped(name: str) -> Path:
     package = Path(__file__).resolve().parents[1]
     # Beside an installed package, `vocab` could be anybody's, so the package's own folder comes first.
     folder = package / "vocab" if (package / "vocab").is_dir() else package.parent / "vocab"
-    files = {
-        path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
-    }
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     if name not in files:
         raise InputError(f"{name}: expected the name of a shipped file, one of {', '.join(files) or 'none'}")
     return files[name]

@@ -50,9 +50,7 @@ class WordPiece:
         ids = self._tokenizer.get_vocab(with_added_tokens=True)
         missing = [special for special in SPECIALS if special not in ids]
         if missing:
-            raise InputError(
-                f"{name}: expected the special tokens {' '.join(SPECIALS)}, found no {' '.join(missing)}"
-            )
+            raise InputError(f"{name}: expected the special tokens {' '.join(SPECIALS)}, found no {' '.join(missing)}")
         self.pieces: list[str] = sorted(ids, key=ids.__getitem__)
         if sorted(ids.values()) != list(range(len(ids))):
             raise InputError(
@@ -65,9 +63,7 @@ class WordPiece:
         self._tokenizer.add_special_tokens(list(SPECIALS))
         self._tokenizer.encode_special_tokens = True
         self.vocab_size = len(self.pieces)
-        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
-            ids[special] for special in SPECIALS
-        )
+        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (ids[special] for special in SPECIALS)
         self.special_ids = frozenset(ids[special] for special in SPECIALS)
 
     def __repr__(self) -> str:
@@ -94,13 +90,9 @@ class WordPiece:
         try:
             text = file.read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise InputError(
-                f"{file}: expected a tokenizer, found nothing there; `minattn vocab` makes one"
-            ) from None
+            raise InputError(f"{file}: expected a tokenizer, found nothing there; `minattn vocab` makes one") from None
         except UnicodeDecodeError:
-            raise InputError(
-                f"{file}: expected a tokenizer in JSON, found bytes that are not UTF-8"
-            ) from None
+            raise InputError(f"{file}: expected a tokenizer in JSON, found bytes that are not UTF-8") from None
         except (OSError, ValueError) as error:
             raise InputError(f"{file}: expected a tokenizer, but it cannot be read: {error}") from None
         return cls(text, str(file))
@@ -109,7 +101,7 @@ class WordPiece:
         """Write tokenizer.json, and vocab.txt for people to read, into a folder that is made if need be.
 
         Returns the path of tokenizer.json.
-        Raises RunError when they cannot be written, InputError where a file stands in the way; what was there stays whole.
+        Raises RunError when they cannot be written, InputError where a file is in the way; what was there stays whole.
         """
         folder = Path(folder)
         make_folder(folder)
@@ -143,9 +135,7 @@ class WordPiece:
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """Turn each text into what `encode` gives for it, many at a time."""
-        encodings = self._tokenizer.encode_batch(
-            _checked_all(texts, "encode_batch"), add_special_tokens=False
-        )
+        encodings = self._tokenizer.encode_batch(_checked_all(texts, "encode_batch"), add_special_tokens=False)
         return [[self.cls_id, *encoding.ids, self.sep_id] for encoding in encodings]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -210,9 +200,7 @@ def _built(tokenizer_json: str, name: str) -> Tokenizer:
     wanted = {"type": "WordPiece", "unk_token": UNKNOWN, "continuing_subword_prefix": PREFIX}
     for key, value in wanted.items():
         if model.get(key, value) != value:
-            raise InputError(
-                f"{name}: expected a tokenizer whose model has {key} {value!r}, found {model[key]!r}"
-            )
+            raise InputError(f"{name}: expected a tokenizer whose model has {key} {value!r}, found {model[key]!r}")
     return tokenizer
 
 

@@ -24,9 +24,7 @@ WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "sta
 Arrays = Mapping[str, NDArray[Any]]
 Shapes = Mapping[str, tuple[int, ...]]
 
-_STORABLE = {"bool", "float16", "float32", "float64"} | {
-    f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)
-}
+_STORABLE = {"bool", "float16", "float32", "float64"} | {f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)}
 # The names of whole checkpoints; the second while one of the same step takes its place.
 WHOLE, SET_ASIDE = re.compile(r"step-(\d+)"), re.compile(r"\.step-(\d+)\.old")
 
@@ -135,9 +133,7 @@ def _to_bytes(arrays: Arrays, what: str) -> bytes:
 
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray) or array.dtype.name not in _STORABLE:
-            got = (
-                f"an array of {array.dtype}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
-            )
+            got = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
             raise InputError(f"{what}[{name!r}] must be a NumPy array of numbers or booleans, got {got}")
     # safetensors takes the memory as it lies: strided or big-endian arrays would be written scrambled.
     # (np.ascontiguousarray would turn a scalar into a vector.)
@@ -191,9 +187,7 @@ def _compare(path: Path, got: Shapes, expected: Shapes) -> None:
     if missing := [name for name in expected if name not in got]:
         raise InputError(f"{path} lacks {_some(missing)}, which the model of the run's config.json needs")
     if surplus := [name for name in got if name not in expected]:
-        raise InputError(
-            f"{path} holds {_some(surplus)}, which the model of the run's config.json does not have"
-        )
+        raise InputError(f"{path} holds {_some(surplus)}, which the model of the run's config.json does not have")
     for name, shape in expected.items():
         if got[name] != tuple(shape):
             raise InputError(

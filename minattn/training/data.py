@@ -9,8 +9,8 @@ from ..files import read_bytes
 from ..text import WordPiece, cut, read_pieces, shipped, split_pieces
 
 READERS = {"en": "reader.en.txt", "zh": "reader.zh.txt"}
-PIECES = 2000
-"""The size of a vocabulary, where none is asked for."""
+VOCAB_SIZE = 1000
+"""Pieces of a vocabulary unless another number is asked for; with more, some are too rare to be learned in a minute."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def choose_tokenizer(name: str, text: Path, vocab_size: int | None) -> WordPiece
     if vocab_size is None and _is_shipped(name, text):
         return WordPiece.load(shipped(f"{name}/tokenizer.json"))
     sentences = [sentence for piece in read_pieces(text) for sentence in piece.sentences]
-    return WordPiece.train(sentences, PIECES if vocab_size is None else vocab_size)
+    return WordPiece.train(sentences, VOCAB_SIZE if vocab_size is None else vocab_size)
 
 
 def load_data(text: Path, tokenizer: WordPiece, max_tokens: int) -> Data:

@@ -53,15 +53,17 @@ class HeldOut:
         self.tokens = sum(int(batch.scored.sum()) for batch in self.whole)
         self.blanks = sum(int(batch.blanked.sum()) for batch in self.blanked)
 
-    def score(self, model: ReconstructionModel) -> Score:
+    def score(self, model: ReconstructionModel, draws: int = DRAWS) -> Score:
         """Score a model, by its best token at each position, with dropout off.
 
+        draws: how many of the draws of blanks to use
         Raises FloatingPointError, naming the op, if it gives NaN or Inf.
         """
         was_training = model.training
         model.eval()
         guess = _guesses(model)
-        result = Score(_share(guess, self.whole, "scored"), _share(guess, self.blanked[: draws * len(self.whole)], "blanked"))
+        blanked = self.blanked[: draws * len(self.whole)]
+        result = Score(_share(guess, self.whole, "scored"), _share(guess, blanked, "blanked"))
         model.train(was_training)
         return result
 

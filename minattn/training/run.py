@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from minattn.errors import InputError
-from minattn.training import checkpoint as checkpoints
-from minattn.training.checkpoint import Arrays, Checkpoint, Shapes
 from minattn.files import (
     make_folder,
     naming,
@@ -24,6 +22,8 @@ from minattn.files import (
     sync_folder,
     write_atomically,
 )
+from minattn.training import checkpoint as checkpoints
+from minattn.training.checkpoint import Arrays, Checkpoint, Shapes
 from minattn.training.jsonlines import append_row, read_rows, trim_rows
 
 VERSION = 1
@@ -159,9 +159,7 @@ class Run:
         while True:
             found = checkpoints.whole_checkpoints(self._checkpoints)
             if not found:
-                raise InputError(
-                    f"{self.folder} has no checkpoint yet: its training was stopped before the first one"
-                )
+                raise InputError(f"{self.folder} has no checkpoint yet: its training was stopped before the first one")
             newest = found[max(found)]
             before = _identity(newest)
             try:
@@ -187,9 +185,7 @@ class Run:
         """What is in the run, as JSON can hold it; what is not there yet is None, 0 or []."""
         saved, rows = checkpoints.whole_checkpoints(self._checkpoints), self.metrics()
         newest = saved[max(saved)] if saved else None
-        sizes = {
-            name: _size(self.folder / name) for name in (CONFIG, TOKENIZER, METRICS, "checkpoints", "figures")
-        }
+        sizes = {name: _size(self.folder / name) for name in (CONFIG, TOKENIZER, METRICS, "checkpoints", "figures")}
         return {
             "folder": str(self.folder),
             "config": self.config,
@@ -213,9 +209,7 @@ class Run:
     def _remove_all_but(self, place: Path) -> None:
         """Remove the other checkpoints; each loses its name first, so that no name stands for half of one."""
         for name in os.listdir(self._checkpoints):
-            if name != place.name and (
-                checkpoints.WHOLE.fullmatch(name) or checkpoints.SET_ASIDE.fullmatch(name)
-            ):
+            if name != place.name and (checkpoints.WHOLE.fullmatch(name) or checkpoints.SET_ASIDE.fullmatch(name)):
                 doomed = self._checkpoints / f".{name.strip('.')}.tmp"
                 # One that cannot be removed costs space; the run is safe and goes on.
                 with contextlib.suppress(OSError):
@@ -248,18 +242,13 @@ def _described(config: Mapping[str, Any]) -> str:
 def _refuse_occupied(folder: Path, tokenizer: bytes) -> None:
     """Refuse a folder in which a new run would overwrite something."""
     if checkpoints.whole_checkpoints(folder / "checkpoints"):
-        raise InputError(
-            f"{folder} already holds a run; continue it with --resume {folder} or choose another --out"
-        )
+        raise InputError(f"{folder} already holds a run; continue it with --resume {folder} or choose another --out")
     if (folder / CONFIG).exists() or (folder / METRICS).exists():
         raise InputError(
-            f"{folder} already holds a run, which has no checkpoint to resume from; "
-            "remove it or choose another --out"
+            f"{folder} already holds a run, which has no checkpoint to resume from; remove it or choose another --out"
         )
     if (folder / TOKENIZER).exists() and read_bytes(folder / TOKENIZER) != tokenizer:
-        raise InputError(
-            f"{folder} holds another {TOKENIZER}, which would be overwritten; choose another --out"
-        )
+        raise InputError(f"{folder} holds another {TOKENIZER}, which would be overwritten; choose another --out")
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -27,7 +27,7 @@ class TrainingConfig:
     Raises InputError for a number out of range.
     """
 
-    steps: int = 4000
+    steps: int = 3500
     batch: int = 32
     lr: float = 4e-3
     warmup: float = 0.1

@@ -96,7 +96,7 @@ class Trainer:
         self.step += 1
         loss = reconstruction_loss(self.model, place(batch.ids), place(batch.attention_mask), place(batch.targets))
         loss.backward()
-        norm = clip_grad_norm_(self.model.parameters(), self.config.clip)
+        norm = clip_grad_norm_(self.optimizer.parameters.values(), self.config.clip)
         if not math.isfinite(norm):
             raise FloatingPointError("the length of the gradient overflowed")
         self.optimizer.lr = lr

@@ -1,0 +1,61 @@
+"""Holds the README to what it says: every command in it runs, every Python block works, the op shown is the op shipped.
+
+Run in the checkout, in an environment where minattn is installed. `sh` blocks run in a folder of their own, line by
+line; lines that install are left to the caller.
+"""
+
+import doctest
+import inspect
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+from minattn import ops
+
+README = Path("README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def run_commands(folder: str) -> None:
+    """Run what the `sh` blocks say, in order."""
+    for line in "".join(blocks("sh")).splitlines():
+        command = line.split("  #")[0].strip().removeprefix("pip install -e . && ")
+        if not command or command.startswith("pip "):
+            continue
+        print(f"$ {command}", flush=True)
+        place = "." if "benchmarks/" in command else folder
+        subprocess.run(command, shell=True, cwd=place, check=True)
+
+
+def run_python() -> None:
+    """Run the sessions as doctests; compare a class that is shown with its source."""
+    for block in blocks("python"):
+        shown = re.search(r"^class (\w+)", block, re.MULTILINE)
+        if shown:
+            source = textwrap.dedent(inspect.getsource(getattr(ops, shown[1])))
+            if block.strip() != source.strip():
+                sys.exit(f"README.md shows another {shown[1]} than minattn.ops has")
+    failed = doctest.testfile("README.md", module_relative=False, encoding="utf-8").failed
+    if failed:
+        sys.exit(f"README.md: {failed} examples give something else than they say")
+
+
+def check_links() -> None:
+    """Refuse a link to a file that is not there."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        if not Path(target).exists():
+            sys.exit(f"README.md links to {target}, which is not there")
+
+
+if __name__ == "__main__":
+    check_links()
+    run_python()
+    with tempfile.TemporaryDirectory() as name:
+        run_commands(name)

@@ -1,0 +1,32 @@
+"""One small run that the tests of the command line share; they copy it before they change it."""
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from small_run import OPTIONS, run, write_text
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A text, a run of it made by `minattn train --json` with figures, and what that printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    text = write_text(folder / "small.txt")
+    code, out, err = run("train", "small.txt", *OPTIONS, "--out", "runs/first", "--json", cwd=folder)
+    assert code == 0, err
+    return SimpleNamespace(folder=folder, text=text, run=folder / "runs" / "first", out=out, err=err)
+
+
+@pytest.fixture
+def place(trained, tmp_path, monkeypatch):
+    """An empty folder to work in, with a copy of the run in `run` and of the text in `small.txt`."""
+    shutil.copytree(trained.run, tmp_path / "run")
+    shutil.copy(trained.text, tmp_path / "small.txt")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Trainings draw nothing, which would take most of their time."""
+    monkeypatch.setattr("minattn.jobs.draw_run", lambda run, data: [])

@@ -1,0 +1,82 @@
+"""A text and a model so small that a training takes a moment, and what the tests of whole runs share."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from minattn.text import WordPiece
+from minattn.training import TrainingConfig, load_data
+
+SUBJECTS = ["cat", "dog", "bird", "horse", "farmer", "baker", "child", "teacher", "sailor", "girl"]
+VERBS = ["sees", "likes", "finds", "calls", "follows", "helps"]
+THINGS = ("red house", "old bridge", "small garden", "warm bread", "long river")
+STEPS = 12
+OPTIONS = ("--width", "16", "--heads", "2", "--layers", "1", "--steps", str(STEPS), "--batch", "8")
+TRAINING = TrainingConfig(steps=STEPS, batch=8, lr=2e-3, seed=0, save_every=500)
+MODEL = {"width": 16, "heads": 2, "layers": 1, "hidden": 64}
+
+# The tests may run in the background, where SIGINT is ignored, which processes inherit.
+LAUNCHER = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "runpy.run_module('minattn', run_name='__main__', alter_sys=True)"
+)
+
+
+def write_text(path):
+    """Ten pieces of six sentences, no two alike."""
+    lines = []
+    for i, subject in enumerate(SUBJECTS):
+        lines.append(f"# The {subject}")
+        lines += [f"The {subject} {verb} the {THINGS[(i + j) % len(THINGS)]}." for j, verb in enumerate(VERBS)]
+        lines.append("")
+    Path(path).write_text("\n".join(lines), encoding="utf-8")
+    return Path(path)
+
+
+def small_data(folder):
+    text = write_text(Path(folder) / "small.txt")
+    sentences = [line for line in text.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    return load_data(text, WordPiece.train(sentences, 200), 64)
+
+
+def losses(folder):
+    """The rows of metrics.jsonl without the speed, which is never the same twice."""
+    rows = [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "tokens_per_second"} for row in rows]
+
+
+def checkpoint(folder):
+    """The step of a run's only checkpoint, and the bytes of its files."""
+    (saved,) = (Path(folder) / "checkpoints").iterdir()
+    return int(saved.name.removeprefix("step-")), {path.name: path.read_bytes() for path in saved.iterdir()}
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def start(*arguments, cwd, **options):
+    """`python -m minattn` with these arguments, in a process of its own."""
+    command = [sys.executable, "-c", LAUNCHER, *map(str, arguments)]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    defaults = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    return subprocess.Popen(command, cwd=cwd, **(defaults | options))
+
+
+def run(*arguments, cwd, **options):
+    """The same, to its end: exit code, standard output, standard error."""
+    process = start(*arguments, cwd=cwd, **options)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def interrupt(process):
+    process.send_signal(signal.SIGINT)
+
+
+def assert_one_sentence(err):
+    assert err.startswith("minattn: ") and err.endswith("\n") and err.count("\n") == 1, err
+    assert "Traceback" not in err and "Error:" not in err
