@@ -83,8 +83,8 @@ def test_a_folder_that_holds_a_run_is_refused_and_left_alone(saved):
     assert contents(saved.folder) == before
 
 
-def test_a_folder_whose_run_has_no_checkpoint_is_refused_without_advice_to_resume(run):
-    with pytest.raises(InputError, match="no checkpoint to resume from; remove it or choose another --out"):
+def test_a_folder_whose_run_has_no_checkpoint_yet_is_refused_too(run):
+    with pytest.raises(InputError, match="already holds a run; continue it with --resume"):
         Run.create(run.folder, CONFIG, TOKENIZER)
 
 
@@ -92,7 +92,7 @@ def test_a_folder_whose_run_has_no_checkpoint_is_refused_without_advice_to_resum
 def test_a_run_that_lost_its_config_is_not_overwritten(tmp_path, name):
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("{}\n")
-    with pytest.raises(InputError, match="already holds a run"):
+    with pytest.raises(InputError, match=r"left of a run without its config\.json"):
         Run.create(tmp_path, CONFIG, TOKENIZER)
 
 

@@ -241,12 +241,10 @@ def _described(config: Mapping[str, Any]) -> str:
 
 def _refuse_occupied(folder: Path, tokenizer: bytes) -> None:
     """Refuse a folder in which a new run would overwrite something."""
-    if checkpoints.whole_checkpoints(folder / "checkpoints"):
+    if (folder / CONFIG).exists():
         raise InputError(f"{folder} already holds a run; continue it with --resume {folder} or choose another --out")
-    if (folder / CONFIG).exists() or (folder / METRICS).exists():
-        raise InputError(
-            f"{folder} already holds a run, which has no checkpoint to resume from; remove it or choose another --out"
-        )
+    if checkpoints.whole_checkpoints(folder / "checkpoints") or (folder / METRICS).exists():
+        raise InputError(f"{folder} holds what is left of a run without its {CONFIG}; choose another --out")
     if (folder / TOKENIZER).exists() and read_bytes(folder / TOKENIZER) != tokenizer:
         raise InputError(f"{folder} holds another {TOKENIZER}, which would be overwritten; choose another --out")
 
