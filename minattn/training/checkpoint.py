@@ -186,7 +186,7 @@ def _compare(path: Path, got: Shapes, expected: Shapes) -> None:
     """Refuse tensors with other names or shapes than the model's."""
     if missing := [name for name in expected if name not in got]:
         raise InputError(f"{path} lacks {_some(missing)}, which the model of the run's config.json needs")
-    if surplus := [name for name in got if name not in expected]:
+    if surplus := sorted(got.keys() - expected.keys()):
         raise InputError(f"{path} holds {_some(surplus)}, which the model of the run's config.json does not have")
     for name, shape in expected.items():
         if got[name] != tuple(shape):
