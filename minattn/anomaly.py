@@ -2,6 +2,8 @@
 
 from typing import NoReturn
 
+import numpy as np
+
 from .backend import Array, array_module
 from .graph import Gradients, Node, walk
 
@@ -9,7 +11,9 @@ from .graph import Gradients, Node, walk
 def is_finite(array: Array) -> bool:
     """Whether no element is NaN or Inf. The sum tells in one pass, unless it overflows by itself."""
     xp = array_module(array)
-    return bool(xp.isfinite(array.sum())) or bool(xp.isfinite(array).all())
+    with np.errstate(all="ignore"):
+        total = array.sum()
+    return bool(xp.isfinite(total)) or bool(xp.isfinite(array).all())
 
 
 def trace_forward(root: Node | None, output: Array) -> NoReturn:

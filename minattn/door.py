@@ -50,7 +50,7 @@ def integers(function: str, argument: str, value: Any, beside: Tensor) -> Any:
         array = like(to_host(array), beside.data)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{function}: {argument} must be integers, got dtype {array.dtype}")
-    return array
+    return array.astype(np.int64)  # a copy: who changes their ids later does not change the graph
 
 
 def broadcasts_to(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minattn.errors import InputError, RunError
+from .errors import InputError, RunError
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:

@@ -55,7 +55,7 @@ class Variable(Protocol):
     data: Array
     requires_grad: bool
     node: "Node | None"
-    version: int
+    version: list[int]
 
 
 class Node:
@@ -71,13 +71,13 @@ class Node:
         self.options = options  # the op's attributes from before forward added what backward needs
         self.inputs = inputs
         self.order = next(_order)
-        self.versions = [tensor.version for tensor in inputs]
+        self.versions = [tensor.version[0] for tensor in inputs]
         self.sites = _call_sites()
         self.is_saved = True
 
     def gradients(self, upstream: Array) -> Gradients:
         """The gradient of each input. Then drops what forward kept; another walk runs forward again to get it back."""
-        if self.versions != [tensor.version for tensor in self.inputs]:
+        if self.versions != [tensor.version[0] for tensor in self.inputs]:
             raise RuntimeError(
                 f"backward: an input of {self} was changed in place after it was used; run the forward pass again"
             )

@@ -3,6 +3,7 @@
 import json
 import shlex
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -76,7 +77,8 @@ def train_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> 
     }
     folder = given.get("out") or time.strftime("runs/%Y-%m-%d-%H%M%S")
     run = Run.create(folder, config, tokenizer.to_json())
-    return _train(Trainer(model, training, data, run, device), data, stream)
+    with run.locked():
+        return _train(Trainer(model, training, data, run, device), data, stream)
 
 
 def resume_job(folder: str, given: dict[str, Any], device: str, stream: TextIO) -> Done:
@@ -97,11 +99,12 @@ def resume_job(folder: str, given: dict[str, Any], device: str, stream: TextIO) 
     data = load_data(text, WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json"), model.max_tokens)
     check_trainable(data, training)
     check_memory(model)
-    trainer = Trainer(model, training, data, run, device)
-    trainer.resume()
-    if training != before:
-        run.reconfigure(run.config | {"training": asdict(training)})
-    return _train(trainer, data, stream)
+    with run.locked():
+        trainer = Trainer(model, training, data, run, device)
+        trainer.resume()
+        if training != before:
+            run.reconfigure(run.config | {"training": asdict(training)})
+        return _train(trainer, data, stream)
 
 
 def training_config(run: Run) -> TrainingConfig:
@@ -195,25 +198,37 @@ def _train(trainer: Trainer, data: Data, stream: TextIO) -> Done:
     if not finished:
         say(f"stopped and saved at step {trainer.step:,}; go on with: minattn train --resume {name}")
         return Done(False, {"run": str(run.folder), "step": trainer.step, "finished": False})
-    say(f"trained in {clock(time.monotonic() - started)}\n")
+    say(f"trained in {clock(time.monotonic() - started)}")
 
+    try:
+        return _report(trainer, data, say)
+    except KeyboardInterrupt:
+        say(f"\nthe model is saved; for its table and figures: minattn train --resume {name}")
+        raise
+
+
+def _report(trainer: Trainer, data: Data, say: Callable[[str], None]) -> Done:
+    """Score a trained model, draw its figures, and write the report."""
+    run, model = trainer.run, trainer.model
+    say("scoring on held-out text …")
     untrained = ReconstructionModel(model.config, generator=np.random.default_rng(trainer.config.seed)).to(
         trainer.device.name
     )
     scores = trainer.held_out.compare(model, untrained, data.training)
     table = trainer.held_out.table(scores)
-    say(table)
+    say("\n" + table)
     result = {
         "run": str(run.folder),
         "step": trainer.step,
         "finished": True,
         "held_out": trainer.held_out.to_dict(scores),
     }
+    say("\ndrawing figures …")
     figures = draw_run(run, data)
     # The report comes last: without it, the run is not finished, and resuming makes up for what is missing.
     write_atomically(run.folder / REPORT, json.dumps(result | {"table": table}, indent=1, ensure_ascii=False) + "\n")
-    say(f"\nfigures: {', '.join(path.name for path in figures if path.suffix == '.png')} in {run.figures_folder}")
-    say(f'next: minattn reconstruct "{example(data)}" --run {name}')
+    say(f"figures: {', '.join(path.name for path in figures if path.suffix == '.png')} in {run.figures_folder}")
+    say(f'next: minattn reconstruct "{example(data)}" --run {shlex.quote(str(run.folder))}')
     return Done(True, result | {"figures": [str(path) for path in figures]})
 
 

@@ -1,6 +1,5 @@
 """The memory of this machine, and keeping that of freed arrays for the next ones."""
 
-import ctypes
 import os
 import sys
 
@@ -16,6 +15,8 @@ def reuse_memory() -> bool:
     """
     if not sys.platform.startswith("linux"):
         return False
+    import ctypes
+
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:  # another C library

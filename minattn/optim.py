@@ -9,6 +9,7 @@ import numpy as np
 from .backend import Array, array_module, like, to_host
 from .errors import InputError
 from .nn import Parameter
+from .tensor import Tensor
 
 Parameters = Iterable[Parameter] | Iterable[tuple[str, Parameter]]
 
@@ -25,6 +26,8 @@ class Optimizer:
     slots: tuple[str, ...] = ()
 
     def __init__(self, parameters: Parameters, lr: float, weight_decay: float) -> None:
+        if isinstance(parameters, Tensor):
+            raise TypeError(f"{type(self).__name__}: expected several parameters, got a Tensor; put it into a list")
         pairs = [item if isinstance(item, tuple) else (str(i), item) for i, item in enumerate(parameters)]
         if not pairs:
             raise ValueError(f"{type(self).__name__}: there are no parameters to optimize")
@@ -33,9 +36,6 @@ class Optimizer:
         self.parameters: dict[str, Parameter] = dict(pairs)
         if len(self.parameters) < len(pairs):
             raise ValueError(f"{type(self).__name__}: two parameters have the same name")
-        for name, p in pairs:
-            if not p.data.flags.c_contiguous:  # it is updated in place through a flat view
-                raise ValueError(f"{type(self).__name__}: {name} is not contiguous in memory; make it a Parameter")
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         self.state: dict[str, dict[str, Array]] = {
             slot: {name: array_module(p.data).zeros_like(p.data) for name, p in pairs} for slot in self.slots
@@ -48,15 +48,16 @@ class Optimizer:
             if parameter.grad is not None:
                 for block in self._blocks(name, parameter):
                     self.update(*block)
-                parameter.version += 1
+                parameter.changed()
 
     def update(self, decay: float, p: Array, g: Array, scratch: Array, *state: Array) -> None:
         """Change p, and its state, in place; decay is the weight decay of this parameter."""
         raise NotImplementedError
 
     def _blocks(self, name: str, parameter: Parameter) -> Iterator[tuple[Any, ...]]:
-        # biases and norms have one axis; shrinking them helps nobody
-        decay = self.weight_decay if parameter.ndim > 1 else 0.0
+        decay = self.decay_of(parameter)
+        if not parameter.data.flags.c_contiguous:  # it is updated in place through a flat view
+            raise ValueError(f"{type(self).__name__}: {name} is not contiguous in memory; make it a Parameter")
         gradient: Array = parameter.grad
         arrays = [parameter.data.reshape(-1), gradient.reshape(-1)]
         arrays += [self.state[slot][name].reshape(-1) for slot in self.slots]
@@ -65,6 +66,10 @@ class Optimizer:
         for start in range(0, parameter.size, size):
             p, g, *state = (array[start : start + size] for array in arrays)
             yield (decay, p, g, scratch[: len(p)], *state)
+
+    def decay_of(self, parameter: Parameter) -> float:
+        """The weight decay of one parameter."""
+        return self.weight_decay
 
     def zero_grad(self) -> None:
         for parameter in self.parameters.values():
@@ -166,6 +171,10 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def decay_of(self, parameter: Parameter) -> float:
+        """None for biases and norms, which have one axis: shrinking them helps nobody."""
+        return self.weight_decay if parameter.ndim > 1 else 0.0
 
 
 def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float) -> float:

@@ -45,7 +45,7 @@ class Tensor:
         self.requires_grad = requires_grad
         self.grad: Array | None = None
         self.node: Node | None = None
-        self.version = 0  # counts changes of data in place, so that a stale graph is noticed
+        self.version = [0]  # counts changes of data in place, so that a stale graph is noticed; shared with detach()
 
     # --- what it is
 
@@ -111,12 +111,20 @@ class Tensor:
 
     def detach(self) -> "Tensor":
         """The same numbers, cut off from the graph."""
-        return Tensor(self.data)
+        result = Tensor(self.data)
+        result.version = self.version
+        return result
+
+    def changed(self) -> None:
+        """Say that data was changed in place: what was computed from it before can no longer be differentiated."""
+        self.version[0] += 1
 
     def to(self, device: str) -> "Tensor":
         """A leaf with the same numbers on "cpu" or "gpu"; itself if it is there already."""
         if device == self.device:
             return self
+        if self.node is not None:
+            raise ValueError("to: only a leaf can be moved; move the leaves before they are used, or detach()")
         return Tensor(get_device(device).from_host(to_host(self.data)), self.requires_grad)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
@@ -140,8 +148,9 @@ class Tensor:
 
         gradient: the upstream gradient, of this Tensor's shape; 1 if there is only one element.
 
-        A second call adds the same again. Raises RuntimeError where no leaf needs a gradient or a leaf was changed in
-        place after it was used, FloatingPointError where NaN or Inf arose, naming the op and the line that called it.
+        A second call adds the same again. Raises RuntimeError where no leaf needs a gradient, or where an optimizer, or
+        whoever called `changed()`, has changed a leaf in place after it was used; FloatingPointError where NaN or Inf
+        arose, naming the op and the line that called it.
         """
         if not self.requires_grad:
             raise RuntimeError("backward: no input of this Tensor has requires_grad=True")
@@ -157,11 +166,13 @@ class Tensor:
             upstream = xp.asarray(given, dtype=self.dtype)
             if upstream.shape != self.shape:
                 raise ValueError(f"backward: gradient has shape {upstream.shape}, the Tensor has shape {self.shape}")
-        if not is_finite(self.data):
+        if not is_finite(self.data) and (gradient is None or xp.isnan(self.data).any()):  # -inf in a mask may be meant
             trace_forward(self.node, self.data)
         # a copy: the walk adds to it in place
         leaves = walk(self.node, upstream.copy()) if self.node else [(self, upstream.copy())]
         if not all(is_finite(gradient) for _, gradient in leaves):
+            if not is_finite(self.data):
+                trace_forward(self.node, self.data)
             trace_backward(self.node, upstream)
         for leaf, gradient in leaves:
             leaf.grad = gradient if leaf.grad is None else as_array(leaf.grad + gradient)
@@ -208,7 +219,7 @@ class Tensor:
         return apply(ops.Negate(), self)
 
     def __getitem__(self, key: Any) -> "Tensor":
-        keys = tuple(_array_of(k) for k in key) if isinstance(key, tuple) else _array_of(key)
+        keys = tuple(_own(k) for k in key) if isinstance(key, tuple) else _own(key)
         return apply(ops.Index(keys), self)
 
     # comparisons give bare boolean arrays: they have no gradient
@@ -341,6 +352,12 @@ def _beside(x: Operand, anchor: Array, takes_dtype: bool) -> Operand:
     xp, kind = array_module(anchor), anchor.dtype.kind
     fits = isinstance(x, bool) or (isinstance(x, int) and kind != "b") or (isinstance(x, float) and kind == "f")
     return xp.asarray(x, dtype=anchor.dtype) if fits and takes_dtype else xp.asarray(x)
+
+
+def _own(key: Any) -> Any:
+    """An index that its maker cannot change any more."""
+    array = _array_of(key)
+    return array.copy() if is_array(array) else array
 
 
 def _array_of(x: Any) -> Any:

@@ -215,7 +215,7 @@ def test_without_blocks_attention_off_changes_nothing(data, held_out):
 def test_the_table_shows_the_scores_in_columns(held_out):
     scores = {"commonest token": Score(None, 0.0625), "trained": Score(1.0, 0.5)}
     lines = held_out.table(scores).splitlines()
-    counts = f"{held_out.sentences} sentences, {held_out.tokens} tokens, {held_out.blanks} blanks"
+    counts = f"{held_out.sentences} sentences, {held_out.tokens} tokens, {held_out.blanks} blanks in 8 draws"
     assert lines[0].split("  ")[0] == f"held-out: {counts}"
     assert lines[1].split() == ["commonest", "token", "-", "6.25%"]
     assert lines[2].split() == ["trained", "100.00%", "50.00%"]

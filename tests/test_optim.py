@@ -65,7 +65,7 @@ def by_the_paper(name, p, gradients, decay):
 
 @pytest.mark.parametrize("block", [3, 1 << 16])
 @pytest.mark.parametrize("name", EVERY)
-def test_steps_are_those_of_the_paper_in_blocks_of_any_size_and_only_matrices_decay(name, block, monkeypatch):
+def test_steps_are_those_of_the_paper_in_blocks_of_any_size_and_adamw_spares_vectors(name, block, monkeypatch):
     monkeypatch.setattr(optim, "BLOCK", block)
     params = parameters()
     before, history = [p.data.copy() for p in params], [[] for _ in params]
@@ -78,7 +78,7 @@ def test_steps_are_those_of_the_paper_in_blocks_of_any_size_and_only_matrices_de
         for p, seen in zip(params, history, strict=True):
             np.testing.assert_array_equal(p.grad, seen[-1])  # a step reads gradients and leaves them
     for p, start, gradients in zip(params, before, history, strict=True):
-        expected = by_the_paper(name, start, gradients, 0.3 if p.ndim > 1 else 0.0)
+        expected = by_the_paper(name, start, gradients, 0.0 if name == "AdamW" and p.ndim < 2 else 0.3)
         assert_close(p.data, expected, 1e-12)  # rounding
 
 

@@ -98,7 +98,7 @@ def test_a_tensor_method_gives_pytorchs_result_and_gradient(call, inputs):
 
 
 def test_no_method_is_left_out():
-    elsewhere = {"shape", "dtype", "ndim", "size", "device", "is_leaf", "item", "numpy", "to", "backward"}
+    elsewhere = {"shape", "dtype", "ndim", "size", "device", "is_leaf", "item", "numpy", "to", "backward", "changed"}
     slots = {"data", "grad", "node", "requires_grad", "version"}
     assert {name for name in vars(Tensor) if not name.startswith("_")} - elsewhere - slots <= METHODS.keys()
 
@@ -197,7 +197,6 @@ NO_SCORE = np.array([[0.0, 1.0], [-np.inf, -np.inf]])
     [
         (lambda F, x: F.softmax(x, -1), [NO_SCORE], "fully masked row"),
         (lambda F, x: F.logsumexp(x, -1), [NO_SCORE], "every score of a row is -inf"),
-        (lambda F, x: F.logsumexp(x, -1), [normal(3, 0)], "every score of a row is -inf"),
         (lambda F, x: F.pow(x, 0.5), [np.array([-1.0, 4.0])], "a negative number to a fractional power"),
         (
             lambda F, a, b: F.pow(a, b),
@@ -207,7 +206,7 @@ NO_SCORE = np.array([[0.0, 1.0], [-np.inf, -np.inf]])
         (lambda F, x, t: F.cross_entropy(x, t), [normal(2, 3), np.full(2, -100)], "a mean over no tokens"),
         (lambda F, x, t: F.cross_entropy(x, t), [normal(0, 3), np.zeros(0, int)], "a mean over no tokens"),
     ],
-    ids=["softmax", "logsumexp", "no-scores", "root", "exponent", "all-ignored", "no-rows"],
+    ids=["softmax", "logsumexp", "root", "exponent", "all-ignored", "no-rows"],
 )
 def test_where_pytorch_gives_nan_or_inf_the_forward_agrees_and_backward_names_the_reason(call, inputs, reason):
     mine = [Tensor(x, requires_grad=True) if x.dtype.kind == "f" else x for x in inputs]

@@ -684,3 +684,11 @@ def test_info_names_weights_that_are_damaged(saved):
 def test_importing_runs_imports_no_safetensors():
     script = "import sys, minattn.training.run; sys.exit('safetensors' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY).returncode == 0
+
+
+def test_a_second_training_of_a_run_is_kept_out_until_the_first_ends(run):
+    with run.locked():
+        with pytest.raises(InputError, match="is being trained by another process"), Run.open(run.folder).locked():
+            pass
+    with Run.open(run.folder).locked():
+        pass

@@ -414,3 +414,8 @@ def test_importing_the_text_package_imports_no_tokenizers_library():
 
 def test_a_tokenizer_shows_its_size_and_fingerprint(tokenizer):
     assert repr(tokenizer) == f"WordPiece({tokenizer.vocab_size} pieces, fingerprint {tokenizer.fingerprint[:8]})"
+
+
+def test_characters_that_the_normaliser_drops_are_listed_as_lost(tokenizer):
+    assert tokenizer.lost("the \ufffdcat\u200b")[-2:] == ["U+FFFD", "U+200B"]
+    assert tokenizer.lost("the\tcat\n") == tokenizer.lost("the cat")

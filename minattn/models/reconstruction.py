@@ -100,7 +100,7 @@ class ReconstructionModel(Module):
     def attention_maps(self, ids: Array, attention_mask: Array | None = None) -> list[Array]:
         """What every layer looks at: an array (B, H, T, T) a layer, rows summing to 1."""
         maps = []
-        with no_grad():
+        with no_grad(), self.evaluating():
             x = self.positions(self.embedding(ids))
             for block in self.blocks:
                 maps.append(block.attention_weights(x, attention_mask))

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import functional as F
 from ..backend import Array, array_module
+from ..door import boolean
 from ..ops.attention import softmax_rows
 from ..tensor import Tensor
 from .layers import Linear
@@ -40,7 +41,9 @@ class MultiHeadSelfAttention(Module):
         q, k = self.split(self.query(x)).data, self.split(self.key(x)).data
         scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
         mask = key_mask(attention_mask, x)
-        return softmax_rows(scores if mask is None else array_module(q).where(mask, scores, -math.inf))
+        if mask is not None:
+            scores = array_module(q).where(boolean("attention", "attn_mask", mask), scores, -math.inf)
+        return softmax_rows(scores)
 
     def split(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, H, T, D/H)."""

@@ -50,5 +50,5 @@ class DeEmbedding(Module):
 
 
 def unit(x: Tensor) -> Tensor:
-    """Rows scaled to length 1; a row of zeros stays."""
-    return x / ((x * x).sum(-1, keepdim=True) + np.finfo(np.float32).tiny).sqrt()
+    """Rows scaled to length 1; those shorter than 1e-8 are divided by 1e-8."""
+    return x / F.maximum((x * x).sum(-1, keepdim=True), 1e-16).sqrt()

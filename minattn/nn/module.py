@@ -1,6 +1,7 @@
 """Module: something with named parameters, made of other such things."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -22,7 +23,7 @@ class Parameter(Tensor):
     def set(self, data: Array) -> None:
         """Overwrite the numbers in place with those of an array of the same shape, from any device."""
         self.data[...] = like(to_host(data).astype(self.dtype, copy=False), self.data)
-        self.version += 1
+        self.changed()
 
 
 class LoadResult(NamedTuple):
@@ -90,6 +91,16 @@ class Module:
     def eval(self) -> Self:
         return self.train(False)
 
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Inside `with model.evaluating():` dropout is off; afterwards it is as it was."""
+        was_training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(was_training)
+
     def state_dict(self) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
         """Every parameter's numbers by name, as NumPy arrays; on the CPU they share memory with the parameters."""
         return {name: parameter.numpy() for name, parameter in self.named_parameters()}
@@ -132,7 +143,7 @@ class Module:
         for parameter in self.parameters():
             parameter.data = change(parameter.data)
             parameter.grad = None if parameter.grad is None else change(parameter.grad)
-            parameter.version += 1
+            parameter.changed()
         for module in self.modules():
             for name, value in vars(module).items():
                 if is_array(value) and value.dtype.kind == "f":

@@ -43,12 +43,13 @@ class Op:
             raise GradientError(
                 f"{self}.backward returned {len(gradients)} gradients for {len(self.signatures)} inputs"
             )
-        mixed = len({dtype for _, dtype in self.signatures if dtype.kind == "f"}) > 1
+        mixed = len({dtype for _, dtype in self.signatures}) > 1
         for i, (gradient, (shape, dtype)) in enumerate(zip(gradients, self.signatures, strict=True)):
-            if gradient is None:
-                if dtype.kind == "f":
-                    raise GradientError(f"{self}.backward returned None for input {i}, which has a gradient")
+            if dtype.kind != "f":  # ids, masks, whole numbers: no gradient
+                gradients[i] = None
                 continue
+            if gradient is None:
+                raise GradientError(f"{self}.backward returned None for input {i}, which has a gradient")
             gradient = as_array(gradient)
             if not is_array(gradient):
                 kind = type(gradient).__name__
@@ -62,7 +63,8 @@ class Op:
                     f"{self}.backward: the gradient of input {i} has shape {gradient.shape} and dtype "
                     f"{gradient.dtype}, the input has shape {shape} and dtype {dtype}"
                 )
-            gradients[i] = gradient
+            # the graph adds to gradients in place, so that no two may be the same array
+            gradients[i] = gradient.copy() if any(gradient is other for other in gradients[:i]) else gradient
         return tuple(gradients)
 
     def explain(self, *inputs: Array) -> str | None:

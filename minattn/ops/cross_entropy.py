@@ -42,7 +42,8 @@ class CrossEntropy(Op):
         total = p.sum(axis=-1)
         p /= total[:, None]
         self.p = p
-        losses = (xp.log(total) - (1 - eps) * z_y - eps * mean_z) * self.counts
+        losses = xp.log(total) - (1 - eps) * z_y - eps * mean_z
+        losses = xp.where(self.counts, losses, xp.zeros_like(losses))
         if self.reduction == "none":
             return losses.reshape(targets.shape)
         if self.reduction == "sum":
@@ -59,6 +60,7 @@ class CrossEntropy(Op):
         dx = p - eps / p.shape[-1] if eps else p.copy()
         dx[self.each, self.y] -= 1 - eps
         dx *= dl
+        dx[~self.counts] = 0  # whatever was in the logits there
         return dx.reshape(self.shape), None
 
     def explain(self, logits: Array, targets: Array) -> str | None:

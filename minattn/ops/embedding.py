@@ -24,6 +24,6 @@ class Embedding(Op):
         width = self.weight_shape[1]
         dweight = xp.zeros(self.weight_shape, g.dtype)
         # y_t = W[id_t]; one flat index an element, because add.at is several times faster in one dimension
-        elements = self.ids.reshape(-1, 1) * width + xp.arange(width)
+        elements = self.ids.reshape(-1, 1).astype("int64") * width + xp.arange(width)
         xp.add.at(dweight.reshape(-1), elements.reshape(-1), g.reshape(-1))
         return None, dweight

@@ -105,12 +105,15 @@ class Sigmoid(Op):
 
     x -> y, same shape
 
-    forward    y = 1 / (1 + e^-x) = (1 + tanh(x/2)) / 2      the second form cannot overflow
+    forward    1  e = exp(-|x|)      cannot overflow
+               2  y = 1 / (1 + e) where x >= 0, else e / (1 + e)
     backward   dx = g y (1 - y)
     """
 
     def forward(self, x: Array) -> Array:
-        self.y = 0.5 * (1 + array_module(x).tanh(0.5 * x))
+        xp = array_module(x)
+        e = xp.exp(-xp.abs(x))
+        self.y = xp.where(x >= 0, xp.ones_like(e), e) / (1 + e)
         return self.y
 
     def backward(self, g: Array) -> Array:

@@ -92,11 +92,12 @@ class Variance(Reduction):
         self.keep_shape(x)
         self.centred = x - x.mean(axis=self.axis if x.ndim else None, keepdims=True)
         squares = (self.centred * self.centred).sum(axis=self.axis, keepdims=self.keepdims)
-        return squares / (self.count - self.correction)
+        self.divisor = max(self.count - self.correction, 0)
+        return squares / self.divisor
 
     def backward(self, g: Array) -> Array:
         # y = Σ c_i² / (N - correction)
-        return self.stretch(g) * self.centred * (2 / (self.count - self.correction))
+        return self.stretch(g) * self.centred * 2 / self.divisor
 
     def explain(self, x: Array) -> str | None:
         divisor = math.prod(x.shape[i] for i in self.reduced_axes(x)) - self.correction

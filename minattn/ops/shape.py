@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, array_module, is_array
+from ..backend import Array, array_module
 from .base import Op, register, sum_to_shape
 from .samples import (
     broadcast_samples,
@@ -169,10 +169,10 @@ class Index(Op):
         xp = array_module(g)
         dx = xp.zeros(self.before, g.dtype)
         keys = self.key if isinstance(self.key, tuple) else (self.key,)
-        if any(is_array(key) or isinstance(key, list) for key in keys):
+        if all(key is None or key is Ellipsis or isinstance(key, int | np.integer | slice) for key in keys):
+            dx[self.key] = g  # picks each element at most once
+        else:
             xp.add.at(dx, self.key, g)
-        else:  # slices pick each element once
-            dx[self.key] = g
         return dx
 
 

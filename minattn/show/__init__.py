@@ -1,6 +1,6 @@
 """Everything one looks at."""
 
-from minattn.show.figures import (
+from .figures import (
     attention_maps,
     nearest_neighbours,
     positional_encoding,

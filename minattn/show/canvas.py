@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from minattn.show.glyphs import families, shown
+from .glyphs import families, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

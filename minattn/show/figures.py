@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minattn.errors import InputError
-from minattn.files import make_folder, write_atomically
-from minattn.show.canvas import MOST_TICKS, grid, label_tokens, new_figure, set_title
-from minattn.show.glyphs import families, shown
+from ..errors import InputError
+from ..files import make_folder, write_atomically
+from .canvas import MOST_TICKS, grid, label_tokens, new_figure, set_title
+from .glyphs import families, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

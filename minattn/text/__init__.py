@@ -1,8 +1,8 @@
 """Text to batches: the corpus, WordPiece, and the batches with their blanks."""
 
-from minattn.text.batches import Batch, Batches, blank_out, collate, cut
-from minattn.text.corpus import Piece, read_pieces, shipped, split_pieces
-from minattn.text.wordpiece import SPECIALS, WordPiece
+from .batches import Batch, Batches, blank_out, collate, cut
+from .corpus import Piece, read_pieces, shipped, split_pieces
+from .wordpiece import SPECIALS, WordPiece
 
 __all__ = [
     "SPECIALS",

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from minattn.errors import InputError
-from minattn.text.wordpiece import WordPiece
+from ..errors import InputError
+from .wordpiece import WordPiece
 
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minattn.errors import InputError
-from minattn.text.spacing import is_cjk
+from ..errors import InputError
+from .spacing import is_cjk
 
 USUAL = 10  # sentences in a piece, where the text itself does not say
 LONGEST = 40  # a piece with more sentences than this is cut into pieces of the usual length

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from minattn.errors import InputError
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -16,10 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minattn.errors import InputError
-from minattn.files import make_folder, write_atomically
-from minattn.text.spacing import join_words
-from minattn.text.vocabulary import PREFIX, SPECIALS, UNKNOWN, learned
+from ..errors import InputError
+from ..files import make_folder, write_atomically
+from .spacing import join_words
+from .vocabulary import PREFIX, SPECIALS, UNKNOWN, learned
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -160,7 +160,9 @@ class WordPiece:
         return unicodedata.normalize("NFC", join_words(words))
 
     def lost(self, text: str, blanks: bool = False) -> list[str]:
-        """List the words of a text, as they are written there, that become [UNK].
+        """List what of a text is lost: words that become [UNK], as written there, and characters that are dropped.
+
+        Control characters and U+FFFD are dropped by BERT's normaliser; they are listed as their code points.
 
         blanks: as in `encode`
         """
@@ -172,7 +174,8 @@ class WordPiece:
                 for number, (first, last) in zip(encoding.ids, encoding.offsets, strict=True)
                 if number == self.unk_id
             ]
-        return found
+        dropped = (c for c in text if c == "\ufffd" or (unicodedata.category(c) in ("Cc", "Cf") and c not in "\t\n\r"))
+        return found + [f"U+{ord(character):04X}" for character in dropped]
 
     def _checked_id(self, given: int) -> int:
         """Refuse what is not an id of this vocabulary."""

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minattn.errors import InputError
-from minattn.files import plain, read_bytes, read_json, reading, sync_folder, write_synced
+from ..errors import InputError
+from ..files import plain, read_bytes, read_json, reading, sync_folder, write_synced
 
 VERSION = 1
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"

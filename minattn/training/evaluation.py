@@ -59,13 +59,10 @@ class HeldOut:
         draws: how many of the draws of blanks to use
         Raises FloatingPointError, naming the op, if it gives NaN or Inf.
         """
-        was_training = model.training
-        model.eval()
-        guess = _guesses(model)
         blanked = self.blanked[: draws * len(self.whole)]
-        result = Score(_share(guess, self.whole, "scored"), _share(guess, blanked, "blanked"))
-        model.train(was_training)
-        return result
+        guess = _guesses(model)
+        with model.evaluating():
+            return Score(_share(guess, self.whole, "scored"), _share(guess, blanked, "blanked"))
 
     def score_without_model(self, guess: Callable[[Batch], Any]) -> Score:
         """Score guesses (B, T) at the blanks; a rule that only fills blanks copies nothing."""
@@ -90,7 +87,8 @@ class HeldOut:
 
     def table(self, scores: dict[str, Score]) -> str:
         """The scores as text, a row each."""
-        head = f"held-out: {self.sentences:,} sentences, {self.tokens:,} tokens, {self.blanks:,} blanks"
+        blanks = f"{self.blanks:,} blanks in {len(self.blanked) // len(self.whole)} draws"
+        head = f"held-out: {self.sentences:,} sentences, {self.tokens:,} tokens, {blanks}"
         width = max(len(head), *map(len, scores))
         lines = [f"{head:{width}}    copied    blanks filled"]
         for name, score in scores.items():

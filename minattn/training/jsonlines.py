@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from minattn.errors import InputError
-from minattn.files import naming, plain, read_bytes, write_atomically
+from ..errors import InputError
+from ..files import naming, plain, read_bytes, write_atomically
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:

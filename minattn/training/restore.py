@@ -105,7 +105,7 @@ def restore(model: ReconstructionModel, tokenizer: WordPiece, text: str, best: i
 def restore_ids(model: ReconstructionModel, tokenizer: WordPiece, ids: list[int], best: int = 5) -> Restoration:
     """The same for ids, [CLS] first and [SEP] last, at most as many as the model has positions."""
     batch = np.array([ids])
-    with no_grad():
+    with no_grad(), model.evaluating():
         probabilities = to_host(softmax(model(batch)).data[0])
     attention = [to_host(weights[0]) for weights in model.attention_maps(batch)]
     order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :best]

@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from minattn.errors import InputError
-from minattn.files import (
+from ..errors import InputError
+from ..files import (
     make_folder,
     naming,
     plain,
@@ -22,12 +22,12 @@ from minattn.files import (
     sync_folder,
     write_atomically,
 )
-from minattn.training import checkpoint as checkpoints
-from minattn.training.checkpoint import Arrays, Checkpoint, Shapes
-from minattn.training.jsonlines import append_row, read_rows, trim_rows
+from . import checkpoint as checkpoints
+from .checkpoint import Arrays, Checkpoint, Shapes
+from .jsonlines import append_row, read_rows, trim_rows
 
 VERSION = 1
-CONFIG, TOKENIZER, METRICS = "config.json", "tokenizer.json", "metrics.jsonl"
+CONFIG, TOKENIZER, METRICS, LOCK = "config.json", "tokenizer.json", "metrics.jsonl", ".lock"
 
 
 class Run:
@@ -168,6 +168,24 @@ class Run:
                 if _identity(newest) == before:
                     raise
                 # A training that is running replaced it while it was read: look again.
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second training of this run out; InputError where another process has it. On Unix only."""
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        with naming(self.folder):
+            file = open(self.folder / LOCK, "a")  # noqa: SIM115
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                message = f"{self.folder} is being trained by another process; wait for it, or stop it"
+                raise InputError(message) from None
+            yield
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append one line to metrics.jsonl; NaN and the infinities become null."""
