@@ -687,8 +687,8 @@ def test_importing_runs_imports_no_safetensors():
 
 
 def test_a_second_training_of_a_run_is_kept_out_until_the_first_ends(run):
-    with run.locked():
-        with pytest.raises(InputError, match="is being trained by another process"), Run.open(run.folder).locked():
-            pass
+    refused = pytest.raises(InputError, match="is being trained by another process")
+    with run.locked(), refused, Run.open(run.folder).locked():
+        pass
     with Run.open(run.folder).locked():
         pass
