@@ -50,7 +50,7 @@ class Twice(ops.Op):
 def test_a_backward_that_returns_one_array_twice_does_not_mix_up_its_inputs():
     x, y = (Tensor(np.ones(2), requires_grad=True) for _ in range(2))
     a, b = x * 1, y * 1
-    (apply(Twice(), a, b) + 5 * a).sum().backward()
+    (5 * a + apply(Twice(), a, b)).sum().backward()
     np.testing.assert_array_equal(x.grad, [6, 6])
     np.testing.assert_array_equal(y.grad, [1, 1])
 
