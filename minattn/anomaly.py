@@ -1,19 +1,17 @@
 """The search for the op that made a NaN or an Inf, with the reason where the op knows it."""
 
+import math
 from typing import NoReturn
-
-import numpy as np
 
 from .backend import Array, array_module
 from .graph import Gradients, Node, walk
 
 
 def is_finite(array: Array) -> bool:
-    """Whether no element is NaN or Inf. The sum tells in one pass, unless it overflows by itself."""
+    """Whether no element is NaN or Inf. The sum of squares tells in one fast pass, unless it overflows by itself."""
     xp = array_module(array)
-    with np.errstate(all="ignore"):
-        total = array.sum()
-    return bool(xp.isfinite(total)) or bool(xp.isfinite(array).all())
+    total = float(xp.vdot(array, array)) if array.dtype.kind == "f" else 0.0
+    return math.isfinite(total) or bool(xp.isfinite(array).all())
 
 
 def trace_forward(root: Node | None, output: Array) -> NoReturn:

@@ -49,7 +49,11 @@ SETTINGS = {
     "positions": "positional encoding",
     "lr": "highest learning rate",
     "batch": "sentences in a step",
+    "threads": "threads that share a step; by default the number of cores",
 }
+
+MAY_CHANGE = {"steps", "save_every", "threads"}
+"""What may be given with --resume."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -189,8 +193,8 @@ def _train(options: argparse.Namespace) -> int:
     given = {key: getattr(options, key) for key in ("out", *SETTINGS) if getattr(options, key) is not None}
     stream = sys.stderr if options.json else sys.stdout
     if options.resume is not None:
-        if options.text or given.keys() - {"steps", "save_every"}:
-            wrong = "TEXT" if options.text else "--" + min(given.keys() - {"steps", "save_every"}).replace("_", "-")
+        if options.text or given.keys() - MAY_CHANGE:
+            wrong = "TEXT" if options.text else "--" + min(given.keys() - MAY_CHANGE).replace("_", "-")
             raise InputError(f"--resume goes on with the run's own settings; {wrong} cannot be given with it")
         done = resume_job(options.resume, given, options.device, stream)
     else:

@@ -10,6 +10,7 @@ import numpy as np
 from . import ops
 from .backend import array_module, like, to_host
 from .door import boolean, broadcasts_to, integers, require_below, require_floats, require_one_of, require_some
+from .memory import empty
 from .tensor import Dims, Operand, Tensor, apply, as_tensor, as_tensors
 
 
@@ -153,13 +154,7 @@ def einsum(equation: str, first: Tensor, second: Tensor) -> Tensor:
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input (…, I), weight (O, I), bias (O,) -> (…, O)."""
-    require_floats("linear", input=input, weight=weight)
-    if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"linear: input (…, I) and weight (O, I) expected, their shapes are {input.shape} and {weight.shape}"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"linear: bias has shape {bias.shape}, expected {weight.shape[:1]}")
+    _require_linear("linear", input, weight, bias)
     return apply(ops.Linear(), input, weight) if bias is None else apply(ops.Linear(), input, weight, bias)
 
 
@@ -213,7 +208,9 @@ def dropout(
         return input
     if generator is None:
         raise ValueError("dropout: pass generator=numpy.random.default_rng(seed); there is no global random state")
-    keep = generator.random(input.shape, dtype=np.float32) >= p
+    chance = empty(input.shape, np.empty(0, np.float32))  # on the host: a GPU's own numbers would be others
+    generator.random(dtype=np.float32, out=chance)
+    keep = np.greater_equal(chance, p, out=empty(chance.shape, chance, bool))
     return apply(ops.Dropout(p), input, like(keep, input.data))
 
 
@@ -270,16 +267,61 @@ def cross_entropy(
 
     reduction: "mean" over the targets that are not ignore_index, "sum", or "none".
     """
-    require_one_of("cross_entropy", "reduction", reduction, ("mean", "sum", "none"))
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
+    _require_loss("cross_entropy", reduction, label_smoothing)
     require_floats("cross_entropy", input=input)
-    targets = integers("cross_entropy", "target", target, input)
+    if input.ndim == 0:
+        raise ValueError("cross_entropy: input has no axis of classes, its shape is ()")
     if input.ndim > 2:
         input = input.permute((0, *range(2, input.ndim), 1))
-    if input.ndim == 0 or targets.shape != input.shape[:-1]:
-        expected = f"{input.shape[:-1]} for {input.shape[-1:]} classes"
-        raise ValueError(f"cross_entropy: target has shape {targets.shape}, expected {expected}")
-    counted = to_host(targets)
-    require_below("cross_entropy", "target", counted[counted != ignore_index], input.shape[-1])
+    targets = _targets("cross_entropy", target, input, input.shape[-1], ignore_index)
     return apply(ops.CrossEntropy(ignore_index, reduction, label_smoothing), input, targets)
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Any,
+    *,
+    linear_bias: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """cross_entropy(linear(input, linear_weight, linear_bias), target), faster and in a third of the memory.
+
+    input (…, D), linear_weight (V, D), linear_bias (V,); target (…): class ids.
+    """
+    name = "linear_cross_entropy"
+    _require_loss(name, reduction, label_smoothing)
+    _require_linear(name, input, linear_weight, linear_bias)
+    targets = _targets(name, target, input, linear_weight.shape[0], ignore_index)
+    op = ops.LinearCrossEntropy(ignore_index, reduction, label_smoothing)
+    return apply(op, input, linear_weight, targets, *(() if linear_bias is None else (linear_bias,)))
+
+
+def _require_linear(function: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    require_floats(function, input=input, weight=weight)
+    if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"{function}: input (…, I) and weight (O, I) expected, their shapes are {input.shape} and {weight.shape}"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"{function}: bias has shape {bias.shape}, expected {weight.shape[:1]}")
+
+
+def _require_loss(function: str, reduction: str, label_smoothing: float) -> None:
+    require_one_of(function, "reduction", reduction, ("mean", "sum", "none"))
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{function}: label_smoothing must be in [0, 1], got {label_smoothing}")
+
+
+def _targets(function: str, target: Any, input: Tensor, classes: int, ignore_index: int) -> Any:
+    """Class ids for the vectors of input, (…) for (…, any)."""
+    targets = integers(function, "target", target, input)
+    if targets.shape != input.shape[:-1]:
+        raise ValueError(
+            f"{function}: target has shape {targets.shape}, expected {input.shape[:-1]} for {classes} classes"
+        )
+    counted = to_host(targets)
+    require_below(function, "target", counted[counted != ignore_index], classes)
+    return targets

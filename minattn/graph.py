@@ -4,28 +4,29 @@ import heapq
 import itertools
 import os
 import sys
-import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from .backend import Array
 from .ops import GradientError, Op
-from .ops.base import as_array
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _PLUMBING = {_PACKAGE + name for name in ("tensor.py", "graph.py", "functional.py")}
-_SCRIPT = os.sep + "minattn"
+_SCRIPT, _THREAD = os.sep + "minattn", os.path.join("concurrent", "futures", "thread.py")
+
+_kinds: dict[str, str] = {}  # what _kind said, for every op asks it of ten files
 
 Site = tuple[str, int]  # file, line
 Gradients = tuple[Array | None, ...]
 
 _order = itertools.count()
-_mode = threading.local()
+_recording = ContextVar("recording", default=True)
 
 
 class no_grad:
-    """Inside `with no_grad():` ops keep nothing and results need no gradient. One switch a thread.
+    """Inside `with no_grad():` ops keep nothing and results need no gradient. One switch a thread, or rather a context.
 
     >>> from minattn import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -35,18 +36,17 @@ class no_grad:
     """
 
     def __enter__(self) -> None:
-        self.before = [*getattr(self, "before", ()), grad_enabled()]  # one object may be entered twice
-        _mode.enabled = False
+        self.tokens = [*getattr(self, "tokens", ()), _recording.set(False)]  # one object may be entered twice
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _mode.enabled = self.before.pop()
+        _recording.reset(self.tokens.pop())
 
 
 def grad_enabled() -> bool:
     """Whether ops record what backward needs, in this thread."""
-    return getattr(_mode, "enabled", True)
+    return _recording.get()
 
 
 class Variable(Protocol):
@@ -114,8 +114,10 @@ def walk(
                 continue
             source = tensor.node
             if source is None:
-                known = leaves.get(id(tensor))
-                leaves[id(tensor)] = (tensor, gradient if known is None else as_array(known[1] + gradient))
+                if id(tensor) in leaves:
+                    leaves[id(tensor)][1][...] += gradient
+                else:
+                    leaves[id(tensor)] = tensor, gradient
             elif source in gradients:
                 gradients[source] += gradient
             else:
@@ -124,18 +126,25 @@ def walk(
     return list(leaves.values())
 
 
+def _kind(path: str) -> str:
+    """Whose code a file is."""
+    return "user" if not path.startswith(_PACKAGE) else "plumbing" if path in _PLUMBING else "layer"
+
+
 def _call_sites() -> list[Site]:
     """The user's line that led to an op, and the line of the layer in between, if there is one."""
     frame: FrameType | None = sys._getframe(2)
     layer: Site | None = None
     while frame is not None:
         path = frame.f_code.co_filename
-        if not path.startswith(_PACKAGE):
+        kind = _kinds.get(path) or _kinds.setdefault(path, _kind(path))
+        if kind == "user":
             break
-        if layer is None and path not in _PLUMBING:
+        if layer is None and kind == "layer":
             layer = path, frame.f_lineno
         frame = frame.f_back
     inside = [layer] if layer else []
-    if frame is None or path.startswith("<frozen") or path.endswith(_SCRIPT):  # our own command line
+    # our own command line, or a thread of Threads, which has no line of the user's below it
+    if frame is None or path.startswith("<frozen") or path.endswith((_SCRIPT, _THREAD)):
         return inside
     return [(path, frame.f_lineno), *inside]

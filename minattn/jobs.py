@@ -82,7 +82,7 @@ def train_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> 
 
 
 def resume_job(folder: str, given: dict[str, Any], device: str, stream: TextIO) -> Done:
-    """Go on with a run. given: steps and save_every, where they are to change."""
+    """Go on with a run. given: steps, save_every and threads, where they are to change."""
     run = Run.open(folder)
     model, before, text_was = model_config(run), training_config(run), text_of(run)
     training = replace(before, **given)
@@ -214,7 +214,8 @@ def _report(trainer: Trainer, data: Data, say: Callable[[str], None]) -> Done:
     untrained = ReconstructionModel(model.config, generator=np.random.default_rng(trainer.config.seed)).to(
         trainer.device.name
     )
-    scores = trainer.held_out.compare(model, untrained, data.training)
+    with trainer.threads() as threads:
+        scores = trainer.held_out.compare(model, untrained, data.training, threads)
     table = trainer.held_out.table(scores)
     say("\n" + table)
     result = {

@@ -1,20 +1,32 @@
 """Optimizers, gradient clipping, and learning rates that change with the step."""
 
 import math
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .backend import Array, array_module, like, to_host
 from .errors import InputError
+from .memory import empty, empty_like
 from .nn import Parameter
+from .ops.fast import blocks
+from .parallel import Threads
 from .tensor import Tensor
 
 Parameters = Iterable[Parameter] | Iterable[tuple[str, Parameter]]
 
 BLOCK = 1 << 16
 """Elements that are updated at a time: their parameter, gradient, moments and scratch stay in a core's cache."""
+
+
+class _Piece(NamedTuple):
+    """What is updated at a time, as flat arrays: a block of a large parameter, or several small parameters whole."""
+
+    decay: float
+    parameters: list[Array]
+    gradients: list[Array]
+    state: list[Array]
 
 
 class Optimizer:
@@ -37,35 +49,64 @@ class Optimizer:
         if len(self.parameters) < len(pairs):
             raise ValueError(f"{type(self).__name__}: two parameters have the same name")
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
-        self.state: dict[str, dict[str, Array]] = {
-            slot: {name: array_module(p.data).zeros_like(p.data) for name, p in pairs} for slot in self.slots
-        }
+        self._bundles = _bundles(self.parameters, self.decay_of)
+        self.state: dict[str, dict[str, Array]] = {slot: {} for slot in self.slots}
+        self._flat_state = [self._zeros(bundle) for bundle in self._bundles]
 
-    def step(self) -> None:
-        """Change every parameter that has a gradient, in place."""
+    def _zeros(self, bundle: list[str]) -> list[Array]:
+        """The state of a bundle, a flat array a slot, of which `state` holds the parts of each parameter."""
+        first = self.parameters[bundle[0]].data
+        ends = np.cumsum([self.parameters[name].size for name in bundle]).tolist()
+        flat = [array_module(first).zeros(ends[-1], first.dtype) for _ in self.slots]
+        for slot, array in zip(self.slots, flat, strict=True):
+            for name, end in zip(bundle, ends, strict=True):
+                parameter = self.parameters[name]
+                self.state[slot][name] = array[end - parameter.size : end].reshape(parameter.shape)
+        return flat
+
+    def step(self, threads: Threads | None = None) -> None:
+        """Change every parameter that has a gradient, in place; the threads, if there are any, share the work."""
         self.steps += 1
-        for name, parameter in self.parameters.items():
+        pieces = list(self._pieces())
+        if threads is None:
+            self._update(pieces)
+        else:
+            threads.map(self._update, threads.deal(pieces))
+        for parameter in self.parameters.values():
             if parameter.grad is not None:
-                for block in self._blocks(name, parameter):
-                    self.update(*block)
                 parameter.changed()
 
     def update(self, decay: float, p: Array, g: Array, scratch: Array, *state: Array) -> None:
         """Change p, and its state, in place; decay is the weight decay of this parameter."""
         raise NotImplementedError
 
-    def _blocks(self, name: str, parameter: Parameter) -> Iterator[tuple[Any, ...]]:
-        decay = self.decay_of(parameter)
-        if not parameter.data.flags.c_contiguous:  # it is updated in place through a flat view
+    def _update(self, pieces: Sequence[_Piece]) -> None:
+        for decay, parameters, gradients, state in pieces:
+            p, g = _join(parameters), _join(gradients)
+            self.update(decay, p, g, empty_like(p), *state)
+            if len(parameters) > 1:
+                for parameter in parameters:
+                    parameter[...], p = p[: parameter.size], p[parameter.size :]
+
+    def _pieces(self) -> Iterator[_Piece]:
+        for bundle, state in zip(self._bundles, self._flat_state, strict=True):
+            decay = self.decay_of(self.parameters[bundle[0]])
+            flat = {name: self._flat(name) for name in bundle if self.parameters[name].grad is not None}
+            if len(flat) == len(bundle) > 1:
+                yield _Piece(decay, [p for p, _ in flat.values()], [g for _, g in flat.values()], state)
+                continue
+            for name, (p, g) in flat.items():
+                own = [self.state[slot][name].reshape(-1) for slot in self.slots]
+                for block in blocks(p, p.size, BLOCK):
+                    yield _Piece(decay, [p[block]], [g[block]], [array[block] for array in own])
+
+    def _flat(self, name: str) -> tuple[Array, Array]:
+        """A parameter, as a view through which it is updated, and its gradient."""
+        p, gradient = self.parameters[name].data, self.parameters[name].grad
+        if not p.flags.c_contiguous:
             raise ValueError(f"{type(self).__name__}: {name} is not contiguous in memory; make it a Parameter")
-        gradient: Array = parameter.grad
-        arrays = [parameter.data.reshape(-1), gradient.reshape(-1)]
-        arrays += [self.state[slot][name].reshape(-1) for slot in self.slots]
-        size = BLOCK if isinstance(parameter.data, np.ndarray) else parameter.size
-        scratch = array_module(parameter.data).empty(min(size, parameter.size), parameter.dtype)
-        for start in range(0, parameter.size, size):
-            p, g, *state = (array[start : start + size] for array in arrays)
-            yield (decay, p, g, scratch[: len(p)], *state)
+        assert gradient is not None
+        return p.reshape(-1), gradient.reshape(-1)
 
     def decay_of(self, parameter: Parameter) -> float:
         """The weight decay of one parameter."""
@@ -90,6 +131,31 @@ class Optimizer:
         for slot in self.slots:
             for name, array in self.state[slot].items():
                 array[...] = like(to_host(state[f"{slot}.{name}"]), array)
+
+
+def _bundles(parameters: dict[str, Parameter], decay_of: Callable[[Parameter], float]) -> list[list[str]]:
+    """The names of parameters that are updated together: large ones alone, small ones of a kind up to a block."""
+    bundles: list[list[str]] = []
+    open_bundles: dict[Any, tuple[list[str], int]] = {}  # kind: its bundle that still grows, and the elements in it
+    for name, parameter in parameters.items():
+        kind = decay_of(parameter), parameter.dtype, parameter.device
+        bundle, size = open_bundles.get(kind, ([], BLOCK))
+        if parameter.size > BLOCK // 2:
+            bundles.append([name])
+            continue
+        if size + parameter.size > BLOCK:
+            bundle, size = [], 0
+            bundles.append(bundle)
+        bundle.append(name)
+        open_bundles[kind] = bundle, size + parameter.size
+    return bundles
+
+
+def _join(arrays: list[Array]) -> Array:
+    if len(arrays) == 1:
+        return arrays[0]
+    joined = empty((sum(array.size for array in arrays),), arrays[0])
+    return array_module(joined).concatenate(arrays, out=joined)
 
 
 class SGD(Optimizer):
@@ -148,12 +214,12 @@ class Adam(Optimizer):
         xp.multiply(g, g, out=s)
         s *= 1 - beta2
         v += s
-        # p -= lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β1^t), v̂ = v / (1 - β2^t)
+        # p -= lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β1^t), v̂ = v / c², c = √(1 - β2^t)
+        c = math.sqrt(1 - beta2**self.steps)
         xp.sqrt(v, out=s)
-        s *= 1 / math.sqrt(1 - beta2**self.steps)
-        s += self.eps
+        s += c * self.eps
         xp.divide(m, s, out=s)
-        s *= self.lr / (1 - beta1**self.steps)
+        s *= c * self.lr / (1 - beta1**self.steps)
         p -= s
 
 

@@ -152,6 +152,11 @@ class Tensor:
         whoever called `changed()`, has changed a leaf in place after it was used; FloatingPointError where NaN or Inf
         arose, naming the op and the line that called it.
         """
+        for leaf, own in self.gradients(gradient):
+            leaf.grad = own if leaf.grad is None else as_array(leaf.grad + own)
+
+    def gradients(self, gradient: Any = None) -> "list[tuple[Tensor, Array]]":
+        """Every leaf with what `backward(gradient)` would add to its `.grad`, which is left alone."""
         if not self.requires_grad:
             raise RuntimeError("backward: no input of this Tensor has requires_grad=True")
         xp = array_module(self.data)
@@ -174,8 +179,7 @@ class Tensor:
             if not is_finite(self.data):
                 trace_forward(self.node, self.data)
             trace_backward(self.node, upstream)
-        for leaf, gradient in leaves:
-            leaf.grad = gradient if leaf.grad is None else as_array(leaf.grad + gradient)
+        return leaves
 
     # --- operators
 

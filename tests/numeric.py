@@ -23,7 +23,7 @@ def numeric_gradient(function, inputs, argument, upstream):
     return gradient
 
 
-def assert_close(got, expected, relative=1e-6):
-    """Every element within `relative` of the largest expected one (and at least 1e-9)."""
+def assert_close(got, expected, relative=1e-6, least=1e-9):
+    """Every element within `relative` of the largest expected one (and at least `least`)."""
     scale = np.abs(expected).max(initial=0.0)
-    np.testing.assert_allclose(got, expected, rtol=relative, atol=max(relative * scale, 1e-9))
+    np.testing.assert_allclose(got, expected, rtol=relative, atol=max(relative * scale, least))

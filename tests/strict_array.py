@@ -123,6 +123,8 @@ class StrictArray:
     dtype = property(lambda self: self._host.dtype)
     ndim = property(lambda self: self._host.ndim)
     size = property(lambda self: self._host.size)
+    itemsize = property(lambda self: self._host.itemsize)
+    strides = property(lambda self: self._host.strides)
     T = property(lambda self: StrictArray(self._host.T))
 
     @property
@@ -149,6 +151,9 @@ class StrictArray:
 
     def copy(self):
         return StrictArray(self._host.copy())
+
+    def fill(self, value):
+        self._host.fill(hidden(value))
 
     def __getitem__(self, key):
         return StrictArray(self._host[hidden_key(key, self.shape)])
@@ -211,6 +216,7 @@ def function(name, *options):
     def call(*arguments, **given):
         if unknown := sorted(given.keys() - set(options)):
             raise TypeError(f"{name}() got an unexpected keyword argument {unknown[0]!r}")
+        given = {option: hidden(value) if option == "out" else value for option, value in given.items()}
         return StrictArray(getattr(np, name)(*map(hidden, arguments), **given))
 
     return call
@@ -226,6 +232,10 @@ def asarray(obj, dtype=None):
     return obj if on_device else array(obj, dtype)
 
 
+def copyto(target, source, where=True):
+    np.copyto(hidden(target), hidden(source), where=hidden(where))
+
+
 def asnumpy(array):
     """A copy on the host: the way back."""
     return np.array(hidden(array))
@@ -235,25 +245,36 @@ _UFUNCS = (
     "abs",
     "divide",
     "exp",
+    "copysign",
+    "exp2",
     "isfinite",
     "isnan",
     "log",
+    "matmul",
     "maximum",
     "multiply",
     "reciprocal",
     "sqrt",
+    "subtract",
     "tanh",
 )
 _CREATE = ("arange", "empty", "ones", "zeros")
-_LIKE = ("full_like", "ones_like", "zeros_like")
-_SHAPE = ("ascontiguousarray", "broadcast_to", "expand_dims", "tril", "vdot", "where")
+_LIKE = ("empty_like", "full_like", "ones_like", "zeros_like")
+_SHAPE = ("ascontiguousarray", "broadcast_to", "expand_dims", "flatnonzero", "tril", "vdot", "where")
 _OPTIONS = dict.fromkeys(_LIKE + _SHAPE, ()) | dict.fromkeys(_CREATE, ("dtype",))
-_OPTIONS |= {"concatenate": ("axis",), "stack": ("axis",), "einsum": ("optimize",)}
+_OPTIONS |= {"concatenate": ("axis", "out"), "stack": ("axis",), "einsum": ("optimize",)}
 
 strict = SimpleNamespace(
     **{name: Ufunc(name) for name in _UFUNCS},
     **{name: function(name, *options) for name, options in _OPTIONS.items()},
-    **{"add": Add("add"), "array": array, "asarray": asarray, "asnumpy": asnumpy, "ndarray": StrictArray},
+    **{
+        "add": Add("add"),
+        "array": array,
+        "asarray": asarray,
+        "copyto": copyto,
+        "asnumpy": asnumpy,
+        "ndarray": StrictArray,
+    },
     **{name: getattr(np, name) for name in ("finfo", "float32", "float64", "inf", "nan")},
 )
 """In the place of the module cupy."""

@@ -183,10 +183,10 @@ def test_a_rate_that_makes_nan_names_op_and_step(place, capsys):
 
 def test_a_loss_that_becomes_nan_keeps_the_last_good_checkpoint(place, capsys, monkeypatch):
     class Poisoned(Trainer):
-        def train_step(self, batch):
+        def train_step(self, batch, parallel):
             if self.step == 8:
                 self.model.blocks[0].attention.key.weight.data[:] = float("nan")
-            return super().train_step(batch)
+            return super().train_step(batch, parallel)
 
     monkeypatch.setattr("minattn.jobs.Trainer", Poisoned)
     err = refused(capsys, *TRAIN, "--save-every", "3", code=1)

@@ -72,7 +72,18 @@ SHAPES = causes(
     ("sdpa", lambda: attend(np.ones((3, 4), bool)), r"attn_mask has shape \(3, 4\), .* scores' \(2, 4\)$"),
     ("sdpa", lambda: attend(np.ones((5, 2, 4), bool)), r"attn_mask has shape \(5, 2, 4\), .* \(2, 4\)$"),
     ("cross_entropy", lambda: F.cross_entropy(x, [1]), r"target has shape \(1,\), expected \(2,\)"),
-    ("cross_entropy", lambda: F.cross_entropy(cube, [[1, 1]]), r"expected \(2, 3\) for \(4,\) classes$"),
+    (
+        "cross_entropy",
+        lambda: F.cross_entropy(cube, [[1, 1]]),
+        r"target has shape \(1, 2\), expected \(2, 3\) for 4 classes$",
+    ),
+    (
+        "linear_cross_entropy",
+        lambda: F.linear_cross_entropy(x, wide.T, [0]),
+        r"input \(…, I\) and weight \(O, I\) expected",
+    ),
+    ("linear_cross_entropy", lambda: F.linear_cross_entropy(x, wide, [0]), r"target has shape \(1,\), expected \(2,\)"),
+    ("cross_entropy", lambda: F.cross_entropy(x[0, 0], 0), r"no axis of classes, its shape is \(\)$"),
 )
 
 CHOICES = causes(

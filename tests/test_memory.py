@@ -1,68 +1,136 @@
-"""Freed memory is kept for the next step, and only glibc is asked for it."""
+"""Memory is lent again when nothing uses it any more, and never before."""
 
-import ctypes
+import gc
 import os
-import platform
-import subprocess
-import sys
+import tracemalloc
+from threading import Thread
 
+import numpy as np
 import pytest
 
-from minattn.memory import physical_memory, reuse_memory
-
-GLIBC = platform.libc_ver()[0] == "glibc"
-
-# Large arrays that are made and freed again and again; how often the kernel had to give a page.
-PROGRAM = """
-import resource, sys
-import numpy as np
 from minattn import reuse_memory
+from minattn.memory import LARGE, Workspace, copy, empty, empty_like, physical_memory
+from minattn.models import ReconstructionConfig, ReconstructionModel
+from minattn.optim import AdamW
+from minattn.parallel import Threads
+from minattn.training import DataParallel
 
-if sys.argv[1] == "reuse":
-    assert reuse_memory() is True
-np.ones(1 << 20)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20):
-    np.ones(1 << 20)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
+BIG = np.zeros((3, LARGE), np.float32)
 
 
-def page_faults(mode):
-    done = subprocess.run([sys.executable, "-c", PROGRAM, mode], capture_output=True, text=True, check=True)
-    return int(done.stdout)
+def address(array):
+    return array.__array_interface__["data"][0]
 
 
-@pytest.mark.skipif(not GLIBC, reason="only glibc has it")
-def test_a_freed_array_is_used_again_instead_of_fetched_from_the_system():
-    # 8 MiB are at least 4 pages even where they are as large as 2 MiB; without it every array costs them anew
-    assert page_faults("reuse") < 20 <= page_faults("default")
+def test_a_freed_array_leaves_its_memory_to_the_next():
+    with reuse_memory():
+        first = empty_like(BIG)
+        place = address(first)
+        other = empty_like(BIG)
+        assert address(other) != place
+        del first
+        assert address(empty_like(BIG)) == place
 
 
-@pytest.mark.parametrize("system", ["darwin", "win32"])
-def test_elsewhere_than_on_linux_nothing_is_called(monkeypatch, system):
-    def refuse(*_):
-        raise AssertionError("the C library was loaded")
-
-    monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(ctypes, "CDLL", refuse)
-    assert reuse_memory() is False
-
-
-def test_another_c_library_is_left_alone(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    assert reuse_memory() is False
+def test_memory_is_not_lent_again_while_a_view_of_a_view_lives():
+    with reuse_memory():
+        first = empty_like(BIG)
+        place, corner = address(first), first[1:, 5:].T[3:]
+        del first
+        assert address(empty_like(BIG)) != place
+        del corner
+        assert address(empty_like(BIG)) == place
 
 
-def test_a_refused_setting_is_told(monkeypatch):
-    class Library:
-        def mallopt(self, parameter, value):
-            return 0
+def test_a_smaller_array_takes_larger_memory_but_not_much_larger():
+    with reuse_memory():
+        first = empty_like(BIG)
+        place = address(first)
+        del first
+        assert address(empty((1, LARGE), BIG)) != place
+        assert address(empty((2, LARGE), BIG)) == place
 
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library())
-    assert reuse_memory() is False
+
+def test_the_memory_is_used_as_any_dtype_and_shape():
+    with reuse_memory():
+        first = empty_like(BIG)
+        place = address(first)
+        first.fill(1)
+        del first
+        again = empty((LARGE, 3), np.zeros((), np.float64))
+        assert again.dtype == np.float64 and again.shape == (LARGE, 3) and again.flags.writeable
+        del again
+        assert address(copy(BIG)) == place
+
+
+def test_an_array_outlives_the_workspace():
+    with reuse_memory():
+        kept = copy(BIG + 7)
+    gc.collect()
+    assert (kept == 7).all()
+
+
+def test_outside_and_in_other_threads_nothing_is_lent():
+    seen = []
+    with reuse_memory():
+        thread = Thread(target=lambda: seen.append(empty_like(BIG)))
+        thread.start()
+        thread.join()
+        seen.append(empty_like(BIG[:0]))
+    seen.append(empty_like(BIG))
+    assert [array.base for array in seen] == [None, None, None]
+
+
+def test_memory_comes_back_from_another_thread():
+    workspace = Workspace()
+    with reuse_memory(workspace):
+        arrays = [empty_like(BIG)]
+        place = address(arrays[0])
+        thread = Thread(target=arrays.clear)
+        thread.start()
+        thread.join()
+        assert address(empty_like(BIG)) == place
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 0, 1)])
+def test_a_result_has_the_order_of_axes_of_what_it_is_like(order):
+    x = np.zeros((4, 5, 6)).transpose(order)
+    for reuses in (False, True):
+        with reuse_memory(Workspace() if reuses else None):
+            y = empty_like(x, tuple(n * 100 for n in x.shape))
+        assert y.transpose(np.argsort(order)).flags.c_contiguous
+        assert y.shape == tuple(n * 100 for n in x.shape)
+    assert empty_like(x, (7, 3)).flags.c_contiguous
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_steady_training_step_allocates_no_large_array(count):
+    config = ReconstructionConfig(3000, 64, 2, 4, 256, 32, dropout=0.1)
+    model = ReconstructionModel(config, generator=np.random.default_rng(0))
+    optimizer = AdamW(model.named_parameters())
+    ids = np.random.default_rng(1).integers(0, 3000, (32, 32))
+    mask = np.ones(ids.shape, bool)
+    with Threads(count) as threads:
+        parallel = DataParallel(model, threads)
+
+        def step():
+            optimizer.zero_grad()
+            parallel.backward(ids, mask, ids, [np.random.default_rng(i) for i in range(count)])
+            optimizer.step(threads)
+
+        for _ in range(3):
+            step()
+        tracemalloc.start()
+        try:
+            step()
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            step()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    # what is left are arrays below LARGE; without a workspace it is 40 times as much
+    assert peak - before < 2**20
 
 
 @pytest.mark.skipif(not hasattr(os, "sysconf"), reason="the system does not tell")

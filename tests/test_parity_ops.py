@@ -52,7 +52,7 @@ def test_the_arguments_have_pytorchs_order_and_defaults(name):
     shared = [name for name in theirs if name in ours]
     assert shared == [name for name in ours if name in theirs]
     differ = {name for name in shared if ours[name].default != theirs[name].default}
-    assert differ <= {"dim"}  # softmax without dim warns there
+    assert differ <= {"dim", "ignore_index"}  # softmax without dim warns there, and no ignore_index means -100
 
 
 # --- Tensor: the same text on both
@@ -98,7 +98,20 @@ def test_a_tensor_method_gives_pytorchs_result_and_gradient(call, inputs):
 
 
 def test_no_method_is_left_out():
-    elsewhere = {"shape", "dtype", "ndim", "size", "device", "is_leaf", "item", "numpy", "to", "backward", "changed"}
+    elsewhere = {
+        "shape",
+        "dtype",
+        "ndim",
+        "size",
+        "device",
+        "is_leaf",
+        "item",
+        "numpy",
+        "to",
+        "backward",
+        "gradients",
+        "changed",
+    }
     slots = {"data", "grad", "node", "requires_grad", "version"}
     assert {name for name in vars(Tensor) if not name.startswith("_")} - elsewhere - slots <= METHODS.keys()
 

@@ -88,14 +88,20 @@ class ReconstructionModel(Module):
 
     def forward(self, ids: Array, attention_mask: Array | None = None) -> Tensor:
         """ids (B, T) integers, attention_mask (B, T) boolean, True at real tokens -> logits (B, T, V)."""
-        x = self.embedding(ids)  # tokens to vectors
+        logits: Tensor = self.de_embedding(self.encode(ids, attention_mask))  # vectors back to tokens
+        return logits
+
+    def loss(self, ids: Array, attention_mask: Array | None, targets: Array) -> Tensor:
+        """The mean cross-entropy of restoring every token: targets (B, T) integers, -100 at padding."""
+        return self.de_embedding.loss(self.encode(ids, attention_mask), targets)
+
+    def encode(self, ids: Array, attention_mask: Array | None = None) -> Tensor:
+        """What stands before the de-embedding: ids (B, T), attention_mask (B, T) -> vectors (B, T, D)."""
+        x: Tensor = self.embedding(ids)  # tokens to vectors
         x = self.positions(x)  # attention cannot see order
         for block in self.blocks:
             x = block(x, attention_mask)  # self-attention: tokens look at each other
-        if self.norm is not None:
-            x = self.norm(x)
-        logits: Tensor = self.de_embedding(x)  # vectors back to tokens
-        return logits
+        return x if self.norm is None else self.norm(x)
 
     def attention_maps(self, ids: Array, attention_mask: Array | None = None) -> list[Array]:
         """What every layer looks at: an array (B, H, T, T) a layer, rows summing to 1."""

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from .. import functional as F
-from ..backend import Array, array_module
+from ..backend import Array
 from ..door import boolean
-from ..ops.attention import softmax_rows
+from ..ops.attention import exponentials
+from ..ops.fast import LOG2_E
 from ..tensor import Tensor
 from .layers import Linear
 from .module import Module
@@ -39,11 +40,10 @@ class MultiHeadSelfAttention(Module):
     def weights(self, x: Tensor, attention_mask: Array | None = None) -> Array:
         """How much each token looks at each other one, to be looked at: (B, H, T, T), rows summing to 1."""
         q, k = self.split(self.query(x)).data, self.split(self.key(x)).data
-        scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
         mask = key_mask(attention_mask, x)
-        if mask is not None:
-            scores = array_module(q).where(boolean("attention", "attn_mask", mask), scores, -math.inf)
-        return softmax_rows(scores)
+        allowed = None if mask is None else boolean("attention", "attn_mask", mask)
+        exp, z = exponentials(q * (LOG2_E / math.sqrt(q.shape[-1])), k, allowed)
+        return exp / z
 
     def split(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, H, T, D/H)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import functional as F
@@ -43,6 +45,13 @@ class DeEmbedding(Module):
         if self.kind == "cosine":
             return F.linear(unit(x), unit(table))
         return F.linear(x, table, self.bias)
+
+    def loss(self, x: Tensor, targets: Any) -> Tensor:
+        """The mean cross-entropy of finding the tokens targets (…) again, which are -100 where none is wanted."""
+        if self.kind in ("l2", "cosine"):
+            scores = self.forward(x)
+            return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1))
+        return F.linear_cross_entropy(x, self.weight, targets, linear_bias=self.bias)
 
     def nearest(self, x: Tensor) -> Array:
         """The ids of the best tokens, (…)."""

@@ -8,6 +8,7 @@ from .dropout import Dropout
 from .embedding import Embedding
 from .layer_norm import LayerNorm
 from .linear_algebra import Einsum, Linear, MatMul
+from .linear_cross_entropy import LinearCrossEntropy
 from .pointwise import GELU, Exp, Log, ReLU, Sigmoid, Sqrt, Tanh
 from .reduce import Max, Mean, Sum, Variance
 from .shape import BroadcastTo, Concatenate, Index, Reshape, Split, Stack, Transpose
@@ -28,6 +29,7 @@ __all__ = [
     "Index",
     "LayerNorm",
     "Linear",
+    "LinearCrossEntropy",
     "Log",
     "LogSoftmax",
     "LogSumExp",

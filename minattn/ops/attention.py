@@ -2,8 +2,12 @@
 
 import math
 
+import numpy as np
+
 from ..backend import Array, array_module
+from ..memory import empty_like
 from .base import Op, register
+from .fast import LOG2_E, product, row_dots, row_sums
 from .samples import attention_samples
 from .softmax import shift
 
@@ -15,12 +19,15 @@ class ScaledDotProductAttention(Op):
     q (…, T, d), k (…, S, d), v (…, S, e), mask (…, T, S) boolean or none: True where a query may look -> y (…, T, e)
     Leading axes broadcast. A query that may look nowhere gets zeros.
 
-    forward    1  s = q kᵀ / √d, and -inf where the mask is False
-               2  p = softmax(s)
+    forward    1  s = q kᵀ / √d, and -∞ where the mask is False
+               2  p = exp(s) / z, z = Σ exp(s)
                3  y = p v
     backward   3  dv = pᵀ g,  dp = g vᵀ
                2  ds = p (dp - Σ_j dp_j p_j)      0 where masked, because p is 0 there
+                  Σ_j dp_j p_j = Σ_j p_j (g · v_j) = g · y
                1  dq = ds k / √d,  dk = dsᵀ q / √d
+
+    p is never divided by z: y and g, which are narrower, are. exp(s) is 2^(s log₂ e), with the factor in q.
     """
 
     broadcasts = True
@@ -29,43 +36,55 @@ class ScaledDotProductAttention(Op):
         self.causal, self.scale = causal, scale
 
     def forward(self, q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
-        xp = array_module(q)
-        self.q, self.k, self.v, self.has_mask = q, k, v, mask is not None
+        self.k, self.v, self.has_mask = k, v, mask is not None
         self.factor = 1 / math.sqrt(q.shape[-1] or 1) if self.scale is None else self.scale
-        allowed = mask
-        if self.causal:
-            past = xp.tril(xp.ones((q.shape[-2], k.shape[-2]), dtype=bool))
-            allowed = past if mask is None else mask & past
-
-        s = q @ k.swapaxes(-1, -2)
-        s *= self.factor
-        if allowed is not None:
-            s = xp.where(allowed, s, -xp.inf).astype(s.dtype, copy=False)
-        p = softmax_rows(s)
-        self.p = p
-        return p @ v
+        self.q = array_module(q).multiply(q, self.factor * LOG2_E, out=empty_like(q))
+        mask = causal_mask(q, k, mask) if self.causal else mask
+        self.exp, self.z = exponentials(self.q, k, mask)
+        self.y = product(self.exp, v, like=q)
+        self.y /= self.z
+        return self.y
 
     def backward(self, g: Array) -> tuple[Array | None, ...]:
-        p = self.p
+        g = array_module(g).divide(g, self.z, out=empty_like(g))
         # y = p v
-        dv = p.swapaxes(-1, -2) @ g
-        ds = g @ self.v.swapaxes(-1, -2)
+        dv = product(self.exp.swapaxes(-1, -2), g, like=self.v)
+        ds = product(g, self.v.swapaxes(-1, -2))
         # p = softmax(s)
-        ds -= (ds * p).sum(axis=-1, keepdims=True)
-        ds *= p
+        ds -= row_dots(g, self.y)
+        ds *= self.exp
         # s = q kᵀ / √d
-        ds *= self.factor
-        dq = ds @ self.k
-        dk = ds.swapaxes(-1, -2) @ self.q
+        dq = product(ds, self.k, like=self.q)
+        dq *= self.factor
+        dk = product(ds.swapaxes(-1, -2), self.q, like=self.k)
+        dk *= 1 / LOG2_E
         return (dq, dk, dv, None) if self.has_mask else (dq, dk, dv)
 
 
-def softmax_rows(s: Array) -> Array:
-    """Softmax along the last axis, in place; a row of -inf becomes zeros."""
-    xp = array_module(s)
-    s -= shift(s, -1)
-    xp.exp(s, out=s)
-    total = s.sum(axis=-1, keepdims=True)
-    total += total == 0
-    s /= total
-    return s
+def exponentials(q: Array, k: Array, mask: Array | None) -> tuple[Array, Array]:
+    """2^(q kᵀ) where the mask allows, and the sums of its rows: (…, T, S) and (…, T, 1); 1 for a row of zeros.
+
+    Softmax subtracts the largest score of each row first, so that nothing overflows; but to find it takes longer than
+    all the rest. Sums that are neither huge nor tiny prove that nothing did, so it is done only where they are.
+    """
+    xp = array_module(q)
+    for is_shifted in (False, True):
+        s = product(q, k.swapaxes(-1, -2))
+        if mask is not None:
+            xp.copyto(s, -xp.inf, where=~mask)
+        if is_shifted:
+            s -= shift(s, -1)
+        with np.errstate(over="ignore"):
+            exp = xp.exp2(s, out=s)
+            z = row_sums(exp)
+        if is_shifted or not z.size or (float(z.min()) > 2.0**-60 and float(z.max()) < 2.0**60):
+            break
+    z += z == 0
+    return exp, z
+
+
+def causal_mask(q: Array, k: Array, mask: Array | None) -> Array:
+    """A query sees the keys up to its own position, of those that the mask allows."""
+    xp = array_module(q)
+    past = xp.tril(xp.ones((q.shape[-2], k.shape[-2]), dtype=bool))
+    return past if mask is None else mask & past

@@ -43,21 +43,19 @@ class Op:
             raise GradientError(
                 f"{self}.backward returned {len(gradients)} gradients for {len(self.signatures)} inputs"
             )
-        mixed = len({dtype for _, dtype in self.signatures}) > 1
         for i, (gradient, (shape, dtype)) in enumerate(zip(gradients, self.signatures, strict=True)):
             if dtype.kind != "f":  # ids, masks, whole numbers: no gradient
                 gradients[i] = None
                 continue
             if gradient is None:
                 raise GradientError(f"{self}.backward returned None for input {i}, which has a gradient")
-            gradient = as_array(gradient)
-            if not is_array(gradient):
+            if not is_array(gradient := as_array(gradient)):
                 kind = type(gradient).__name__
                 raise GradientError(f"{self}.backward: the gradient of input {i} must be an array, got {kind}")
             if self.broadcasts:
                 gradient = sum_to_shape(gradient, shape)
-            if mixed:
-                gradient = gradient.astype(dtype, copy=False)
+            if gradient.dtype != dtype and len({dtype for _, dtype in self.signatures}) > 1:  # inputs of mixed dtypes
+                gradient = gradient.astype(dtype)
             if gradient.shape != shape or gradient.dtype != dtype:
                 raise GradientError(
                     f"{self}.backward: the gradient of input {i} has shape {gradient.shape} and dtype "

@@ -1,6 +1,7 @@
 """Dropout."""
 
-from ..backend import Array
+from ..backend import Array, array_module
+from ..memory import empty_like
 from .base import Op, register
 from .samples import dropout_samples
 
@@ -21,10 +22,10 @@ class Dropout(Op):
 
     def forward(self, x: Array, keep: Array) -> Array:
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
-        self.factor = keep.astype(x.dtype)
-        self.factor *= scale
-        return x * self.factor
+        xp = array_module(x)
+        self.factor = xp.multiply(keep, x.dtype.type(scale), out=empty_like(x))
+        return xp.multiply(x, self.factor, out=empty_like(x))
 
     def backward(self, g: Array) -> tuple[Array, None]:
         # y = x keep / (1 - p)
-        return g * self.factor, None
+        return array_module(g).multiply(g, self.factor, out=empty_like(g)), None

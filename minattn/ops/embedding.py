@@ -1,7 +1,9 @@
 """Looking tokens up in a table of vectors."""
 
 from ..backend import Array, array_module
+from ..memory import empty
 from .base import Op, register
+from .fast import gather
 from .samples import embedding_samples
 
 
@@ -17,13 +19,15 @@ class Embedding(Op):
 
     def forward(self, ids: Array, weight: Array) -> Array:
         self.ids, self.weight_shape = ids, weight.shape
-        return weight[ids]
+        return gather(weight, ids)
 
     def backward(self, g: Array) -> tuple[None, Array]:
         xp = array_module(g)
         width = self.weight_shape[1]
-        dweight = xp.zeros(self.weight_shape, g.dtype)
+        dweight = empty(self.weight_shape, g)
+        dweight.fill(0)
         # y_t = W[id_t]; one flat index an element, because add.at is several times faster in one dimension
-        elements = self.ids.reshape(-1, 1).astype("int64") * width + xp.arange(width)
+        starts = self.ids.reshape(-1, 1).astype("int64") * width
+        elements = xp.add(starts, xp.arange(width), out=empty((len(starts), width), g, "int64"))
         xp.add.at(dweight.reshape(-1), elements.reshape(-1), g.reshape(-1))
         return None, dweight

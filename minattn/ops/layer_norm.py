@@ -3,7 +3,9 @@
 import math
 
 from ..backend import Array, array_module
+from ..memory import empty_like
 from .base import Op, register
+from .fast import column_sums, row_dots, row_sums
 from .samples import layer_norm_samples
 
 
@@ -32,26 +34,26 @@ class LayerNorm(Op):
     def forward(self, x: Array, gamma: Array, beta: Array) -> Array:
         xp = array_module(x)
         width = math.prod(gamma.shape)
-        n = x.reshape(-1, width)
-        n = n - n.mean(axis=-1, keepdims=True)
-        variance = (n * n).mean(axis=-1, keepdims=True)
-        self.r = 1 / xp.sqrt(variance + self.eps)
+        rows = x.reshape(-1, width)
+        n = xp.subtract(rows, row_sums(rows) / width, out=empty_like(rows))
+        self.r = 1 / xp.sqrt(row_dots(n, n) / width + self.eps)
         n *= self.r
         self.n, self.gamma = n, gamma
-        y = n * gamma.reshape(width)
+        y = xp.multiply(n, gamma.reshape(width), out=empty_like(n))
         y += beta.reshape(width)
         return y.reshape(x.shape)
 
     def backward(self, g: Array) -> tuple[Array, Array, Array]:
-        n, gamma = self.n, self.gamma
-        rows = g.reshape(n.shape)
+        xp, n = array_module(g), self.n
+        width = n.shape[1]
+        rows, gamma = g.reshape(n.shape), self.gamma.reshape(width, 1)
         # y = γ n + β
-        dbeta = rows.sum(axis=0)
-        dgamma = (rows * n).sum(axis=0)
-        dn = rows * gamma.reshape(-1)
-        # n = (x - mean(x)) r
-        dx = dn - dn.mean(axis=-1, keepdims=True)
-        dn *= n
-        dx -= n * dn.mean(axis=-1, keepdims=True)
+        g_n = xp.multiply(rows, n, out=empty_like(n))
+        dbeta, dgamma = column_sums(rows), column_sums(g_n)
+        # n = (x - mean(x)) r, where Σ_j dn_j = Σ_j g_j γ_j is a product with γ
+        mean_dn, mean_dn_n = rows @ gamma / width, g_n @ gamma / width
+        dx = xp.multiply(rows, gamma[:, 0], out=empty_like(n))
+        dx -= mean_dn
+        dx -= xp.multiply(n, mean_dn_n, out=g_n)
         dx *= self.r
-        return dx.reshape(g.shape), dgamma.reshape(gamma.shape), dbeta.reshape(gamma.shape)
+        return dx.reshape(g.shape), dgamma.reshape(self.gamma.shape), dbeta.reshape(self.gamma.shape)

@@ -4,6 +4,7 @@ import math
 
 from ..backend import Array, array_module
 from .base import Op, register
+from .fast import column_sums, product
 from .samples import einsum_samples, linear_samples, matmul_samples
 
 
@@ -54,7 +55,7 @@ class Linear(Op):
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         self.rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 is ambiguous for width 0
         self.x_shape, self.weight, self.has_bias = x.shape, weight, bias is not None
-        y = self.rows @ weight.T
+        y = product(self.rows, weight.T)
         if bias is not None:
             y += bias
         return y.reshape(*x.shape[:-1], weight.shape[0])
@@ -62,10 +63,10 @@ class Linear(Op):
     def backward(self, g: Array) -> tuple[Array, ...]:
         g = g.reshape(len(self.rows), g.shape[-1])
         # y = x Wᵀ
-        dx = (g @ self.weight).reshape(self.x_shape)
-        dweight = g.T @ self.rows
+        dx = product(g, self.weight).reshape(self.x_shape)
+        dweight = product(g.T, self.rows)
         # y = y + b
-        return (dx, dweight, g.sum(axis=0)) if self.has_bias else (dx, dweight)
+        return (dx, dweight, column_sums(g)) if self.has_bias else (dx, dweight)
 
 
 @register(samples=einsum_samples)

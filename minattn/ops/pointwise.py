@@ -3,9 +3,14 @@
 import math
 
 from ..backend import Array, array_module
+from ..memory import empty, empty_like
 from .base import Op, register
 from .erf import normal_cdf
+from .fast import blocks
 from .samples import gelu_samples, positive_samples, relu_samples, single_samples
+
+GELU_BLOCK = 1 << 15
+"""Elements for which the intermediates of GELU stay in a core's cache."""
 
 
 @register(samples=single_samples)
@@ -151,7 +156,7 @@ class GELU(Op):
                    2  y = x Φ
         backward   2  dx = g Φ,  dΦ = g x
                    1  dΦ/dx = φ(x) = exp(-x²/2) / √(2π)
-                   so dx = g (Φ + x φ)
+                   so dx = g (Φ + x φ), and forward, which has both at hand, keeps Φ + x φ
 
     approximate="tanh"
         forward    1  u = √(2/π) (x + 0.044715 x³)
@@ -166,25 +171,30 @@ class GELU(Op):
         self.approximate = approximate
 
     def forward(self, x: Array) -> Array:
-        xp = array_module(x)
-        self.x = x
-        if self.approximate == "none":
-            self.cdf, self.bell = normal_cdf(x)
-        else:
-            u = x * (math.sqrt(2 / math.pi) * (1 + 0.044715 * x * x))
-            self.cdf = 0.5 * (1 + xp.tanh(u))
-        return x * self.cdf
+        cdf_of = normal_cdf if self.approximate == "none" else tanh_cdf
+        flat, y, slope = x.reshape(-1), empty((x.size,), x), empty((x.size,), x)
+        for block in blocks(flat, x.size, GELU_BLOCK):
+            cdf, dcdf = cdf_of(flat[block], out=(y[block], slope[block]))
+            # dy/dx = Φ + x dΦ/dx
+            dcdf *= flat[block]
+            dcdf += cdf
+            # y = x Φ
+            cdf *= flat[block]
+        self.slope = slope.reshape(x.shape)
+        return y.reshape(x.shape)
 
     def backward(self, g: Array) -> Array:
-        x, cdf = self.x, self.cdf
         # y = x Φ
-        if self.approximate == "none":
-            # φ = exp(-x²/2) / √(2π)
-            slope = x * self.bell
-            slope *= 1 / math.sqrt(2 * math.pi)
-        else:
-            slope = x * (math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x))
-            slope *= 2 * cdf * (1 - cdf)
-        slope += cdf
-        slope *= g
-        return slope
+        return array_module(g).multiply(g, self.slope, out=empty_like(g))
+
+
+def tanh_cdf(x: Array, out: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The approximation of Φ by a hyperbolic tangent, and its slope, in two arrays like x."""
+    xp, c = array_module(x), math.sqrt(2 / math.pi)
+    cdf, dcdf = out
+    xp.tanh(x * (c * (1 + 0.044715 * x * x)), out=cdf)
+    cdf += 1
+    cdf *= 0.5
+    xp.multiply(2 * cdf, 1 - cdf, out=dcdf)
+    dcdf *= c * (1 + 3 * 0.044715 * x * x)
+    return cdf, dcdf

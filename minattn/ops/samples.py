@@ -228,3 +228,14 @@ def cross_entropy_samples(rng: np.random.Generator) -> Samples:
     yield Sample("another ignore_index", (logits, np.array([0, 4, 2, 2, 2, 1])), {"ignore_index": 2})
     yield Sample("batch and tokens", (rng.normal(size=(2, 3, 4)), rng.integers(0, 4, (2, 3))))
     yield Sample("one class", (rng.normal(size=(2, 1)), np.zeros(2, int)))
+
+
+def linear_cross_entropy_samples(rng: np.random.Generator) -> Samples:
+    x, weight, bias = rng.normal(size=(6, 3)), rng.normal(size=(5, 3)), rng.normal(size=5)
+    targets = np.array([0, 4, 2, 2, -100, 1])
+    for reduction in ("mean", "sum", "none"):
+        for smoothing in (0.0, 0.1):
+            options = {"reduction": reduction, "label_smoothing": smoothing}
+            yield Sample(f"{reduction}, smoothing {smoothing}", (x, weight, targets, bias), options)
+    yield Sample("another ignore_index", (x, weight, np.array([0, 4, 2, 2, 2, 1]), bias), {"ignore_index": 2})
+    yield Sample("batch and tokens", (rng.normal(size=(2, 3, 4)), rng.normal(size=(5, 4)), rng.integers(0, 5, (2, 3))))

@@ -1,7 +1,7 @@
 """What a model can do on held-out text, beside what can be had without one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,6 +12,7 @@ from ..anomaly import is_finite, trace_forward
 from ..backend import like, to_host
 from ..graph import no_grad
 from ..models import ReconstructionModel
+from ..parallel import Threads
 from ..text import Batch, Batches, WordPiece
 
 DRAWS = 8
@@ -53,36 +54,40 @@ class HeldOut:
         self.tokens = sum(int(batch.scored.sum()) for batch in self.whole)
         self.blanks = sum(int(batch.blanked.sum()) for batch in self.blanked)
 
-    def score(self, model: ReconstructionModel, draws: int = DRAWS) -> Score:
+    def score(self, model: ReconstructionModel, draws: int = DRAWS, threads: Threads | None = None) -> Score:
         """Score a model, by its best token at each position, with dropout off.
 
-        draws: how many of the draws of blanks to use
+        draws: how many of the draws of blanks to use; threads: to share the work
         Raises FloatingPointError, naming the op, if it gives NaN or Inf.
         """
         blanked = self.blanked[: draws * len(self.whole)]
         guess = _guesses(model)
         with model.evaluating():
-            return Score(_share(guess, self.whole, "scored"), _share(guess, blanked, "blanked"))
+            return Score(_share(guess, self.whole, "scored", threads), _share(guess, blanked, "blanked", threads))
 
     def score_without_model(self, guess: Callable[[Batch], Any]) -> Score:
         """Score guesses (B, T) at the blanks; a rule that only fills blanks copies nothing."""
         return Score(None, _share(guess, self.blanked, "blanked"))
 
     def compare(
-        self, trained: ReconstructionModel, untrained: ReconstructionModel, training: list[list[int]]
+        self,
+        trained: ReconstructionModel,
+        untrained: ReconstructionModel,
+        training: list[list[int]],
+        threads: Threads | None = None,
     ) -> dict[str, Score]:
         """The table at the end of a training: the model beside what it has to beat."""
         scores = {
-            "untrained model": self.score(untrained),
+            "untrained model": self.score(untrained, threads=threads),
             "commonest token": self.score_without_model(commonest_token(training, trained.config.vocab_size)),
             "left neighbour's commonest successor": self.score_without_model(
                 left_neighbour(training, trained.config.vocab_size)
             ),
         }
         trained.attend(False)
-        scores["trained, attention switched off"] = self.score(trained)
+        scores["trained, attention switched off"] = self.score(trained, threads=threads)
         trained.attend(True)
-        scores["trained"] = self.score(trained)
+        scores["trained"] = self.score(trained, threads=threads)
         return scores
 
     def table(self, scores: dict[str, Score]) -> str:
@@ -139,11 +144,19 @@ def _guesses(model: ReconstructionModel) -> Callable[[Batch], Any]:
     return guess
 
 
-def _share(guess: Callable[[Batch], Any], batches: list[Batch], field: str) -> float | None:
+def _share(
+    guess: Callable[[Batch], Any], batches: list[Batch], field: str, threads: Threads | None = None
+) -> float | None:
     """How often a guess is right at the positions that a field of the batch marks."""
-    right = total = 0
-    for batch in batches:
-        counted = getattr(batch, field)
-        right += int(((guess(batch) == batch.targets) & counted).sum())
-        total += int(counted.sum())
-    return right / total if total else None
+
+    def count(batches: Sequence[Batch]) -> tuple[int, int]:
+        right = total = 0
+        for batch in batches:
+            counted = getattr(batch, field)
+            right += int(((guess(batch) == batch.targets) & counted).sum())
+            total += int(counted.sum())
+        return right, total
+
+    parts = [count(batches)] if threads is None else threads.map(count, threads.deal(batches))
+    total = sum(total for _, total in parts)
+    return sum(right for right, _ in parts) / total if total else None

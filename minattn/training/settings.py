@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar, get_type_hints
 
 from ..errors import InputError
+from ..parallel import cores
 
 Config = TypeVar("Config")
 
@@ -23,6 +24,7 @@ class TrainingConfig:
     blanks            the share of the tokens that is blanked out; 0 is the pure copy
     seed              of the weights, the order, the blanks and dropout
     save_every        steps between checkpoints
+    threads           that share each batch; the same number gives the same bits, another the same up to rounding
 
     Raises InputError for a number out of range.
     """
@@ -36,9 +38,10 @@ class TrainingConfig:
     blanks: float = 0.15
     seed: int = 0
     save_every: int = 1000
+    threads: int = cores()
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "save_every"):
+        for name in ("steps", "batch", "save_every", "threads"):
             if not 1 <= getattr(self, name) <= MOST:
                 raise InputError(f"{name} must be from 1 to {MOST:,}, got {getattr(self, name)}")
         for name in ("lr", "clip"):

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import functional as F
 from ..anomaly import is_finite
 from ..backend import get_device, to_host
 from ..errors import InputError, RunError
-from ..memory import reuse_memory
 from ..models import ReconstructionConfig, ReconstructionModel
 from ..optim import AdamW, clip_grad_norm_, learning_rate
-from ..tensor import Tensor
+from ..parallel import Threads
 from ..text import Batch, Batches
 from .data import Data
+from .data_parallel import DataParallel
 from .evaluation import HeldOut
 from .run import Run
 from .settings import TrainingConfig
@@ -24,26 +23,22 @@ from .settings import TrainingConfig
 EVALUATIONS = 10
 """How many times in a training the held-out text is scored."""
 
-
-def reconstruction_loss(model: ReconstructionModel, ids: Any, attention_mask: Any, targets: Any) -> Tensor:
-    """Mean cross-entropy of restoring every token; ids, targets (B, T) integers, targets -100 at padding."""
-    logits = model(ids, attention_mask)
-    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
+DROPOUT_STREAM = 3
+"""Keeps the random numbers of dropout apart from those of the batches, which are drawn from the same seed and step."""
 
 
 class Trainer:
     """A model in training: everything that changes from step to step, and how it is saved.
 
-    A step depends on the step's number, the parameters, the optimizer's state and the dropout generator alone; hence a
-    training that was saved and resumed continues bit for bit.
+    A step depends on the seed, its number, the number of threads, the parameters and the optimizer's state alone; hence
+    a training that was saved and resumed continues bit for bit.
     """
 
     def __init__(
         self, model: ReconstructionConfig, training: TrainingConfig, data: Data, run: Run, device: str = "cpu"
     ) -> None:
         self.config, self.run, self.device = training, run, get_device(device)
-        self.generator = np.random.default_rng(training.seed)  # of the weights, then of the dropout masks
-        self.model = ReconstructionModel(model, generator=self.generator).to(device)
+        self.model = ReconstructionModel(model, generator=np.random.default_rng(training.seed)).to(device)
         self.optimizer = AdamW(
             self.model.named_parameters(), training.lr, betas=(0.9, 0.98), weight_decay=training.weight_decay
         )
@@ -63,23 +58,28 @@ class Trainer:
         Returns whether the last step was reached. Raises RunError when the loss, a gradient or a weight is no longer
         finite; what was saved before stays.
         """
-        reuse_memory()
         try:
-            with np.errstate(all="ignore"):  # NaN and Inf are looked for, and reported once
-                return self._train(report, stop)
+            # NaN and Inf are looked for, and reported once
+            with np.errstate(all="ignore"), self.threads() as threads:
+                return self._train(threads, report, stop)
         except FloatingPointError as error:
             saved = self.run.saved_steps()
             kept = f"the checkpoint of step {saved[-1]} is kept" if saved else "no checkpoint was saved before"
             raise RunError(f"training stopped at step {self.step}: {error}; {kept}; try a lower --lr") from None
 
-    def _train(self, report: Callable[[dict[str, Any]], None], stop: Callable[[], bool]) -> bool:
+    def threads(self) -> Threads:
+        """Those that the settings ask for; one on a GPU, which has its own."""
+        return Threads(self.config.threads if self.device.name == "cpu" else 1)
+
+    def _train(self, threads: Threads, report: Callable[[dict[str, Any]], None], stop: Callable[[], bool]) -> bool:
         steps = self.config.steps
         every = max(steps // EVALUATIONS, 1)
         self.model.train()
+        parallel = DataParallel(self.model, threads)
         while self.step < steps and not stop():
-            row = self.train_step(self.batches.at(self.step))
+            row = self.train_step(self.batches.at(self.step), parallel)
             if self.step % every == 0 or self.step == steps:
-                score = self.held_out.score(self.model, draws=1)
+                score = self.held_out.score(self.model, draws=1, threads=threads)
                 row |= {"copied": score.copied, "blanks_filled": score.blanks_filled}
             self.run.log(row)
             if self.step % self.config.save_every == 0 and self.step < steps:
@@ -88,25 +88,25 @@ class Trainer:
         self.save()
         return self.step >= steps
 
-    def train_step(self, batch: Batch) -> dict[str, Any]:
+    def train_step(self, batch: Batch, parallel: DataParallel) -> dict[str, Any]:
         """One step on one batch; returns step, loss, lr and tokens_per_second."""
         started = time.perf_counter()
         place = self.device.from_host
         lr = learning_rate(self.step, self.config.steps, self.config.lr, round(self.config.warmup * self.config.steps))
         self.step += 1
-        loss = reconstruction_loss(self.model, place(batch.ids), place(batch.attention_mask), place(batch.targets))
-        loss.backward()
+        seed = [self.config.seed, self.step, DROPOUT_STREAM]
+        generators = [np.random.default_rng([*seed, thread]) for thread in range(parallel.threads.count)]
+        loss = parallel.backward(place(batch.ids), place(batch.attention_mask), place(batch.targets), generators)
         norm = clip_grad_norm_(self.optimizer.parameters.values(), self.config.clip)
         if not math.isfinite(norm):
             raise FloatingPointError("the length of the gradient overflowed")
         self.optimizer.lr = lr
-        self.optimizer.step()
+        self.optimizer.step(parallel.threads)
         self.optimizer.zero_grad()
-        value = loss.item()
         seconds = time.perf_counter() - started
         return {
             "step": self.step,
-            "loss": value,
+            "loss": loss,
             "lr": lr,
             "tokens_per_second": round(int(batch.attention_mask.sum()) / seconds),
         }
@@ -117,8 +117,7 @@ class Trainer:
             if not is_finite(parameter.data):
                 raise FloatingPointError(f"{name} holds NaN or Inf")
         optimizer = {name: to_host(array) for name, array in self.optimizer.state_dict().items()}
-        state = {"generator": self.generator.bit_generator.state}
-        self.run.save(self.step, self.model.state_dict(), optimizer, state)
+        self.run.save(self.step, self.model.state_dict(), optimizer, {})
 
     def resume(self) -> None:
         """Go back to the newest checkpoint of the run, or to the start if it was stopped before the first one.
@@ -129,10 +128,9 @@ class Trainer:
             shapes = {name: parameter.shape for name, parameter in self.model.named_parameters()}
             checkpoint = self.run.load(shapes)
             try:
-                self.generator.bit_generator.state = checkpoint.state["generator"]
                 self.optimizer.load_state_dict(checkpoint.optimizer)
                 self.model.load_state_dict(checkpoint.weights)
-            except (KeyError, TypeError, ValueError) as error:
+            except ValueError as error:
                 raise InputError(
                     f"{self.run.folder}: the checkpoint of step {checkpoint.step} does not fit: {error}"
                 ) from None

@@ -1,0 +1,56 @@
+"""What makes the large ops fast: products into memory that is used again, sums as products, powers of 2, blocks."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..memory import empty, empty_like
+
+LOG2_E = math.log2(math.e)
+"""exp(x) = 2^(x log₂ e); NumPy computes powers of 2 in half the time."""
+
+
+def product(a: Array, b: Array, like: Array | None = None) -> Array:
+    """a @ b in rows, or with its axes in memory in the order of `like`."""
+    batch = a.shape[:-2] if a.shape[:-2] == b.shape[:-2] else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    shape = (*batch, a.shape[-2], b.shape[-1])
+    out = empty(shape, a) if like is None else empty_like(like, shape)
+    y: Array = array_module(a).matmul(a, b, out=out)
+    return y
+
+
+def row_sums(x: Array) -> Array:
+    """x (…, M) -> (…, 1). A product with ones takes a tenth of the time of `sum` where rows are short."""
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    sums: Array = rows @ array_module(x).ones((rows.shape[1], 1), x.dtype)
+    return sums.reshape(*x.shape[:-1], 1)
+
+
+def column_sums(x: Array) -> Array:
+    """x (N, M) -> (M,), likewise."""
+    return array_module(x).ones(x.shape[0], x.dtype) @ x
+
+
+def row_dots(a: Array, b: Array) -> Array:
+    """Σ a b along the last axis, which stays: (…, M), (…, M) -> (…, 1)"""
+    sums: Array = array_module(a).einsum("...i,...i->...", a, b)[..., None]
+    return sums
+
+
+def gather(table: Array, ids: Array) -> Array:
+    """table[ids] for rows of a table (V, D) and ids (…) in [0, V): (…, D). Raises IndexError for other ids."""
+    if not isinstance(table, np.ndarray):
+        rows: Array = table[ids]
+        return rows
+    if ids.size and not (ids.min() >= 0 and ids.max() < len(table)):
+        raise IndexError(f"an id is out of range, there are {len(table)}")
+    # every id is in range: "clip" is only to spare NumPy the copy that it makes for "raise"
+    return np.take(table, ids, axis=0, out=empty((*ids.shape, table.shape[1]), table), mode="clip")
+
+
+def blocks(x: Array, length: int, size: int) -> Iterator[slice]:
+    """Slices of a first axis of `length`, `size` long, that go through the cache one by one; on a GPU all at once."""
+    step = max(size, 1) if isinstance(x, np.ndarray) else max(length, 1)
+    return (slice(start, start + step) for start in range(0, length, step))
