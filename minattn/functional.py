@@ -13,6 +13,9 @@ from .door import boolean, broadcasts_to, integers, require_below, require_float
 from .memory import empty
 from .tensor import Dims, Operand, Tensor, apply, as_tensor, as_tensors
 
+LONG = 512
+"""From how many tokens on attention goes block by block."""
+
 
 def add(input: Operand, other: Operand) -> Tensor:
     return apply(ops.Add(), input, other)
@@ -236,6 +239,7 @@ def scaled_dot_product_attention(
     """query (…, T, d), key (…, S, d), value (…, S, e) -> (…, T, e); scale is 1/√d unless given.
 
     attn_mask: boolean, broadcasts to (…, T, S), True where a query may look. A query that may look nowhere gets 0.
+    From LONG tokens on, the scores are computed in blocks: a tenth slower, in memory that grows with T instead of T².
     """
     require_floats("attention", query=query, key=key, value=value)
     shapes = f"shapes {query.shape}, {key.shape}, {value.shape}"
@@ -245,7 +249,8 @@ def scaled_dot_product_attention(
         raise ValueError(f"attention: query has width {query.shape[-1]} but key has {key.shape[-1]}; {shapes}")
     if key.shape[-2] != value.shape[-2]:
         raise ValueError(f"attention: key has {key.shape[-2]} tokens but value has {value.shape[-2]}; {shapes}")
-    op = ops.ScaledDotProductAttention(is_causal, scale)
+    is_long = query.shape[-2] * key.shape[-2] >= LONG * LONG
+    op = (ops.BlockedAttention if is_long else ops.ScaledDotProductAttention)(is_causal, scale)
     if attn_mask is None:
         return apply(op, query, key, value)
     mask = boolean("attention", "attn_mask", attn_mask, ", True where a query may look")

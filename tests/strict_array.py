@@ -250,6 +250,7 @@ _UFUNCS = (
     "isfinite",
     "isnan",
     "log",
+    "log2",
     "matmul",
     "maximum",
     "multiply",

@@ -3,6 +3,7 @@
 from .arithmetic import Add, Divide, Maximum, Multiply, Negate, Power, Subtract, Where
 from .attention import ScaledDotProductAttention
 from .base import GradientError, Op, Registered, Sample, register, registry, sum_to_shape
+from .blocked_attention import BlockedAttention
 from .cross_entropy import CrossEntropy
 from .dropout import Dropout
 from .embedding import Embedding
@@ -17,6 +18,7 @@ from .softmax import LogSoftmax, LogSumExp, Softmax
 __all__ = [
     "GELU",
     "Add",
+    "BlockedAttention",
     "BroadcastTo",
     "Concatenate",
     "CrossEntropy",

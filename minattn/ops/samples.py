@@ -219,6 +219,11 @@ def attention_samples(rng: np.random.Generator) -> Samples:
     yield Sample("one token", qkv((2,), 1, 1))
 
 
+def blocked_attention_samples(rng: np.random.Generator) -> Samples:
+    for name, inputs, options in attention_samples(rng):
+        yield Sample(name, inputs, {**options, "queries": 2, "keys": 3})
+
+
 def cross_entropy_samples(rng: np.random.Generator) -> Samples:
     logits, targets = rng.normal(size=(6, 5)), np.array([0, 4, 2, 2, -100, 1])
     for reduction in ("mean", "sum", "none"):
