@@ -1,35 +1,30 @@
-"""The engines that `train_step.py` compares, each behind the same three requests: first, time N, peak."""
+"""The step that `train_step.py` and `growth.py` time (forward, backward, AdamW): minattn's, and only its products.
 
-import json
-import os
-import resource
+Run as a script it is the worker of one engine: engines.py ENGINE SIZES THREADS TIED FOLDER. SIZES are layers, width,
+heads, tokens, batch and vocabulary, with commas between.
+"""
+
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
-from train_step import LR, SIZES
+
+LR = 3e-4
 
 
-def serve(engine: str, size: str, threads: str, tied: str, folder: str) -> None:
-    """Answer the requests of the parent process until it closes the pipe."""
-    build = {"minattn": Minattn, "torch": Torch, "products": Products}[engine]
-    runner = build(*SIZES[size], threads=int(threads), tied=tied == "1")
-    for request in sys.stdin:
-        verb, _, argument = request.strip().partition(" ")
-        if verb == "first":
-            loss, gradients = runner.first()
-            np.savez(Path(folder) / f"{engine}.npz", **gradients)
-            answer = {"loss": loss}
-        elif verb == "time":
-            runner.step()  # wakes caches and threads after the others' turn
-            started = time.perf_counter()
-            for _ in range(int(argument)):
-                runner.step()
-            answer = {"ms": (time.perf_counter() - started) * 1000 / int(argument)}
-        else:
-            answer = {"mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
-        print(json.dumps(answer), flush=True)
+def main(engine: str, sizes: str, threads: str, tied: str, folder: str) -> None:
+    """Build an engine and serve it; the peers take their weights from the folder."""
+    from workers import serve
+
+    options = {"threads": int(threads), "tied": tied == "True"}
+    if engine in ENGINES:
+        build = ENGINES[engine]
+    else:
+        from peers import PEERS
+
+        build = PEERS[engine]
+        options["weights"] = np.load(Path(folder) / "weights.npz")
+    serve(build(*map(int, sizes.split(",")), **options), Path(folder) / f"{engine}.npz")
 
 
 def batch(tokens: int, size: int, vocabulary: int) -> np.ndarray:
@@ -37,8 +32,8 @@ def batch(tokens: int, size: int, vocabulary: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, vocabulary, (size, tokens))
 
 
-def starting_weights(layers: int, width: int, heads: int, tokens: int, vocabulary: int, tied: bool) -> dict:
-    """The same weights for every engine, by minattn's names."""
+def starting_weights(layers: int, width: int, heads: int, tokens: int, size: int, vocabulary: int, tied: bool) -> dict:
+    """The weights that minattn starts with, by its names, for the peers."""
     return _model(layers, width, heads, tokens, vocabulary, tied).state_dict()
 
 
@@ -61,25 +56,22 @@ def _model(layers: int, width: int, heads: int, tokens: int, vocabulary: int, ti
 
 
 class Minattn:
-    """This project."""
+    """This project, as its training loop runs it."""
 
     def __init__(self, layers, width, heads, tokens, size, vocabulary, *, threads, tied) -> None:
-        from minattn import reuse_memory
         from minattn.optim import AdamW
+        from minattn.parallel import Threads
+        from minattn.training import DataParallel
 
-        if "MINATTN_FRESH_MEMORY" not in os.environ:  # to measure what it is worth
-            reuse_memory()  # as the training loop does
+        self.threads = Threads(threads).__enter__()
         self.model = _model(layers, width, heads, tokens, vocabulary, tied)
+        self.parallel = DataParallel(self.model, self.threads)
         self.ids = batch(tokens, size, vocabulary)
         self.optimizer = AdamW(self.model.named_parameters(), LR)
 
     def backward(self) -> float:
-        from minattn.training import reconstruction_loss
-
         self.optimizer.zero_grad()
-        loss = reconstruction_loss(self.model, self.ids, None, self.ids)
-        loss.backward()
-        return loss.item()
+        return self.parallel.backward(self.ids, None, self.ids)
 
     def first(self):
         loss = self.backward()
@@ -87,98 +79,7 @@ class Minattn:
 
     def step(self) -> None:
         self.backward()
-        self.optimizer.step()
-
-
-class Torch:
-    """PyTorch, eager: the same model from its own layers and its fused attention."""
-
-    def __init__(self, layers, width, heads, tokens, size, vocabulary, *, threads, tied) -> None:
-        import torch
-
-        torch.set_num_threads(threads)
-        self.torch = torch
-        self.model = torch_model(layers, width, heads, tokens, vocabulary, tied)
-        weights = starting_weights(layers, width, heads, tokens, vocabulary, tied)
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(torch.from_numpy(weights[name]))
-        self.ids = torch.from_numpy(batch(tokens, size, vocabulary))
-        matrices = [p for p in self.model.parameters() if p.ndim > 1]
-        vectors = [p for p in self.model.parameters() if p.ndim == 1]
-        groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, LR)
-
-    def backward(self) -> float:
-        self.optimizer.zero_grad()
-        logits = self.model(self.ids)
-        loss = self.torch.nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), self.ids.view(-1))
-        loss.backward()
-        return loss.item()
-
-    def first(self):
-        loss = self.backward()
-        return loss, {name: p.grad.numpy() for name, p in self.model.named_parameters()}
-
-    def step(self) -> None:
-        self.backward()
-        self.optimizer.step()
-
-
-def torch_model(layers, width, heads, tokens, vocabulary, tied):
-    """ReconstructionModel in PyTorch, with the same parameter names."""
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
-
-    class Attention(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
-
-        def forward(self, x):
-            q, k, v = (f(x).unflatten(-1, (heads, -1)).transpose(1, 2) for f in (self.query, self.key, self.value))
-            return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(-2))
-
-    class FeedForward(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-        def forward(self, x):
-            return self.narrow(F.gelu(self.widen(x)))
-
-    class Block(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.attention, self.attention_norm = Attention(), nn.LayerNorm(width)
-            self.feed_forward, self.feed_forward_norm = FeedForward(), nn.LayerNorm(width)
-
-        def forward(self, x):
-            x = x + self.attention(self.attention_norm(x))
-            return x + self.feed_forward(self.feed_forward_norm(x))
-
-    class Positions(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.empty(tokens, width))
-
-    class Model(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embedding, self.positions = nn.Embedding(vocabulary, width), Positions()
-            self.blocks = nn.ModuleList(Block() for _ in range(layers))
-            self.norm, self.de_embedding = nn.LayerNorm(width), nn.Linear(width, vocabulary)
-            if tied:
-                self.de_embedding.weight = self.embedding.weight
-
-        def forward(self, ids):
-            x = self.embedding(ids) + self.positions.weight
-            for block in self.blocks:
-                x = block(x)
-            return self.de_embedding(self.norm(x))
-
-    return Model()
+        self.optimizer.step(self.threads)
 
 
 class Products:
@@ -220,3 +121,9 @@ class Products:
                 np.matmul(q, k.swapaxes(-1, -2), out=scores)
                 np.matmul(p, k, out=y)
                 np.matmul(p.swapaxes(-1, -2), q, out=y)
+
+
+ENGINES = {"minattn": Minattn, "products": Products}
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -61,3 +61,8 @@ def cross_entropy(logits: Tensor, targets: Array) -> Tensor:
     """The mean of -ln p at the right class: logits (N, V), targets (N,)."""
     rows = array_module(logits.data).arange(len(targets))
     return -log_softmax(logits)[rows, targets].mean()
+
+
+def linear_cross_entropy(x: Tensor, weight: Tensor, bias: Tensor, targets: Array) -> Tensor:
+    """Cross-entropy of the logits that a linear layer gives: x (N, D), weight (V, D), bias (V,), targets (N,)."""
+    return cross_entropy(linear(x, weight, bias), targets)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .memory import Workspace, reuse_memory
 
@@ -36,12 +36,13 @@ class Threads:
             raise ValueError(f"Threads: count must be at least 1, got {count}")
         self.count = count
         self._workspaces = [Workspace() for _ in range(count)]
+        self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Threads:
         from threadpoolctl import threadpool_limits
 
         self._limits = threadpool_limits(1, user_api="blas")
-        self._pool = ThreadPoolExecutor(self.count - 1, "minattn") if self.count > 1 else None
+        self._pool = ThreadPoolExecutor(max(self.count - 1, 1), "minattn")  # starts each thread when it is needed
         return self
 
     def __exit__(
@@ -49,6 +50,7 @@ class Threads:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown()
+            self._pool = None
         self._limits.restore_original_limits()
 
     def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
@@ -56,6 +58,8 @@ class Threads:
 
         Part i always has thread i's workspace. Raises what the first part that failed raised, when all have ended.
         """
+        if self._pool is None:
+            raise RuntimeError("Threads: map was called outside of `with Threads(count) as threads:`; call it inside")
         if len(parts) > self.count:
             raise ValueError(f"Threads: {len(parts)} parts for {self.count} threads")
 
@@ -64,7 +68,7 @@ class Threads:
                 return function(parts[i])
 
         # a copy of the context takes no_grad and NumPy's error settings along
-        others = [self._submit(contextvars.copy_context().run, run, i) for i in range(1, len(parts))]
+        others = [self._pool.submit(contextvars.copy_context().run, run, i) for i in range(1, len(parts))]
         try:
             results = [run(0)] if parts else []
         finally:
@@ -74,7 +78,3 @@ class Threads:
     def deal(self, items: Sequence[Part]) -> list[Sequence[Part]]:
         """The items in `count` parts, dealt out in turn."""
         return [items[i :: self.count] for i in range(self.count)]
-
-    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        assert self._pool is not None, "parts were counted before"
-        return self._pool.submit(function, *arguments)

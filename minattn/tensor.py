@@ -321,6 +321,8 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     options = dict(vars(op)) if recorded else {}
     if "signatures" in options:  # its saved arrays would be overwritten
         raise ValueError(f"{op}: this op has run already; make a new one for each call")
+    if not recorded:
+        op.goes_back = False
     try:
         result = Tensor(op(*arrays))
     except (ValueError, TypeError, IndexError) as error:

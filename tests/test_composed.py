@@ -34,6 +34,11 @@ PAIRS = {
         lambda x: composed.cross_entropy(x, TARGETS),
         [(6, 4)],
     ),
+    "linear_cross_entropy": (
+        lambda x, w, b: F.linear_cross_entropy(x, w, TARGETS, linear_bias=b),
+        lambda x, w, b: composed.linear_cross_entropy(x, w, b, TARGETS),
+        [(6, 3), (4, 3), (4,)],
+    ),
 }
 
 

@@ -201,7 +201,7 @@ def test_ids_out_of_range_are_caught_although_the_device_wraps_them():
         lambda there, here: here @ there,
         lambda there, here: there * here.data,
         lambda there, here: F.cat([here, there]),
-        lambda there, here: F.scaled_dot_product_attention(there, there, there, np.ones((3, 3), bool)),
+        lambda there, here: F.scaled_dot_product_attention(there, there, there, np.eye(3, dtype=bool)),
     ],
 )
 def test_mixing_devices_is_refused_with_their_names(mix):

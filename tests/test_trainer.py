@@ -17,9 +17,9 @@ from minattn.training import HeldOut, Run, Score, Trainer
 from minattn.training.trainer import EVALUATIONS
 
 VARIANTS = [
-    {},
-    {"positions": "learned", "layers": 2},
-    {"positions": "none", "blanks": 0.0},
+    {"threads": 1},
+    {"threads": 2, "positions": "learned", "layers": 2},
+    {"threads": 3, "positions": "none", "blanks": 0.0},
     {"layers": 0, "de_embedding": "tied"},
 ]
 

@@ -68,6 +68,8 @@ def exponentials(q: Array, k: Array, mask: Array | None) -> tuple[Array, Array]:
     all the rest. Sums that are neither huge nor tiny prove that nothing did, so it is done only where they are.
     """
     xp = array_module(q)
+    if mask is not None and mask.all():
+        mask = None
     for is_shifted in (False, True):
         s = product(q, k.swapaxes(-1, -2))
         if mask is not None:

@@ -23,6 +23,9 @@ class Op:
     broadcasts: ClassVar[bool] = False
     """Inputs follow NumPy's broadcasting: backward returns gradients of the broadcast shape, `gradients` sums them."""
 
+    goes_back: bool = True
+    """Whether backward will follow. Where not (`no_grad`), forward need not keep what only backward needs."""
+
     forward: Callable[..., Array]
     backward: Callable[[Array], Any]
 

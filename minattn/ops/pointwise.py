@@ -5,7 +5,7 @@ import math
 from ..backend import Array, array_module
 from ..memory import empty, empty_like
 from .base import Op, register
-from .erf import normal_cdf
+from .erf import normal_cdf, normal_density
 from .fast import blocks
 from .samples import gelu_samples, positive_samples, relu_samples, single_samples
 
@@ -171,30 +171,33 @@ class GELU(Op):
         self.approximate = approximate
 
     def forward(self, x: Array) -> Array:
-        cdf_of = normal_cdf if self.approximate == "none" else tanh_cdf
-        flat, y, slope = x.reshape(-1), empty((x.size,), x), empty((x.size,), x)
+        xp, is_exact = array_module(x), self.approximate == "none"
+        flat, y = x.reshape(-1), empty((x.size,), x)
+        slope = empty((x.size if self.goes_back else 0,), x)
         for block in blocks(flat, x.size, GELU_BLOCK):
-            cdf, dcdf = cdf_of(flat[block], out=(y[block], slope[block]))
-            # dy/dx = Φ + x dΦ/dx
-            dcdf *= flat[block]
-            dcdf += cdf
-            # y = x Φ
-            cdf *= flat[block]
-        self.slope = slope.reshape(x.shape)
+            part = flat[block]
+            cdf = (normal_cdf if is_exact else tanh_cdf)(part, out=y[block])
+            if self.goes_back:
+                dcdf = normal_density(part, out=slope[block]) if is_exact else tanh_density(part, cdf)
+                dy = xp.multiply(part, dcdf, out=slope[block])
+                dy += cdf
+            cdf *= part
+        self.slope = slope
         return y.reshape(x.shape)
 
     def backward(self, g: Array) -> Array:
         # y = x Φ
-        return array_module(g).multiply(g, self.slope, out=empty_like(g))
+        return array_module(g).multiply(g, self.slope.reshape(g.shape), out=empty_like(g))
 
 
-def tanh_cdf(x: Array, out: tuple[Array, Array]) -> tuple[Array, Array]:
-    """The approximation of Φ by a hyperbolic tangent, and its slope, in two arrays like x."""
-    xp, c = array_module(x), math.sqrt(2 / math.pi)
-    cdf, dcdf = out
-    xp.tanh(x * (c * (1 + 0.044715 * x * x)), out=cdf)
+def tanh_cdf(x: Array, out: Array) -> Array:
+    """The approximation of Φ by a hyperbolic tangent."""
+    cdf = array_module(x).tanh(x * (math.sqrt(2 / math.pi) * (1 + 0.044715 * x * x)), out=out)
     cdf += 1
     cdf *= 0.5
-    xp.multiply(2 * cdf, 1 - cdf, out=dcdf)
-    dcdf *= c * (1 + 3 * 0.044715 * x * x)
-    return cdf, dcdf
+    return cdf
+
+
+def tanh_density(x: Array, cdf: Array) -> Array:
+    """Its slope."""
+    return 2 * cdf * (1 - cdf) * (math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x))

@@ -54,8 +54,8 @@ class DataParallel:
         generators: for dropout, one a thread; needed where the model has dropout
         """
         for i, dropouts in enumerate(self.dropouts):
-            for dropout in dropouts:
-                dropout.training = self.model.training
+            for dropout, own in zip(dropouts, self.dropouts[0], strict=True):
+                dropout.training = own.training
                 if generators is not None:
                     dropout.generator = generators[i]
         parts = self._parts(ids, attention_mask, targets)
@@ -91,7 +91,8 @@ class DataParallel:
                 leaf.grad = others.pop(0)
             if not others:
                 continue
-            leaf.grad = array_module(leaf.grad).ascontiguousarray(leaf.grad)  # it is added to through a flat view
+            # it is added to through a flat view
+            leaf.grad = array_module(leaf.grad).ascontiguousarray(leaf.grad).reshape(leaf.shape)
             total, flat = leaf.grad.reshape(-1), [other.reshape(-1) for other in others]
             pieces += [(total[block], [g[block] for g in flat]) for block in blocks(total, total.size, BLOCK)]
         if pieces:

@@ -1,0 +1,327 @@
+"""A batch on several threads gives the loss and the gradients of the whole batch, and always the same bits."""
+
+import gc
+import os
+import re
+import threading
+
+import numpy as np
+import pytest
+from numeric import assert_close
+
+from minattn.models import ReconstructionConfig, ReconstructionModel
+from minattn.nn import Dropout, Parameter
+from minattn.optim import SGD, Adam, AdamW
+from minattn.parallel import Threads
+from minattn.training import DataParallel
+from minattn.training import data_parallel as module
+
+COUNTS = [1, 2, 3]
+VOCABULARY, LAST = 30, 29
+HERE = os.path.relpath(__file__)
+LAYERS = os.path.join("minattn", "nn", "layers.py")
+
+
+def make_model(dtype=np.float64, **changes):
+    sizes = {"width": 8, "layers": 2, "heads": 2, "hidden": 12, "max_tokens": 8, "dropout": 0.0}
+    config = ReconstructionConfig(VOCABULARY, **sizes | changes)
+    model = ReconstructionModel(config, generator=np.random.default_rng(0))
+    return model.double() if dtype == np.float64 else model
+
+
+def make_batch(*lengths, seed=1):
+    """Sentences of these lengths, padded; every token is to be restored. The last id occurs nowhere."""
+    mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    ids = np.where(mask, np.random.default_rng(seed).integers(1, LAST, mask.shape), 0)
+    return ids, mask, np.where(mask, ids, -100)
+
+
+def without_targets(batch, rows):
+    ids, mask, targets = batch
+    targets[rows] = -100
+    return ids, mask, targets
+
+
+def sparse():
+    ids, mask, targets = make_batch(6, 6, 6, 6, 6)
+    targets[np.random.default_rng(2).random(targets.shape) < 0.8] = -100
+    return ids, mask, targets
+
+
+BATCHES = {
+    "no mask": (lambda b: (b[0], None, b[2]))(make_batch(5, 5, 5, 5, 5, 5)),
+    "padded": make_batch(6, 2, 1, 6, 3, 5, 4),
+    "few targets": sparse(),
+    "the first part has none": without_targets(make_batch(6, 2, 1, 6, 3, 5, 4), slice(0, 4)),
+    "the last part has none": without_targets(make_batch(6, 2, 1, 6, 3, 5, 4), slice(3, 7)),
+    "one sentence": make_batch(5),
+    "two sentences": make_batch(2, 5),
+}
+
+
+def gradients_of(model):
+    """Takes the gradients away."""
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = None
+    return gradients
+
+
+def plain(model, batch):
+    loss = model.loss(*batch)
+    loss.backward()
+    return loss.item(), gradients_of(model)
+
+
+def seeded(*seeds):
+    return [np.random.default_rng(seed) for seed in seeds]
+
+
+def assert_equal(got, expected):
+    """In float64, up to the order in which numbers are added."""
+    assert got[0] == pytest.approx(expected[0], rel=1e-12)
+    assert got[1].keys() == expected[1].keys()
+    for name, gradient in expected[1].items():
+        assert_close(got[1][name], gradient, relative=1e-12, least=1e-15)
+
+
+def assert_same_bits(got, expected):
+    assert got[0] == expected[0]
+    for name, gradient in expected[1].items():
+        np.testing.assert_array_equal(got[1][name], gradient)
+
+
+# --- the same numbers as on one thread
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
+@pytest.mark.parametrize("kind", ["own", "tied", "l2"])
+def test_loss_and_gradients_are_those_of_the_whole_batch(kind, batch, count):
+    model = make_model(de_embedding=kind)
+    expected = plain(model, batch)
+    with Threads(count) as threads:
+        loss = DataParallel(model, threads).backward(*batch)
+    assert_equal((loss, gradients_of(model)), expected)
+
+
+@pytest.mark.parametrize("changes", [{"positions": "learned"}, {"norm_first": False}, {"layers": 0}], ids=str)
+def test_the_same_holds_for_other_models_and_for_gradients_added_block_by_block(changes, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 7)
+    model = make_model(**changes)
+    expected = plain(model, BATCHES["padded"])
+    with Threads(3) as threads:
+        loss = DataParallel(model, threads).backward(*BATCHES["padded"])
+    assert_equal((loss, gradients_of(model)), expected)
+
+
+def test_every_thread_computes_a_part(monkeypatch):
+    model, rows, together = make_model(), {}, threading.Barrier(3)
+    loss = ReconstructionModel.loss
+
+    def watched(self, ids, mask, targets):
+        together.wait(10)
+        rows[threading.get_ident()] = ids
+        return loss(self, ids, mask, targets)
+
+    monkeypatch.setattr(ReconstructionModel, "loss", watched)
+    with Threads(3) as threads:
+        DataParallel(model, threads).backward(*make_batch(6, 2, 1, 6, 3, 5, 4))
+    assert sorted(len(ids) for ids in rows.values()) == [2, 2, 3]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_without_any_target_the_op_says_so_and_no_gradient_is_left(count):
+    model = make_model()
+    batch = without_targets(make_batch(3, 4, 5), slice(None))
+    wanted = pytest.raises(FloatingPointError, match="a mean over no tokens: every target is -100")
+    with np.errstate(all="ignore"), Threads(count) as threads, wanted:
+        DataParallel(model, threads).backward(*batch)
+    assert not any(gradient is not None for gradient in gradients_of(model).values())
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_gradients_are_added_to_those_that_are_there(count):
+    model, batch = make_model(), BATCHES["padded"]
+    loss, gradients = plain(model, batch)
+    doubled = loss, {name: 2 * gradient for name, gradient in gradients.items()}
+    with Threads(count) as threads:
+        parallel = DataParallel(model, threads)
+        for parameter in model.parameters():  # in columns, as an op may leave them
+            parameter.grad = np.zeros(parameter.shape, order="F")
+        parallel.backward(*batch)
+        loss = parallel.backward(*batch)
+    assert_equal((loss, gradients_of(model)), doubled)
+
+
+def test_a_parameter_without_axes_gets_a_gradient_without_axes():
+    class Scaled(ReconstructionModel):
+        def loss(self, *batch):
+            return super().loss(*batch) * self.scale
+
+    model = make_model()
+    model.__class__, model.scale = Scaled, Parameter(np.array(2.0))
+    expected = plain(model, BATCHES["padded"])
+    with Threads(2) as threads:
+        loss = DataParallel(model, threads).backward(*BATCHES["padded"])
+    assert model.scale.grad.shape == ()
+    assert_equal((loss, gradients_of(model)), expected)
+
+
+# --- the same bits
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_the_same_batch_on_the_same_number_of_threads_gives_the_same_bits(count, dropout):
+    results = []
+    for _ in range(2):
+        model = make_model(np.float32, dropout=dropout)
+        with Threads(count) as threads:
+            parallel = DataParallel(model, threads)
+            for _ in range(3):
+                loss = parallel.backward(*BATCHES["padded"], seeded(*range(count)))
+                results.append((loss, gradients_of(model)))
+    for result in results[1:]:
+        assert_same_bits(result, results[0])
+
+
+@pytest.mark.parametrize("make", [SGD, Adam, AdamW])
+@pytest.mark.parametrize("count", COUNTS)
+def test_an_optimizer_step_on_threads_gives_the_bits_of_one_without(make, count, monkeypatch):
+    shapes = [(300, 300), (7,), (3, 5), (40_000,), (2, 2, 2), (257, 400), ()]
+    working = set()
+    update = make.update
+
+    def watched(self, *arguments):
+        working.add(threading.get_ident())
+        update(self, *arguments)
+
+    monkeypatch.setattr(make, "update", watched)
+    results = []
+    for shares in (False, True):
+        rng = np.random.default_rng(0)
+        parameters = [Parameter(rng.normal(size=shape).astype(np.float32)) for shape in shapes]
+        optimizer = make(parameters, lr=0.1, weight_decay=0.1)
+        with Threads(count) as threads:
+            working.clear()
+            for step in range(4):
+                for i, parameter in enumerate(parameters):
+                    parameter.grad = np.asarray(rng.normal(size=parameter.shape).astype(np.float32))
+                    if step == i:  # one that has none
+                        parameter.grad = None
+                optimizer.step(threads if shares else None)
+        assert (len(working) > 1) is (shares and count > 1)
+        results.append([*(p.data for p in parameters), *optimizer.state_dict().values()])
+    for shared, alone in zip(*results, strict=True):
+        np.testing.assert_array_equal(shared, alone)
+
+
+# --- dropout
+
+
+def test_each_thread_draws_its_dropout_from_its_own_generator():
+    model, batch = make_model(dropout=0.3), make_batch(6, 2, 1, 6, 3, 5)
+    total, gradients, loss = (batch[2] != -100).sum(), {}, 0.0
+    for rows, seed in ((slice(0, 3), 10), (slice(3, 6), 20)):
+        generator = np.random.default_rng(seed)
+        for dropout in (m for m in model.modules() if isinstance(m, Dropout)):
+            dropout.generator = generator
+        part = [array[rows] for array in batch]
+        share = (part[2] != -100).sum() / total
+        own_loss, own = plain(model, part)
+        loss += share * own_loss
+        gradients = {name: gradients.get(name, 0) + share * gradient for name, gradient in own.items()}
+    with Threads(2) as threads:
+        parallel = DataParallel(model, threads)
+        assert_equal((parallel.backward(*batch, seeded(10, 20)), gradients_of(model)), (loss, gradients))
+        for others in ((11, 20), (10, 21)):
+            assert parallel.backward(*batch, seeded(*others)) != pytest.approx(loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_all_threads_follow_train_and_eval(count):
+    model, batch = make_model(dropout=0.3), BATCHES["padded"]
+    expected = plain(model.eval(), batch)
+    with Threads(count) as threads:
+        parallel = DataParallel(model.train(), threads)
+        training = parallel.backward(*batch, seeded(*range(count)))
+        assert training != pytest.approx(expected[0], rel=1e-6)
+        gradients_of(model)
+        model.eval()
+        assert_equal((parallel.backward(*batch), gradients_of(model)), expected)
+        model.train()
+        assert parallel.backward(*batch, seeded(*range(count))) == training
+
+
+def test_all_threads_follow_a_block_that_was_set_to_eval_alone():
+    model, batch = make_model(dropout=0.3, layers=1), BATCHES["padded"]
+    expected = plain(model.eval(), batch)
+    model.train().blocks[0].eval()
+    with Threads(2) as threads:
+        parallel = DataParallel(model, threads)
+        assert_equal((parallel.backward(*batch, seeded(0, 1)), gradients_of(model)), expected)
+
+
+# --- one set of parameters
+
+
+@pytest.mark.parametrize("kind", ["own", "tied"])
+def test_all_threads_see_what_an_optimizer_has_changed(kind):
+    model, batch = make_model(de_embedding=kind), BATCHES["padded"]
+    with Threads(3) as threads:
+        parallel = DataParallel(model, threads)
+        for replica in parallel.models:
+            assert all(p is q for p, q in zip(replica.parameters(), model.parameters(), strict=True))
+        optimizer = SGD(model.parameters(), lr=0.5)
+        before = parallel.backward(*batch)
+        optimizer.step(threads)
+        optimizer.zero_grad()
+        expected = plain(model, batch)
+        assert abs(expected[0] - before) > 1e-3
+        assert_equal((parallel.backward(*batch), gradients_of(model)), expected)
+
+
+# --- what goes wrong, and what is left behind
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_nan_in_a_thread_names_op_and_layer_adds_no_gradient_and_leaves_the_threads_usable(count):
+    model, (ids, mask, targets) = make_model(), make_batch(6, 2, 1, 6, 3, 5, 4)
+    model.embedding.weight.data[LAST] = np.nan
+    expected = plain(model, (ids, mask, targets))
+    broken = ids.copy()
+    broken[-1, 0] = LAST
+    with np.errstate(all="ignore"), Threads(count) as threads:
+        parallel = DataParallel(model, threads)
+        with pytest.raises(FloatingPointError) as raised:
+            parallel.backward(broken, mask, targets)
+        cause = r"gave NaN: its input 1 came in with NaN"
+        assert re.fullmatch(rf"forward: Embedding called at {re.escape(LAYERS)}:\d+ {cause}", str(raised.value))
+        assert not any(parameter.grad is not None for parameter in model.parameters())
+
+        broken = ids.copy()
+        broken[0, 0] = LAST  # in the calling thread, where there is a line of the user's
+        with pytest.raises(FloatingPointError) as raised:
+            parallel.backward(broken, mask, targets)
+        assert f"Embedding called at {HERE}:" in str(raised.value)
+        assert not any(parameter.grad is not None for parameter in model.parameters())
+
+        assert_equal((parallel.backward(ids, mask, targets), gradients_of(model)), expected)
+
+
+def test_the_garbage_collector_finds_nothing_after_a_step():
+    model, batch = make_model(np.float32, dropout=0.1), BATCHES["padded"]
+    optimizer = AdamW(model.named_parameters())
+    with Threads(3) as threads:
+        parallel = DataParallel(model, threads)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(2):
+                parallel.backward(*batch, seeded(0, 1, 2))
+                optimizer.step(threads)
+                optimizer.zero_grad()
+                assert gc.collect() == 0
+        finally:
+            gc.enable()
