@@ -19,6 +19,9 @@ Parameters = Iterable[Parameter] | Iterable[tuple[str, Parameter]]
 BLOCK = 1 << 16
 """Elements that are updated at a time: their parameter, gradient, moments and scratch stay in a core's cache."""
 
+FEW = 16
+"""Blocks below which threads would cost more than they bring."""
+
 
 class _Piece(NamedTuple):
     """What is updated at a time, as flat arrays: a block of a large parameter, or several small parameters whole."""
@@ -68,7 +71,7 @@ class Optimizer:
         """Change every parameter that has a gradient, in place; the threads, if there are any, share the work."""
         self.steps += 1
         pieces = list(self._pieces())
-        if threads is None:
+        if threads is None or len(pieces) < FEW:
             self._update(pieces)
         else:
             threads.map(self._update, threads.deal(pieces))

@@ -56,7 +56,8 @@ class Threads:
     def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
         """function(part) for each of at most `count` parts, in their order; the first runs in the calling thread.
 
-        Part i always has thread i's workspace. Raises what the first part that failed raised, when all have ended.
+        Part i always has thread i's workspace. A part must not call map itself: it would wait for ever. Raises what the
+        first part that failed raised, when all have ended.
         """
         if self._pool is None:
             raise RuntimeError("Threads: map was called outside of `with Threads(count) as threads:`; call it inside")

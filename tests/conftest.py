@@ -30,3 +30,10 @@ def place(trained, tmp_path, monkeypatch):
 def no_figures(monkeypatch):
     """Trainings draw nothing, which would take most of their time."""
     monkeypatch.setattr("minattn.jobs.draw_run", lambda run, data: [])
+
+
+@pytest.fixture(autouse=True)
+def threads_for_little_work(monkeypatch):
+    """Models of tests are so small that they would be left to one thread."""
+    monkeypatch.setattr("minattn.training.data_parallel.LEAST", 1)
+    monkeypatch.setattr("minattn.optim.FEW", 1)

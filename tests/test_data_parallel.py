@@ -325,3 +325,11 @@ def test_the_garbage_collector_finds_nothing_after_a_step():
                 assert gc.collect() == 0
         finally:
             gc.enable()
+
+
+@pytest.mark.parametrize(("least", "parts"), [(1, 3), (4 * 8 * 8, 1), (4 * 8 * 8 // 2, 2), (10**9, 1)])
+def test_little_work_is_left_to_fewer_threads(monkeypatch, least, parts):
+    monkeypatch.setattr(module, "LEAST", least)
+    model, batch = make_model(), make_batch(8, 8, 8, 8)
+    with Threads(3) as threads:
+        assert len(DataParallel(model, threads)._parts(*batch)) == parts

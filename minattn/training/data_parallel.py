@@ -18,6 +18,12 @@ from ..tensor import Tensor
 BLOCK = 1 << 16
 """Elements of a gradient that are added at a time."""
 
+LEAST = 1 << 15
+"""The numbers in one layer (rows · T · D) below which a part is not worth a thread.
+
+Python runs one thread at a time, and only NumPy's own work runs beside it: threads with little of that wait for each other.
+"""
+
 
 class Part(NamedTuple):
     """What one thread works on: its model, and some rows of the batch."""
@@ -31,8 +37,9 @@ class Part(NamedTuple):
 class DataParallel:
     """Runs a model forward and backward on parts of a batch, each thread with its own graph.
 
-    The models of the threads share their parameters; only dropout is their own. The same batch on the same number of
-    threads gives the same bits; on another number the same up to rounding.
+    The models of the threads are copies that share the parameters and follow the mode of dropout; what else is changed
+    in the model later they do not see. The same batch on the same number of threads gives the same bits; on another
+    number the same up to rounding.
     """
 
     def __init__(self, model: ReconstructionModel, threads: Threads) -> None:
@@ -53,6 +60,8 @@ class DataParallel:
         ids, attention_mask, targets: as for the model's loss; rows are dealt out in stretches of nearly equal length
         generators: for dropout, one a thread; needed where the model has dropout
         """
+        if generators is not None and len(generators) < self.threads.count:
+            raise ValueError(f"DataParallel: {len(generators)} generators for {self.threads.count} threads")
         for i, dropouts in enumerate(self.dropouts):
             for dropout, own in zip(dropouts, self.dropouts[0], strict=True):
                 dropout.training = own.training
@@ -71,9 +80,10 @@ class DataParallel:
         return sum(loss for loss, _ in results)
 
     def _parts(self, ids: Array, attention_mask: Array | None, targets: Array) -> list[Part]:
-        ends = [round(len(ids) * i / self.threads.count) for i in range(self.threads.count + 1)]
+        count = min(max(ids.size * self.model.config.width // LEAST, 1), self.threads.count)
+        ends = [round(len(ids) * i / count) for i in range(count + 1)]
         parts = []
-        for i, model in enumerate(self.models):
+        for i, model in enumerate(self.models[:count]):
             rows = slice(ends[i], ends[i + 1])
             mask = None if attention_mask is None else attention_mask[rows]
             parts.append(Part(model, ids[rows], mask, targets[rows]))
