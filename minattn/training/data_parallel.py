@@ -21,7 +21,7 @@ BLOCK = 1 << 16
 LEAST = 1 << 15
 """The numbers in one layer (rows · T · D) below which a part is not worth a thread.
 
-Python runs one thread at a time, and only NumPy's own work runs beside it: threads with little of that wait for each other.
+Python runs one thread at a time, and only NumPy's own work beside it: threads with little of that wait for each other.
 """
 
 
