@@ -1,0 +1,110 @@
+"""The step-size curve: how far a backward is from a slope that is measured with ever smaller steps.
+
+The slope (f(x + hd) - f(x - hd)) / 2h is off by a multiple of h², and by the rounding of f, divided by h. Against a
+right gradient the error therefore falls with the step, meets a floor and rises again: a V. Against a wrong one it stays
+where it is, however small the step.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backend import Array
+from ..errors import InputError
+from .problem import Problem
+from .referee import step_lengths
+
+_STEPS = tuple(10 ** (-k / 2) for k in range(2, 27))
+_WIDTH, _HEIGHT = 50, 11
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Error against step size, along one random direction of one argument.
+
+    steps: falling, as shares of the size of the argument's entries; errors: |measured - backward's| / |measured|, with
+    the true slope as the measure; is_right: what the check says of this gradient
+    """
+
+    argument: str
+    steps: tuple[float, ...]
+    errors: tuple[float, ...]
+    is_right: bool
+
+    @property
+    def floor(self) -> float:
+        """The smallest error."""
+        return min(self.errors)
+
+    @property
+    def caption(self) -> str:
+        """What the shape says."""
+        floor = f"{self.floor:.0e}".replace("e-0", "e-")
+        if self.is_right:
+            return f"{self.argument}: a V with its floor at {floor}. The gradient is right."
+        return f"{self.argument}: flat at {floor}, however small the step. The gradient is wrong."
+
+    def __str__(self) -> str:
+        """The curve for a terminal, both axes logarithmic."""
+        heights = [math.log10(max(error, 1e-17)) for error in self.errors]
+        top, bottom = math.ceil(max(*heights, 0.0)), math.floor(min(*heights, -12.0))
+        rows = [[" "] * _WIDTH for _ in range(_HEIGHT)]
+        for i, height in enumerate(heights):
+            row = round((top - height) / (top - bottom) * (_HEIGHT - 1))
+            rows[row][round(i / (len(heights) - 1) * (_WIDTH - 1))] = "●"
+        labels = {0: f"1e{top}", _HEIGHT - 1: f"1e{bottom}"}
+        lines = [f"{labels.get(i, ''):>6} │{''.join(row).rstrip()}" for i, row in enumerate(rows)]
+        ends = f"{_exponent(self.steps[0])}{_exponent(self.steps[-1]):>{_WIDTH - 4}}"
+        frame = [f"{'':6} └{'─' * _WIDTH}", f"{'':8}{ends}", f"{'':8}{'step size':^{_WIDTH}}".rstrip()]
+        return "\n".join([f"{'error':>6}", *lines, *frame, "", self.caption])
+
+    def figure(self, path: str | os.PathLike[str]) -> None:
+        """Draw the curve into a file, whose ending says what kind: .png, .svg, .pdf."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained", facecolor="white")
+        FigureCanvasAgg(figure)
+        axis = figure.subplots()
+        colour = "#009E73" if self.is_right else "#D55E00"
+        axis.loglog(self.steps, np.maximum(self.errors, 1e-17), color=colour, marker="o", markersize=4)
+        axis.invert_xaxis()
+        axis.set(xlabel="step size", ylabel="relative error")
+        axis.set_title(self.caption, fontsize=10, parse_math=False)
+        axis.grid(alpha=0.3)
+        figure.savefig(os.fspath(path), dpi=150)
+
+
+def measure_curve(
+    problem: Problem, argument: int, gradient: Array, is_right: bool, still: Array | None = None
+) -> Curve:
+    """The curve of one gradient. Raises InputError where the slope is zero, so that there is nothing to divide by.
+
+    still: entries that do not move, because they sit at a kink, for which no step is small enough
+    """
+    x, name = problem.inputs[argument], problem.names[argument]
+    rng = np.random.default_rng(0)
+    direction = rng.normal(size=x.shape) * step_lengths(x)
+    if still is not None:
+        direction *= ~still
+    claimed = float((direction * gradient).sum())
+    rest, following = problem.inputs[:argument], problem.inputs[argument + 1 :]
+    slopes = []
+    with np.errstate(all="ignore"):
+        for step in _STEPS:
+            up, down = (problem.call(*rest, x + sign * step * direction, *following) for sign in (1, -1))
+            change = np.where(up == down, 0.0, up - down)
+            slopes.append(float((problem.upstream * change).sum()) / (2 * step))
+    scale = max(abs(claimed), float(np.median(np.abs(slopes))))
+    if not scale > 0 or not math.isfinite(scale):
+        raise InputError(f"there is no curve for {name}: its true gradient is zero")
+    errors = tuple(abs(slope - claimed) / scale for slope in slopes)
+    return Curve(name, _STEPS, errors, is_right)
+
+
+def _exponent(step: float) -> str:
+    return f"1e{round(math.log10(step))}"

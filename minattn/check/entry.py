@@ -1,0 +1,106 @@
+"""The ways in: plain functions, an op, anything made of Tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..ops import Op, registry
+from ..tensor import Tensor
+from .examine import examine
+from .graphs import wrong_ops
+from .mistakes.names import find_op
+from .operators import check_on_samples, check_once
+from .prepare import names_of, prepare
+from .report import Report
+from .wrapped import TensorPasses
+
+
+def check_backward(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    inputs: Any,
+    like: str | None = None,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
+    name: str | None = None,
+) -> Report:
+    """Check a backward pass against its forward, and say what is probably wrong with it.
+
+    forward(*inputs) -> array; backward(upstream, *inputs) -> gradient, or a tuple of gradients, one an input, None for
+    integers. Before every backward, forward is called on the same inputs.
+    inputs: arrays; a numpy Generator among them is handed on as a copy, so that every call draws the same numbers
+    like: a registered op that computes the same ("layer_norm"); the mistakes that people make there are looked for too
+    names: of the inputs, if not those of forward's parameters; name: of the whole, for the report
+
+    Raises InputError where nothing can be checked: a forward that raises, inputs without real numbers, an unknown op.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(3, 4))
+    >>> check_backward(np.tanh, lambda g, x: g * (1 - np.tanh(x) ** 2), [x]).ok
+    True
+    """
+    rng = np.random.default_rng(seed)
+    op = None if like is None else find_op(like)
+    problem, notes = prepare(forward, backward, inputs, names, rng)
+    called = getattr(backward, "__name__", "<lambda>").replace("<lambda>", like or "backward")
+    return examine(problem, name or called, rng, notes, op)
+
+
+def check_op(
+    op: Op | type[Op] | str, inputs: Sequence[Any] | None = None, like: str | None = None, seed: int = 0
+) -> Report:
+    """Check an op on samples of its inputs: those it is registered with, or the given ones.
+
+    op: an op of one's own or of minattn.ops; a class or a name stands for that op with each of its samples' options
+    inputs: to check it on these alone; needed for an op that is not registered, and like none that is
+    like: a registered op that computes the same: its samples are used where there are no inputs, and its mistakes
+
+    Raises InputError where there are no inputs that the op takes.
+
+    >>> from minattn.ops import Softmax
+    >>> check_op(Softmax()).ok
+    True
+    """
+    if isinstance(op, str):
+        op = registry[find_op(op)].op
+    kind = op if isinstance(op, type) else type(op)
+    known = find_op(like) if like is not None else kind.__name__ if kind.__name__ in registry else None
+    if inputs is not None:
+        made = op() if isinstance(op, type) else op
+        return check_once(made, tuple(inputs), kind.__name__, known, seed)
+    if known is None:
+        raise InputError(f"{kind.__name__} is not registered: pass inputs=(…), or like= with the op that it is like")
+    return check_on_samples(op, known, seed)
+
+
+def check_function(
+    function: Callable[..., Any], *inputs: Any, names: Sequence[str] | None = None, seed: int = 0
+) -> Report:
+    """Check the gradients that come back through a function of Tensors, and where they are wrong, which op it was.
+
+    inputs: Tensors or arrays; integers and masks have no gradient. The function returns a Tensor of any shape; what is
+    random in it must come from numpy Generators that it holds or is given.
+
+    Raises InputError where nothing can be checked.
+
+    >>> import numpy as np
+    >>> x, w = np.random.default_rng(0).normal(size=(2, 3, 3))
+    >>> check_function(lambda x, w: (x @ w).tanh().sum(), x, w).ok
+    True
+    """
+    arrays = tuple(x.data if isinstance(x, Tensor) else x for x in inputs)
+    passes, rng = TensorPasses(function, inputs), np.random.default_rng(seed)
+    called = names_of(function, len(arrays), names)
+    problem, notes = prepare(passes.forward, passes.backward, arrays, called, rng)
+    title = getattr(function, "__name__", type(function).__name__).replace("<lambda>", "function")
+    report = examine(problem, title, rng, notes)
+    if report.ok is not False:
+        return report
+    problem.call()
+    ops = wrong_ops(passes.output, problem.upstream) if passes.output is not None else []
+    return replace(report, findings=tuple(ops) or report.findings)

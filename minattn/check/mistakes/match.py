@@ -1,0 +1,121 @@
+"""Recognising a mistake: which entry of the catalogue gives the very numbers that a user's backward gives."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...backend import Array
+from ..points import random_upstream, second_point
+from ..problem import Problem, as_gradients, copies
+from .base import Mistake, catalogue
+from .options import fitting_options
+
+AGREEMENT = 1e-9  # of the largest entry: above the rounding of other algebra, far below what any mistake changes
+
+
+class Outcome(NamedTuple):
+    """What a backward pass did: the gradients, one an input, and whether it changed the upstream and each input."""
+
+    gradients: list[Array | None]
+    changed: tuple[bool, ...]
+
+
+def match(
+    problem: Problem,
+    op: str,
+    options: Mapping[str, Any] | None = None,
+    got: Sequence[Array | None] | None = None,
+    *,
+    arguments: Collection[int] | None = None,
+) -> Mistake | None:
+    """The mistake that the problem's backward makes, if it is in the catalogue: the first of `matches`."""
+    return next(iter(matches(problem, op, options, got, arguments=arguments)), None)
+
+
+def matches(
+    problem: Problem,
+    op: str,
+    options: Mapping[str, Any] | None = None,
+    got: Sequence[Array | None] | None = None,
+    *,
+    arguments: Collection[int] | None = None,
+) -> list[Mistake]:
+    """The mistakes of an op that do, to rounding, all that the problem's backward does, at every point tried.
+
+    For a backward that is known to be wrong. Where several are returned, they are the same bug for these inputs.
+
+    op: class name; options: the op's, found by comparing the forward passes if not given
+    got: the gradients at the problem itself, where they are known already
+    arguments: compare the gradients of these inputs only, for a backward with one mistake here and another there
+    """
+    if options is None:
+        options = fitting_options(op, problem)
+    if options is None or not catalogue.get(op):
+        return []
+    left = catalogue[op]
+    if got is not None:
+        left = [m for m in left if _same_gradients(_try(m, problem, options), got, arguments)]
+    for point in _points(problem):
+        try:
+            done = outcome(point, point.backward) if left else None
+        except Exception:  # a backward that fails is not in the catalogue
+            return []
+        left = [m for m in left if _same(_try(m, point, options), done, arguments)]
+    return left
+
+
+def outcome(problem: Problem, backward: Any, options: Mapping[str, Any] | None = None) -> Outcome:
+    """Run a backward pass on the problem, right after its forward. Raises whatever these raise."""
+    problem.randomness.rewind()
+    problem.forward(*copies(problem.inputs))
+    given = (problem.upstream.copy(), *copies(problem.inputs))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # wrong code divides by zero, takes means of nothing
+        returned = backward(*given, **(options or {}))
+    before = (problem.upstream, *problem.inputs)
+    changed = tuple(
+        isinstance(a, np.ndarray) and not np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        for a, b in zip(before, given, strict=True)
+    )
+    return Outcome(as_gradients(returned, problem.inputs), changed)
+
+
+def _try(mistake: Mistake, problem: Problem, options: Mapping[str, Any]) -> Outcome | None:
+    try:
+        return outcome(problem, mistake.backward, options)
+    except Exception:  # a mistake that does not fit these shapes is not the one
+        return None
+
+
+def _points(problem: Problem) -> Iterator[Problem]:
+    """The problem itself, with another upstream, and somewhere else."""
+    rng = np.random.default_rng(0)
+    yield problem
+    yield problem.at(problem.inputs, random_upstream(problem.output, rng))
+    elsewhere = second_point(problem, rng)
+    if elsewhere is not None:
+        yield elsewhere
+
+
+def _same(a: Outcome | None, b: Outcome | None, arguments: Collection[int] | None) -> bool:
+    return a is not None and b is not None and a.changed == b.changed and _same_gradients(a, b.gradients, arguments)
+
+
+def _same_gradients(a: Outcome | None, b: Sequence[Array | None], arguments: Collection[int] | None) -> bool:
+    if a is None:
+        return False
+    pairs = enumerate(zip(a.gradients, b, strict=True))
+    return all(_close(x, y) for i, (x, y) in pairs if arguments is None or i in arguments)
+
+
+def _close(a: Array | None, b: Array | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    if a.shape != b.shape:
+        return False
+    finite = np.abs(a[np.isfinite(a)])
+    return np.allclose(a, b, rtol=0, atol=AGREEMENT * finite.max(initial=0.0), equal_nan=True)

@@ -1,0 +1,82 @@
+"""A page for every kind of mistake, with an example and what the check says to it: python -m minattn.check.pages DIR"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .entry import check_backward
+from .kind_examples import Example, examples
+from .kinds import Kind, kinds
+from .report import Report
+
+_PAGE = """# {name}
+
+{meaning}
+
+## An example
+```python
+{code}
+```
+On `{inputs}` the check says:
+```
+{said}
+```
+Right is
+```python
+{right}
+```
+
+## What to look at
+{next}.
+
+[All kinds](README.md)
+"""
+
+
+def pages() -> dict[str, str]:
+    """File name -> text: a page a kind, and a list of them."""
+    rows = [f"- [{name}]({name}.md): {kind.meaning.partition('. ')[0].rstrip('.')}." for name, kind in kinds.items()]
+    opening = "# What can be wrong with a gradient\n\nEvery kind of mistake that `minattn.check` reports.\n\n"
+    written = {f"{name}.md": _page(name, kind, examples[name]) for name, kind in kinds.items()}
+    return {"README.md": opening + "\n".join(rows) + "\n", **written}
+
+
+def run_example(name: str, example: Example, backward: str) -> Report:
+    """The report of the check on an example, with one or the other backward."""
+    code, source = example.code(backward), f"<the example of {name}>"
+    linecache.cache[source] = (len(code), None, code.splitlines(keepends=True), source)  # for the lines in the report
+    scope: dict[str, Any] = {"np": np}
+    exec(compile(code, source, "exec"), scope)
+    rng = np.random.default_rng(1)
+    inputs = eval(example.inputs, {"np": np, "normal": lambda *shape: rng.normal(size=shape)})
+    return check_backward(scope["forward"], scope["backward"], inputs)
+
+
+def _page(name: str, kind: Kind, example: Example) -> str:
+    blocks = str(run_example(name, example, example.backward)).split("\n\n")
+    said = "\n\n".join(block for block in blocks if not block.startswith("  "))  # without the table of errors
+    return _PAGE.format(
+        name=name,
+        meaning=kind.meaning,
+        code=example.code(example.backward),
+        inputs=example.inputs,
+        said=said,
+        right=example.code_of(example.right),
+        next=kind.next[0].upper() + kind.next[1:],
+    )
+
+
+def write_pages(folder: Path) -> None:
+    """Write the pages into a folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_pages(Path(sys.argv[1]))

@@ -1,0 +1,152 @@
+"""The referee: the true gradient, from forward alone. It picks the method by what forward allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ..backend import Array
+from .problem import Problem
+from .slopes import Line, Slope, complex_slope, difference_slope
+from .truth import Truth
+
+_MOST_KEPT = 2_000_000  # numbers of a Jacobian that is kept
+_RELATIVE = {"complex step": 1e-8, "central differences": 1e-6, "central differences in float32": 5e-3}
+
+
+def true_gradients(problem: Problem) -> list[Truth | None]:
+    """One an input; None for an input that has no gradient."""
+    return [true_gradient(problem, i) if i in problem.arguments else None for i in range(len(problem.inputs))]
+
+
+def true_gradient(problem: Problem, argument: int) -> Truth:
+    """The gradient of Σ upstream · forward(*inputs) with respect to one input, entry by entry.
+
+    Takes one call of forward an entry by complex step, six or more by differences. An entry beside which forward is not
+    finite is NaN, with the error NaN.
+    """
+    x = problem.inputs[argument]
+    measure = _Measure.choose(problem, [argument])
+    lengths = step_lengths(x).ravel()
+    outputs = problem.output.size
+    keeps = outputs * x.size <= _MOST_KEPT
+    jacobian = np.zeros((outputs, x.size)) if keeps else None
+    rows = np.zeros((5, x.size))
+    for j in range(x.size):
+        slope = measure(partial(_along_entry, problem, argument, j), lengths[j])
+        rows[:, j] = _contract(slope, problem.upstream)
+        if jacobian is not None:
+            jacobian[:, j] = slope.value
+    return _truth(problem, rows.reshape(5, *x.shape), measure.method, jacobian)
+
+
+def true_slopes(problem: Problem, directions: Mapping[int, Array]) -> Truth:
+    """The slopes of Σ upstream · forward(*inputs) along K directions.
+
+    directions: input -> (K, *its shape); inputs that are not named stay. The arrays of the Truth have shape (K,); it
+    holds for Σ directions · gradients.
+    """
+    count = len(next(iter(directions.values())))
+    measure = _Measure.choose(problem, list(directions))
+    rows = np.zeros((5, count))
+    for k in range(count):
+        moves = {i: d[k] for i, d in directions.items()}
+        rows[:, k] = _contract(measure(partial(_along, problem, moves), 1.0), problem.upstream)
+    return _truth(problem, rows, measure.method, None)
+
+
+def step_lengths(x: Array) -> Array:
+    """How far each entry may move to be called a large step: its own size, and at least a tenth of a usual entry's."""
+    usual = float(np.sqrt(np.mean(x * x))) if x.size else 0.0
+    lengths: Array = np.maximum(np.abs(x), 0.1 * usual)
+    return np.where(lengths > 0, lengths, 1.0)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """A way to measure slopes that suits a forward: called with a line and the length of a large step on it."""
+
+    method: str
+    here: Array
+
+    def __call__(self, line: Line, length: float) -> Slope:
+        if self.method == "complex step":
+            value = complex_slope(line, length)
+            if value is not None:
+                zero, yes = np.zeros_like(value), np.ones(value.shape, bool)
+                return Slope(value, value, value, zero, yes, yes, zero)
+        return difference_slope(line, self.here, length, not self.method.endswith("float32"))
+
+    @classmethod
+    def choose(cls, problem: Problem, arguments: Sequence[int]) -> _Measure:
+        """Complex steps, if they agree with differences along two random lines: |x|, a conjugate or a comparison takes
+        complex numbers too, and gives something else."""
+        here = problem.output.astype(np.float64).ravel()
+        if problem.output.dtype != np.float64:
+            return cls("central differences in float32", here)
+        rng = np.random.default_rng(0)
+        moving = {i: problem.inputs[i] for i in arguments}
+        draws = [{i: step_lengths(x) * rng.normal(size=x.shape) for i, x in moving.items()} for _ in range(2)]
+        lines = [partial(_along, problem, moves) for moves in draws]
+        if all(_is_coarse(line, here) for line in lines):
+            return cls("central differences in float32", here)
+        agrees = True
+        for line in lines:
+            by_difference = difference_slope(line, here, 1.0)
+            by_complex = complex_slope(line, 1.0) if agrees else None
+            agrees = by_complex is not None and _same(by_complex, by_difference)
+        return cls("complex step" if agrees else "central differences", here)
+
+
+def _same(by_complex: Array, by_difference: Slope) -> bool:
+    scale = np.abs(by_difference.value).max(initial=0.0)
+    if by_difference.is_kink.any() or 10 * by_difference.error.max(initial=0.0) > 1e-3 * scale:
+        return False  # a kink, or so badly scaled that nothing can be said
+    return bool((np.abs(by_complex - by_difference.value) <= 1e-6 * scale + 10 * by_difference.error).all())
+
+
+def _is_coarse(line: Line, here: Array) -> bool:
+    """Whether outputs that answer a step of a thousandth do not answer one of 1e-9 and its double, as in float32."""
+    with np.errstate(all="ignore"):
+        clear = np.abs(line(1e-3) - here) > 1e-8 * np.abs(here)
+        once, twice = line(1e-9) - here, line(2e-9) - here
+        answers = (once != 0) & (np.abs(twice - 2 * once) < 0.2 * np.abs(twice))
+    return bool(clear.any()) and not bool(answers[clear].any())
+
+
+def _along_entry(problem: Problem, argument: int, entry: int, t: complex) -> Array:
+    """The outputs where one entry of one input is moved by t."""
+    x = problem.inputs[argument]
+    moved = np.array(x, np.complex128 if isinstance(t, complex) else np.float64, order="C")
+    moved.reshape(-1)[entry] += t
+    return problem.call(*problem.inputs[:argument], moved, *problem.inputs[argument + 1 :]).ravel()
+
+
+def _along(problem: Problem, moves: Mapping[int, Array], t: complex) -> Array:
+    """The outputs where inputs are moved by t times a direction each."""
+    return problem.call(*(x + t * moves[i] if i in moves else x for i, x in enumerate(problem.inputs))).ravel()
+
+
+def _contract(slope: Slope, upstream: Array) -> Array:
+    """Value, low, high, error and size of Σ upstream · slope. Each output may have a kink of its own."""
+    g = upstream.ravel()
+    live = g != 0
+    left, right, size = (g * side for side in (slope.left, slope.right, np.abs(slope.value)))
+    rows = (g * slope.value, np.minimum(left, right), np.maximum(left, right), np.abs(g) * slope.error, np.abs(size))
+    return np.array([row[live].sum() for row in rows])
+
+
+def _truth(problem: Problem, rows: Array, method: str, jacobian: Array | None) -> Truth:
+    value, low, high, error, size = rows
+    with np.errstate(all="ignore"):
+        whole = np.abs(problem.upstream * problem.output)
+    whole_size = float(whole[np.isfinite(whole)].sum())
+    largest = float(np.nanmax(size, initial=0.0))
+    floor = max(1e-8 * largest, 1e-13 * whole_size)
+    known = np.isfinite(value) & np.isfinite(error)
+    if known.any() and np.median(error[known]) > 1e-3 * np.abs(value[known]).max():
+        error = np.where(known, 3 * error[known].max(), error)  # so bad that no entry is believed to be known better
+    return Truth(value, low, high, error, size, floor, method, _RELATIVE[method], jacobian)
