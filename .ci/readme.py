@@ -1,7 +1,7 @@
 """Holds the README to what it says: every command in it runs, every Python block works, the op shown is the op shipped.
 
 Run in the checkout, in an environment where minattn is installed. `sh` blocks run in a folder of their own, line by
-line; lines that install are left to the caller.
+line; lines that install are left to the caller. `console` blocks are sessions, whose output is compared.
 """
 
 import doctest
@@ -34,6 +34,18 @@ def run_commands(folder: str) -> None:
         subprocess.run(command, shell=True, cwd=place, check=True)
 
 
+def run_sessions() -> None:
+    """Run each `console` block as one session; its lines come in this order, where "…" stands for any others."""
+    for block in blocks("console"):
+        commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run("\n".join(commands), shell=True, cwd=folder, capture_output=True, text=True)
+        printed = iter(done.stdout.splitlines())
+        for line in (line for line in block.splitlines() if not line.startswith(("$ ", "…"))):
+            if not any(it.startswith(line.rstrip("…")) for it in printed):
+                sys.exit(f"README.md shows a line that did not come: {line}\n{done.stdout}{done.stderr}")
+
+
 def run_python() -> None:
     """Run the sessions as doctests; compare a class that is shown with its source."""
     for block in blocks("python"):
@@ -57,5 +69,6 @@ def check_links() -> None:
 if __name__ == "__main__":
     check_links()
     run_python()
+    run_sessions()
     with tempfile.TemporaryDirectory() as name:
         run_commands(name)

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .errors import InputError, RunError
+from .learn_options import EXAMPLES as LEARN_EXAMPLES
+from .learn_options import add_learn, run_learn
 from .models import ReconstructionConfig
 from .nn.positional import KINDS as POSITIONS
 from .training.data import VOCAB_SIZE
@@ -34,6 +36,15 @@ minattn COMMAND --help shows the options of a command, with examples.""",
     "info": """examples:
   minattn info runs/mine
   minattn info runs/mine --json""",
+    "check": """examples:
+  minattn check                        every op of minattn, a line each
+  minattn check softmax                one of them, by its name
+  minattn check mine.py                forward(*inputs) and backward(upstream, *inputs) in a file of your own
+  minattn check mine.py:Softmax        a class in it, or softmax_forward and softmax_backward by mine.py:softmax
+
+The file says on which inputs: inputs = (array, array), or like = "softmax" for those of a registered op, whose
+mistakes are then looked for too. Exit code 0: right; 1: wrong, or not proven; 2: nothing that can be checked.""",
+    "learn": LEARN_EXAMPLES,
 }
 
 
@@ -109,6 +120,14 @@ def parser() -> Parser:
     info = command("info", _info, "show what is in a run")
     info.add_argument("run", metavar="RUN", help="a run folder")
     info.add_argument("--json", action="store_true", help="print it as JSON")
+
+    check = command("check", _check_gradients, "check a backward pass and say what is wrong with it")
+    check.add_argument("target", nargs="?", metavar="OP|FILE.py[:NAME]", help="a registered op, or a file of your own")
+    check.add_argument("--all", action="store_true", help="every registered op, a line each")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.add_argument("--curve", action="store_true", help="draw error against step size: a V if right, flat if wrong")
+
+    add_learn(command("learn", run_learn, "exercises: write the backward passes yourself, and be told what is wrong"))
     return top
 
 
@@ -258,6 +277,12 @@ def _info(options: argparse.Namespace) -> int:
     if info["table"]:
         print(f"\n{info['table']}")
     return 0
+
+
+def _check_gradients(options: argparse.Namespace) -> int:
+    from .check.command import check_command
+
+    return check_command(options.target, options.all, options.json, options.curve)
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

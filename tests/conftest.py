@@ -32,7 +32,7 @@ def no_figures(monkeypatch):
     monkeypatch.setattr("minattn.jobs.draw_run", lambda run, data: [])
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def threads_for_little_work(monkeypatch):
     """Models of tests are so small that they would be left to one thread."""
     monkeypatch.setattr("minattn.training.data_parallel.LEAST", 1)

@@ -16,6 +16,8 @@ from minattn.parallel import Threads
 from minattn.training import DataParallel
 from minattn.training import data_parallel as module
 
+pytestmark = pytest.mark.usefixtures("threads_for_little_work")
+
 COUNTS = [1, 2, 3]
 VOCABULARY, LAST = 30, 29
 HERE = os.path.relpath(__file__)

@@ -15,6 +15,8 @@ from minattn.optim import AdamW
 from minattn.parallel import Threads
 from minattn.training import DataParallel
 
+pytestmark = pytest.mark.usefixtures("threads_for_little_work")
+
 BIG = np.zeros((3, LARGE), np.float32)
 
 

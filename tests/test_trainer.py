@@ -16,6 +16,8 @@ from minattn.optim import learning_rate
 from minattn.training import HeldOut, Run, Score, Trainer
 from minattn.training.trainer import EVALUATIONS
 
+pytestmark = pytest.mark.usefixtures("threads_for_little_work")
+
 VARIANTS = [
     {"threads": 1},
     {"threads": 2, "positions": "learned", "layers": 2},

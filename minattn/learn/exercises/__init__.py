@@ -1,0 +1,1 @@
+"""The exercises, one a file; the names of the files give their order."""

@@ -1,0 +1,99 @@
+"""Grade folders of submissions: every file in a process of its own, the results in a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import secrets
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import InputError
+from ..files import write_atomically
+from .checking import check_in
+from .exercise import Exercise, course
+from .folder import locate
+from .process import Limits
+from .runner import Runner
+from .screen import Screen, clean
+from .verdict import Verdict
+
+COLUMNS = ("folder", "number", "exercise", "file", "result", "kind", "sentence", "seconds", "seed")
+
+
+class Graded(NamedTuple):
+    """One exercise of one folder."""
+
+    folder: Path
+    exercise: Exercise
+    file: str
+    verdict: Verdict
+
+
+def grade(
+    folders: Sequence[Path], table: Path, seed: int | None, limits: Limits, screen: Screen, workers: int | None = None
+) -> list[Graded]:
+    """Grade folders, one after the other or several at a time, and write the table.
+
+    seed: of the inputs that submissions are tried on; a random one where it is None, which the table names.
+
+    Raises InputError for a folder that is not there, RunError where the table cannot be written. An interruption keeps
+    what is graded by then.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"there is no folder {folder}")
+    seed = secrets.randbelow(1 << 31) if seed is None else seed
+    write_atomically(table, _csv([], seed))  # what cannot be written is said before the work, not after
+    graded: list[Graded] = []
+    place, runners = threading.local(), []
+
+    def take(folder: Path) -> list[Graded]:
+        if not hasattr(place, "runner"):
+            place.runner = Runner(limits)
+            runners.append(place.runner)
+        return [_grade_one(folder, exercise, place.runner, seed) for exercise in course()]
+
+    pool = ThreadPoolExecutor(workers or min(len(folders), os.cpu_count() or 1))
+    try:
+        for folder, rows in zip(folders, pool.map(take, folders), strict=True):
+            graded += rows
+            screen.say(_summary(folder, rows, max(len(str(folder)) for folder in folders)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for runner in runners:
+            runner.close()
+        write_atomically(table, _csv(graded, seed))
+    return graded
+
+
+def _grade_one(folder: Path, exercise: Exercise, runner: Runner, seed: int) -> Graded:
+    path = locate(folder, exercise)
+    return Graded(folder, exercise, path.name if path else "", check_in(folder, exercise, runner, seed))
+
+
+def _summary(folder: Path, rows: Sequence[Graded], width: int) -> str:
+    results = [row.verdict.result for row in rows]
+    others = [f"{results.count(result)} {result}" for result in dict.fromkeys(results) if result != "passed"]
+    return f"  {folder!s:{width}}  {results.count('passed'):2} of {len(rows)}   {', '.join(others)}".rstrip()
+
+
+def _csv(graded: Sequence[Graded], seed: int) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for folder, exercise, file, verdict in graded:
+        said = (verdict.result, verdict.kind, verdict.sentence)
+        cells = (folder, exercise.number, exercise.name, file, *said, f"{verdict.seconds:.2f}", seed)
+        writer.writerow([_cell(str(cell)) for cell in cells])
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    text = clean(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -1,0 +1,135 @@
+"""How far a learner is: a text file that one can read, edit and delete."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import RunError
+from ..files import write_atomically
+from .exercise import Exercise, course
+from .verdict import Verdict
+
+FILE = "progress.txt"
+HEAD = """\
+# What minattn learn knows of this folder, a line an exercise. Lines may be edited, deleted, or the whole file.
+# exercise           now      tries  hints  first passed
+"""
+
+
+class Row(NamedTuple):
+    """One exercise: whether its last check passed, how often it was tried, hints seen, when it first passed."""
+
+    passed: bool = False
+    tries: int = 0
+    hints: int = 0
+    first: str = "-"
+
+
+@dataclass
+class Progress:
+    """The rows by exercise. strange: lines that are kept as they are; notes: sentences for the learner."""
+
+    folder: Path
+    rows: dict[str, Row] = field(default_factory=dict)
+    strange: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, folder: Path) -> Progress:
+        """Read the file, if there is one. What cannot be understood is noted and kept."""
+        progress = cls(folder)
+        try:
+            text = (folder / FILE).read_bytes().decode("utf-8-sig", "replace")
+        except FileNotFoundError:
+            return progress
+        except OSError as error:
+            progress.notes.append(f"{FILE} could not be read: {error.strerror or error}")
+            return progress
+        known = {exercise.name for exercise in course()}
+        for number, line in enumerate(text.splitlines(), 1):
+            words = line.split()
+            if not words or words[0].startswith("#"):
+                if line and line not in HEAD.splitlines():
+                    progress.strange.append(line)
+                continue
+            row = _row(words[1:])
+            if words[0] in known and row is not None and words[0] not in progress.rows:
+                progress.rows[words[0]] = row
+                continue
+            progress.strange.append(line)
+            if words[0] in known or row is None:
+                progress.notes.append(f"{FILE}, line {number} is not understood and is kept as it is: {line.strip()}")
+        return progress
+
+    def of(self, exercise: Exercise) -> Row:
+        return self.rows.get(exercise.name, Row())
+
+    def is_passed(self, exercise: Exercise) -> bool:
+        return self.of(exercise).passed
+
+    @property
+    def passed(self) -> int:
+        """How many are passed."""
+        return sum(self.is_passed(exercise) for exercise in course())
+
+    def current(self) -> Exercise:
+        """The first exercise that is not passed; the last one where all are."""
+        return next((exercise for exercise in course() if not self.is_passed(exercise)), course()[-1])
+
+    def after(self, exercise: Exercise) -> Exercise | None:
+        """The next exercise that is not passed, or else one before this; None where all are."""
+        order = (*course()[exercise.number :], *course()[: exercise.number])
+        return next((other for other in order if not self.is_passed(other)), None)
+
+    def noted(self, exercise: Exercise, verdict: Verdict, counts: bool = True) -> None:
+        """Note a verdict and save; a look at a file that was not tried since does not count as a try."""
+        if verdict.result in ("to do", "missing"):
+            if self.is_passed(exercise):
+                self.reopened(exercise)
+                self.save()
+        elif counts or verdict.passed != self.is_passed(exercise):
+            self.checked(exercise, verdict.passed)
+            self.save()
+
+    def checked(self, exercise: Exercise, passed: bool) -> None:
+        """Note one more try."""
+        row = self.of(exercise)
+        first = time.strftime("%Y-%m-%d %H:%M") if passed and row.first == "-" else row.first
+        self.rows[exercise.name] = row._replace(passed=passed, tries=row.tries + 1, first=first)
+
+    def hinted(self, exercise: Exercise) -> int:
+        """Note one more hint; returns how many of them have been seen by now."""
+        row = self.of(exercise)
+        row = row._replace(hints=min(row.hints + 1, len(exercise.hints)))
+        self.rows[exercise.name] = row
+        return row.hints
+
+    def reopened(self, exercise: Exercise) -> None:
+        """Note that the exercise is as at first again."""
+        self.rows[exercise.name] = self.of(exercise)._replace(passed=False)
+
+    def save(self) -> None:
+        """Write the file; where that cannot be, a note says so."""
+        lines = [
+            f"{name:20} {'passed' if row.passed else 'open':6} {row.tries:7} {row.hints:6}  {row.first}"
+            for name in (exercise.name for exercise in course())
+            if (row := self.rows.get(name)) is not None
+        ]
+        try:
+            write_atomically(self.folder / FILE, HEAD + "\n".join([*lines, *self.strange]) + "\n")
+        except RunError as error:
+            self.notes.append(f"not noted: {error}")
+
+
+def _row(words: list[str]) -> Row | None:
+    """The fields behind a name; those at the end may be left out."""
+    if not words or words[0] not in ("passed", "open"):
+        return None
+    counts = words[1:3]
+    if not all(count.isdecimal() and len(count) < 10 for count in counts):
+        return None
+    tries, hints = (*map(int, counts), 0, 0)[:2]
+    return Row(words[0] == "passed", tries, min(hints, 3), " ".join(words[3:]) or "-")

@@ -1,0 +1,142 @@
+"""Starts a fresh process for every submission, holds it to its limits, and ends it.
+
+Where the system can fork, a process that has NumPy loaded already waits and forks for each submission; elsewhere each
+gets an interpreter of its own. A submission never shares a process with the judge, or with another submission.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import RunError
+from .inside.messages import reader
+from .process import PATIENCE, Forked, Limits, Process, Started
+
+FORKS = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries do not work in a fork
+USUAL = Limits()
+START = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from inside.process import main; main()"
+
+
+class Runner:
+    """Opens submissions, one at a time. `with Runner() as runner: with runner.open() as submission: …`
+
+    forks: False starts an interpreter for each, as where the system cannot fork.
+    """
+
+    def __init__(self, limits: Limits = USUAL, forks: bool = FORKS) -> None:
+        self.limits, self.forks = limits, forks
+        self.control: socket.socket | None = None
+        self.host: subprocess.Popen[bytes] | None = None
+        if forks:
+            self._start_host()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what waits."""
+        if self.control is not None and self.host is not None:
+            self.control.close()
+            self.host.kill()
+            self.host.wait()
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Process]:
+        """A fresh process, ready to load a file; ended afterwards, whatever it does."""
+        process = self._fork() if self.forks else self._start_one()
+        try:
+            with contextlib.suppress(OSError):  # if it is gone, the first question will tell
+                process.send({"seconds": self.limits.seconds, "megabytes": self.limits.megabytes})
+            yield process
+        finally:
+            process.end()
+            if self.forks and process.status is None:  # the host did not tell; it may tell at the wrong moment
+                self._restart_host()
+
+    def _restart_host(self) -> None:
+        self.close()
+        self._start_host()
+
+    def _start_host(self) -> None:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(PATIENCE)
+        self.host = _python("fork", theirs.fileno(), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
+        theirs.close()
+        self.control = ours
+
+    def _fork(self) -> Process:
+        for attempt in (1, 2):
+            assert self.control is not None
+            ours, theirs = socket.socketpair()
+            output, sink = os.pipe()
+            try:
+                socket.send_fds(self.control, [b"."], [theirs.fileno(), sink])
+                (number,) = struct.unpack("<q", reader(self.control)(8))
+                return Forked(ours, output, self.limits, number, self.control)
+            except (EOFError, OSError) as error:  # the host is gone; a submission may have ended it
+                ours.close()
+                os.close(output)
+                self._restart_host()
+                if attempt == 2:
+                    raise RunError(f"no process for the check could be started: {error or 'it ended'}") from error
+            finally:
+                theirs.close()
+                os.close(sink)
+        raise AssertionError
+
+    def _start_one(self) -> Process:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(PATIENCE)
+            python = _python(
+                "serve",
+                server.getsockname()[1],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            assert python.stdin is not None and python.stdout is not None
+            key = secrets.token_hex(16).encode()
+            python.stdin.write(key + b"\n")
+            python.stdin.close()
+            try:
+                connection, _ = server.accept()
+                connection.settimeout(PATIENCE)
+                if not secrets.compare_digest(reader(connection)(len(key)), key):
+                    raise EOFError
+            except (EOFError, OSError) as error:
+                python.kill()
+                raise RunError("no process for the check could be started: it did not call back") from error
+        output = os.dup(python.stdout.fileno())
+        python.stdout.close()
+        return Started(connection, output, self.limits, python)
+
+
+def _python(mode: str, number: int, **options: Any) -> subprocess.Popen[bytes]:
+    """An interpreter that knows NumPy and, besides the standard library, only `inside`."""
+    keep = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "LC_ALL")
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    places = str(Path(__file__).parent), str(Path(np.__file__).parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", START, *places, mode, str(number)],
+        env={name: os.environ[name] for name in keep if name in os.environ} | threads,
+        cwd=tempfile.gettempdir(),
+        **options,
+    )

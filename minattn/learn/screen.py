@@ -1,0 +1,133 @@
+"""What the exercises look like on a terminal, and in a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from typing import TextIO
+
+from .exercise import Exercise, course
+from .progress import Progress
+from .verdict import Verdict
+
+COLORS = {"green": "32", "red": "31", "yellow": "33", "bold": "1", "dim": "2"}
+LABEL = 16
+PRINTED = 12
+"""The most lines that are shown of what the learner's code printed."""
+
+
+class Screen:
+    """Writes to a stream; in colours where that is a terminal that wants them."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stdout
+        self.is_terminal = self.stream.isatty()
+        self.has_colors = self.is_terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> int:
+        return max(40, min(shutil.get_terminal_size((100, 24)).columns, 110))
+
+    def paint(self, text: str, color: str) -> str:
+        return f"\x1b[{COLORS[color]}m{text}\x1b[0m" if self.has_colors else text
+
+    def write(self, line: str = "") -> None:
+        """Print a line as it is."""
+        print(line, file=self.stream, flush=True)
+
+    def say(self, text: str = "", color: str = "", indent: str = "") -> None:
+        """Print a paragraph, in lines that fit; a line that starts with spaces is left as it is."""
+        for line in fitted(text, self.width - len(indent)):
+            self.write((indent + self.paint(line, color) if color else indent + line).rstrip())
+
+    def labelled(self, label: str, text: str) -> None:
+        """Print a label, and a paragraph to the right of it."""
+        for i, line in enumerate(fitted(text, self.width - LABEL - 4)):
+            self.write(f"  {self.paint('' if i else label, 'dim')}{' ' * (LABEL - (0 if i else len(label)))}  {line}")
+
+    def clear(self) -> None:
+        if self.is_terminal:
+            self.stream.write("\x1b[2J\x1b[3J\x1b[H")
+
+    def bar(self, progress: Progress) -> str:
+        """How much of the course is passed."""
+        done, total, length = progress.passed, len(course()), 30
+        full = -(-length * done // total)
+        return f"{self.paint('█' * full, 'green')}{'░' * (length - full)}  {done} of {total}"
+
+    def verdict(self, exercise: Exercise, verdict: Verdict) -> None:
+        """Everything about a check."""
+        mark, color = MARKS.get(verdict.result, WRONG)
+        took = "" if verdict.result == "to do" else f", in {verdict.seconds:.2f} s"
+        name = self.paint(f"{mark} {exercise.number:02} {exercise.name}", color)
+        self.write(f"{name}   {LABELS[verdict.result]}{took}")
+        self.write()
+        self.say(exercise.note if verdict.passed else verdict.sentence, indent="  ")
+        for label, text in verdict.details:
+            self.write()
+            self.labelled(label, text)
+        self.printed(verdict.printed)
+
+    def printed(self, text: str) -> None:
+        """What the learner's code printed, the beginning of it."""
+        lines = text.rstrip().splitlines()
+        if lines:
+            self.write()
+            more = [f"… {len(lines) - PRINTED} lines more"] if len(lines) > PRINTED + 1 else []
+            shown = lines[:PRINTED] + more if more else lines
+            self.labelled("your code says", "\n".join(f" {line[: self.width]}" for line in shown))
+
+    def line(self, exercise: Exercise, verdict: Verdict) -> None:
+        """A check in one line."""
+        mark, color = MARKS.get(verdict.result, WRONG)
+        said = "" if verdict.result in MARKS else clean(verdict.sentence)
+        text = f" {exercise.number:02} {exercise.name:18} {LABELS[verdict.result]:14} {said}".rstrip()
+        self.write(self.paint(mark, color) + (text if len(text) < self.width else text[: self.width - 2] + "…"))
+
+    def course(self, progress: Progress) -> None:
+        """All exercises, and how each stands."""
+        for exercise in course():
+            row = progress.of(exercise)
+            mark = self.paint("✓", "green") if row.passed else self.paint("→", "yellow")
+            mark = mark if row.passed or exercise == progress.current() else " "
+            tried = f"{row.tries} tries" if row.tries > 1 else "1 try" if row.tries else ""
+            self.write(f"{mark} {exercise.number:02} {exercise.name:18} {exercise.title:62} {tried}".rstrip())
+        self.write()
+        self.write(self.bar(progress))
+
+    def notes(self, progress: Progress) -> None:
+        """What there is to say about the state file, once."""
+        for note in progress.notes:
+            self.write()
+            self.say(note, "yellow", indent="  ")
+        progress.notes.clear()
+
+
+MARKS = {"passed": ("✓", "green"), "to do": ("○", "yellow")}
+WRONG = ("✗", "red")
+LABELS = {
+    "passed": "right",
+    "to do": "still to do",
+    "wrong": "not right yet",
+    "error": "an error",
+    "refused": "refused",
+    "time": "out of time",
+    "memory": "out of memory",
+    "crash": "crashed",
+    "missing": "no file",
+}
+
+
+def clean(text: str) -> str:
+    """Text without characters that would do something to a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text.expandtabs(4))
+
+
+def fitted(text: str, width: int) -> list[str]:
+    """A text in lines of at most this width; its own line breaks stay, and lines that start with spaces."""
+    lines: list[str] = []
+    for line in map(clean, text.split("\n")):
+        lines += [line] if line.startswith(" ") else textwrap.wrap(line, max(width, 24)) or [""]
+    return lines

@@ -1,0 +1,147 @@
+"""The terminal loop: it looks at the files, checks what was saved, and listens to a few keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .checking import check_in
+from .exercise import Exercise, course
+from .folder import locate, reset
+from .keys import Keys
+from .progress import Progress
+from .runner import Runner
+from .screen import Screen
+from .verdict import Verdict
+
+EVERY = 0.1
+"""Seconds between two looks at the files."""
+
+Stamp = tuple[int, int, int]
+
+
+class Watch:
+    """Watches a folder. `run()` returns when the learner quits."""
+
+    def __init__(self, folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
+        self.folder, self.runner, self.keys, self.screen = folder, runner, keys, screen
+        self.progress = Progress.load(folder)
+        self.exercise = self.progress.current()
+        self.stamps = self.look()
+
+    def run(self) -> None:
+        """Check the current exercise, then whatever is saved."""
+        self.check(self.exercise, counts=False)
+        while True:
+            try:
+                key = self.keys.get(EVERY)
+            except EOFError:
+                return
+            if key == "q":
+                return
+            if key == "h":
+                self.hint()
+            elif key == "r":
+                self.reset()
+            elif key == "l":
+                self.list()
+            elif key == "n":
+                self.next()
+            elif key in ("\n", "\r", " ", "c"):
+                self.check(self.exercise)
+            elif (saved := self.saved()) is not None:
+                self.check(saved)
+
+    def look(self) -> dict[str, Stamp]:
+        """When every exercise's file was last changed."""
+        stamps = {}
+        for exercise in course():
+            path = locate(self.folder, exercise)
+            try:
+                status = path.stat() if path else None
+            except OSError:  # an editor is just putting a new one in its place
+                continue
+            if status is not None and status.st_size:
+                stamps[exercise.name] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        return stamps
+
+    def saved(self) -> Exercise | None:
+        """The exercise whose file has changed since the last look."""
+        before, self.stamps = self.stamps, self.stamps | self.look()
+        for exercise in course():
+            if self.stamps.get(exercise.name) != before.get(exercise.name):
+                return exercise
+        return None
+
+    def check(self, exercise: Exercise, counts: bool = True) -> None:
+        """Check an exercise, which is the current one from now on, and show the verdict."""
+        self.exercise = exercise
+        self.screen.say("checking …", "dim")
+        verdict = check_in(self.folder, exercise, self.runner)
+        self.progress.noted(exercise, verdict, counts)
+        self.head()
+        self.screen.verdict(exercise, verdict)
+        self.foot(verdict)
+
+    def head(self) -> None:
+        """An empty screen with the progress bar and the exercise."""
+        self.screen.clear()
+        self.screen.write(f"minattn learn   {self.screen.bar(self.progress)}")
+        self.screen.write()
+        path = locate(self.folder, self.exercise)
+        self.screen.say(self.exercise.title, "bold")
+        self.screen.say(str(path or self.folder / self.exercise.file), "dim")
+        self.screen.write()
+
+    def foot(self, verdict: Verdict | None = None) -> None:
+        """What one can do now."""
+        self.screen.notes(self.progress)
+        self.screen.write()
+        if verdict is not None and verdict.passed:
+            rest = len(course()) - self.progress.passed
+            self.screen.say("n takes you to the next one" if rest else "That was the last one. All are right.", "bold")
+        else:
+            self.screen.say("edit the file and save it: it is checked at once", "bold")
+        self.screen.say("h hint · r reset · l list · n next · q quit", "dim")
+
+    def hint(self) -> None:
+        """Show the hints so far, and one more."""
+        count = self.progress.hinted(self.exercise)
+        self.progress.save()
+        self.head()
+        for number, text in enumerate(self.exercise.hints[:count], 1):
+            if number > 1:
+                self.screen.write()
+            self.screen.labelled(f"hint {number} of {len(self.exercise.hints)}", text)
+        self.foot()
+
+    def list(self) -> None:
+        """Show all exercises."""
+        self.screen.clear()
+        self.screen.course(self.progress)
+        self.foot()
+
+    def next(self) -> None:
+        """Go to the next exercise that is not passed, after this one if there is any."""
+        self.check(self.progress.after(self.exercise) or self.exercise, counts=False)
+
+    def reset(self) -> None:
+        """Put the template back, if the learner means it."""
+        self.head()
+        self.screen.say("Put the template back? Your file is kept in the folder backups.   y yes · any other key no")
+        key = None
+        while key is None:
+            key = self.keys.get(60.0)
+        if key == "y":
+            backup = reset(self.folder, self.exercise)
+            self.progress.reopened(self.exercise)
+            self.progress.save()
+            self.stamps |= self.look()
+            self.progress.notes.append(f"your file is kept as {backup}" if backup else "the template is back")
+        self.check(self.exercise, counts=False)
+
+
+def start(folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
+    """Watch a folder until the learner quits."""
+    Watch(folder, runner, keys, screen).run()
+    screen.write()
+    screen.say("Until next time: minattn learn goes on where you are.")
