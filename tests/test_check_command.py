@@ -90,6 +90,11 @@ def test_the_curve_is_drawn_on_demand(capsys):
     assert "a V with its floor at" in said(capsys, "tanh", "--curve")
 
 
+def test_where_there_is_nothing_to_draw_the_verdict_stands(write, capsys):
+    out = said(capsys, write("mine.py", SOFTMAX.format("oh * g") + INPUTS), "--curve", code=1)
+    assert out.splitlines()[-1].startswith("note: there is no curve for")
+
+
 # --- files
 
 

@@ -15,6 +15,7 @@ from .examine import examine
 from .graphs import wrong_ops
 from .mistakes.names import find_op
 from .operators import check_on_samples, check_once
+from .points import DRAWS
 from .prepare import names_of, prepare
 from .report import Report
 from .wrapped import TensorPasses
@@ -44,7 +45,7 @@ def check_backward(
     >>> check_backward(np.tanh, lambda g, x: g * (1 - np.tanh(x) ** 2), [x]).ok
     True
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, DRAWS])
     op = None if like is None else find_op(like)
     problem, notes = prepare(forward, backward, inputs, names, rng)
     called = getattr(backward, "__name__", "<lambda>").replace("<lambda>", like or "backward")
@@ -94,7 +95,7 @@ def check_function(
     True
     """
     arrays = tuple(x.data if isinstance(x, Tensor) else x for x in inputs)
-    passes, rng = TensorPasses(function, inputs), np.random.default_rng(seed)
+    passes, rng = TensorPasses(function, inputs), np.random.default_rng([seed, DRAWS])
     called = names_of(function, len(arrays), names)
     problem, notes = prepare(passes.forward, passes.backward, arrays, called, rng)
     title = getattr(function, "__name__", type(function).__name__).replace("<lambda>", "function")

@@ -16,7 +16,7 @@ from ..tensor import Tensor
 from .blame import describe_error
 from .curve import Curve, measure_curve
 from .graphs import wrong_ops
-from .points import random_upstream, second_point
+from .points import DRAWS, random_upstream, second_point
 from .prepare import make_repeatable, run_forward
 from .problem import Problem
 from .randomness import Randomness
@@ -42,7 +42,7 @@ def check_model(model: Module, batch: Any, seed: int = 0) -> Report:
     if not isinstance(model, Module):
         raise InputError(f"check_model: expected a Module, got {type(model).__name__}")
     passes = _ModelPasses(copy.deepcopy(model).double(), batch)
-    title, rng = type(model).__name__, np.random.default_rng(seed)
+    title, rng = type(model).__name__, np.random.default_rng([seed, DRAWS])
     if not passes.names:
         raise InputError(f"check_model: {title} has no parameters, so that there is nothing to check")
     arrays = tuple(parameter.data for parameter in passes.parameters)

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..ops import Op, registry
 from .examine import examine
+from .points import DRAWS
 from .prepare import prepare
 from .report import ArgumentResult, Report
 from .wrapped import OpPasses
@@ -19,7 +20,7 @@ from .wrapped import OpPasses
 
 def check_once(op: Op, inputs: Sequence[Any], name: str, like: str | None, seed: int) -> Report:
     """Check an op on these inputs. like: class name of a registered op whose mistakes are looked for."""
-    passes, rng = OpPasses(op), np.random.default_rng(seed)
+    passes, rng = OpPasses(op), np.random.default_rng([seed, DRAWS])
     problem, notes = prepare(passes.forward, passes.backward, inputs, input_names(op, len(inputs)), rng)
     options = options_of(op) if like is not None and type(op) is registry[like].op else None
     return examine(problem, name, rng, notes, like, options)

@@ -9,6 +9,9 @@ import numpy as np
 from ..backend import Array
 from .problem import Problem, has_gradient
 
+DRAWS = 0x6D61
+"""Goes into every seed of a check, lest somebody who drew inputs with the same seed get the upstream equal to them."""
+
 
 def second_point(problem: Problem, rng: np.random.Generator) -> Problem | None:
     """The problem at other inputs, with another upstream; None where forward is finite nowhere near.
