@@ -22,7 +22,7 @@ class Workspace:
     """Lends memory to arrays, and lends it again as soon as no array uses it any more.
 
     The system gives a large array fresh memory, page by page, and takes it back when the array is freed; the next step
-    pays for the same pages again (`benchmarks/README.md` says what that costs). One thread borrows; any may give back.
+    pays for the same pages again. One thread borrows; any may give back.
     """
 
     def __init__(self) -> None:
