@@ -138,7 +138,7 @@ ds = p * (g - (g * p).sum(axis=-1, keepdims=True))
         "before: where p is 0, so is ds.",
     ),
     note="p is 0 where masked, and every term of ds has a factor p: a right forward makes the backward right for "
-    "nothing. The engine: softmax_rows in minattn/ops/attention.py.",
+    "nothing. The engine: exponentials in minattn/ops/attention.py.",
     cases=cases,
     answers=("p", "ds"),
 )
