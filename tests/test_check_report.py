@@ -144,3 +144,18 @@ def test_a_model_has_a_curve_for_each_parameter():
     for name in ("weight", "bias"):
         curve = report.curve(name)
         assert isinstance(curve, Curve) and curve.argument == name and curve.is_right and curve.floor < 1e-6
+
+
+def test_the_figure_of_a_wrong_gradient_is_flat_to_the_eye(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure.axes[0]))
+    x = np.random.default_rng(3).normal(size=(2, 3))
+    for wrong in (1.0, 1.5):
+        check_backward(np.tanh, lambda g, x, c=wrong: c * g * (1 - np.tanh(x) ** 2), [x]).curve().figure(
+            tmp_path / "a.png"
+        )
+    for axis in drawn:
+        low, high = axis.get_ylim()
+        assert low <= 1e-12 and high >= 1

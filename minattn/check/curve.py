@@ -73,6 +73,8 @@ class Curve:
         colour = "#009E73" if self.is_right else "#D55E00"
         axis.loglog(self.steps, np.maximum(self.errors, 1e-17), color=colour, marker="o", markersize=4)
         axis.invert_xaxis()
+        low, high = axis.get_ylim()
+        axis.set_ylim(min(low, 1e-12), max(high, 10.0))  # the same range for all, or a flat line would look steep
         axis.set(xlabel="step size", ylabel="relative error")
         axis.set_title(self.caption, fontsize=10, parse_math=False)
         axis.grid(alpha=0.3)
