@@ -5,6 +5,7 @@ from .deembedding import DeEmbedding
 from .encoder import EncoderBlock, FeedForward
 from .layers import Dropout, Embedding, LayerNorm, Linear
 from .module import Module, Parameter
+from .padding import Padding
 from .positional import PositionalEncoding, sinusoids
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Linear",
     "Module",
     "MultiHeadSelfAttention",
+    "Padding",
     "Parameter",
     "PositionalEncoding",
     "sinusoids",

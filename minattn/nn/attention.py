@@ -14,12 +14,14 @@ from ..ops.fast import LOG2_E
 from ..tensor import Tensor
 from .layers import Linear
 from .module import Module
+from .padding import Padding
 
 
 class MultiHeadSelfAttention(Module):
     """Every token asks all tokens, in several heads at once (Vaswani et al., 2017, section 3.2.2).
 
     forward: x (B, T, D) -> (B, T, D). attention_mask (B, T) boolean, True at real tokens; padding is never looked at.
+    With padding instead of a mask, x holds the N real tokens alone: (N, D) -> (N, D).
     """
 
     def __init__(self, width: int, heads: int, *, generator: np.random.Generator) -> None:
@@ -31,22 +33,26 @@ class MultiHeadSelfAttention(Module):
         self.value = Linear(width, width, generator=generator)
         self.out = Linear(width, width, generator=generator)
 
-    def forward(self, x: Tensor, attention_mask: Array | None = None) -> Tensor:
-        q, k, v = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))
-        y = F.scaled_dot_product_attention(q, k, v, key_mask(attention_mask, x))
-        out: Tensor = self.out(self.merge(y))
+    def forward(self, x: Tensor, attention_mask: Array | None = None, padding: Padding | None = None) -> Tensor:
+        q, k, v = (self.split(layer(x), padding) for layer in (self.query, self.key, self.value))
+        y = self.merge(F.scaled_dot_product_attention(q, k, v, key_mask(attention_mask, padding, x)))
+        out: Tensor = self.out(y if padding is None else padding.pack(y))
         return out
 
-    def weights(self, x: Tensor, attention_mask: Array | None = None) -> Array:
-        """How much each token looks at each other one, to be looked at: (B, H, T, T), rows summing to 1."""
-        q, k = self.split(self.query(x)).data, self.split(self.key(x)).data
-        mask = key_mask(attention_mask, x)
+    def weights(self, x: Tensor, attention_mask: Array | None = None, padding: Padding | None = None) -> Array:
+        """How much each token looks at each other one, to be looked at: (B, H, T, T), rows summing to 1.
+
+        With padding, what stands in the rows of padding means nothing.
+        """
+        q, k = (self.split(layer(x), padding).data for layer in (self.query, self.key))
+        mask = key_mask(attention_mask, padding, x)
         allowed = None if mask is None else boolean("attention", "attn_mask", mask)
         exp, z = exponentials(q * (LOG2_E / math.sqrt(q.shape[-1])), k, allowed)
         return exp / z
 
-    def split(self, x: Tensor) -> Tensor:
-        """(B, T, D) -> (B, H, T, D/H)."""
+    def split(self, x: Tensor, padding: Padding | None = None) -> Tensor:
+        """(B, T, D), or (N, D) with padding -> (B, H, T, D/H)."""
+        x = x if padding is None else padding.spread(x)
         if x.ndim != 3:
             raise ValueError(f"MultiHeadSelfAttention: x must be (B, T, D), got shape {x.shape}")
         batch, tokens, width = x.shape
@@ -58,8 +64,10 @@ class MultiHeadSelfAttention(Module):
         return x.transpose(1, 2).reshape(batch, tokens, heads * width)
 
 
-def key_mask(attention_mask: Array | None, x: Tensor) -> Array | None:
+def key_mask(attention_mask: Array | None, padding: Padding | None, x: Tensor) -> Array | None:
     """(B, T) over tokens -> (B, 1, 1, T) over keys, the same for all heads and queries."""
+    if padding is not None:
+        return padding.attention_mask[:, None, None, :]
     if attention_mask is None:
         return None
     if getattr(attention_mask, "shape", None) != x.shape[:2]:

@@ -34,7 +34,9 @@ class DeEmbedding(Module):
         self.weight = embedding.weight
         if kind == "own":
             bound = width**-0.5
-            self.weight = Parameter(generator.uniform(-bound, bound, (vocabulary, width)).astype(np.float32))
+            self.weight = Parameter(
+                generator.uniform(-bound, bound, (vocabulary, width)).astype(np.float32, copy=False)
+            )
         self.bias = Parameter(np.zeros(vocabulary, np.float32)) if kind in ("own", "tied") else None
 
     def forward(self, x: Tensor) -> Tensor:

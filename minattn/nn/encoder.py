@@ -10,6 +10,7 @@ from ..tensor import Tensor
 from .attention import MultiHeadSelfAttention
 from .layers import Dropout, LayerNorm, Linear
 from .module import Module
+from .padding import Padding
 
 
 class FeedForward(Module):
@@ -33,7 +34,7 @@ class EncoderBlock(Module):
     norm_first: x + f(norm(x)) (Xiong et al., 2020) instead of norm(x + f(x)) (Vaswani et al., 2017).
     residual: False drops the x + …
     attends: set to False, tokens no longer see each other: the attention is skipped. For measuring what it is worth.
-    forward: x (B, T, D), attention_mask (B, T) boolean -> (B, T, D)
+    forward: x (B, T, D), attention_mask (B, T) boolean -> (B, T, D); or x (N, D), padding -> (N, D)
     """
 
     def __init__(
@@ -55,10 +56,10 @@ class EncoderBlock(Module):
         self.feed_forward_norm = LayerNorm(width, eps)
         self.dropout = Dropout(dropout, generator=generator)
 
-    def forward(self, x: Tensor, attention_mask: Array | None = None) -> Tensor:
+    def forward(self, x: Tensor, attention_mask: Array | None = None, padding: Padding | None = None) -> Tensor:
         if self.attends:
             normed = self.attention_norm(x) if self.norm_first else x
-            x = self.join(x, self.attention(normed, attention_mask), self.attention_norm)
+            x = self.join(x, self.attention(normed, attention_mask, padding), self.attention_norm)
         normed = self.feed_forward_norm(x) if self.norm_first else x
         return self.join(x, self.feed_forward(normed), self.feed_forward_norm)
 
@@ -69,6 +70,8 @@ class EncoderBlock(Module):
         result: Tensor = y if self.norm_first else norm(y)
         return result
 
-    def attention_weights(self, x: Tensor, attention_mask: Array | None = None) -> Array:
+    def attention_weights(
+        self, x: Tensor, attention_mask: Array | None = None, padding: Padding | None = None
+    ) -> Array:
         """What the attention in this block looks at when x comes in: (B, H, T, T)."""
-        return self.attention.weights(self.attention_norm(x) if self.norm_first else x, attention_mask)
+        return self.attention.weights(self.attention_norm(x) if self.norm_first else x, attention_mask, padding)

@@ -25,8 +25,12 @@ class Linear(Module):
         if min(in_features, out_features) < 1:
             raise ValueError(f"Linear: the features must be at least 1, got {in_features} in and {out_features} out")
         bound = 1 / math.sqrt(in_features)
-        self.weight = Parameter(generator.uniform(-bound, bound, (out_features, in_features)).astype(np.float32))
-        self.bias = Parameter(generator.uniform(-bound, bound, out_features).astype(np.float32)) if bias else None
+        self.weight = Parameter(
+            generator.uniform(-bound, bound, (out_features, in_features)).astype(np.float32, copy=False)
+        )
+        self.bias = (
+            Parameter(generator.uniform(-bound, bound, out_features).astype(np.float32, copy=False)) if bias else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
@@ -41,7 +45,9 @@ class Embedding(Module):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, *, std: float = 1.0, generator: np.random.Generator
     ) -> None:
-        self.weight = Parameter(generator.normal(0.0, std, (num_embeddings, embedding_dim)).astype(np.float32))
+        self.weight = Parameter(
+            generator.normal(0.0, std, (num_embeddings, embedding_dim)).astype(np.float32, copy=False)
+        )
 
     def forward(self, ids: Ids) -> Tensor:
         return F.embedding(ids, self.weight)

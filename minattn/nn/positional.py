@@ -46,7 +46,7 @@ class PositionalEncoding(Module):
         if kind == "sinusoidal":
             self.table = (scale * sinusoids(max_tokens, width)).astype(np.float32)
         elif kind == "learned":
-            self.weight = Parameter(generator.normal(0.0, 0.02, (max_tokens, width)).astype(np.float32))
+            self.weight = Parameter(generator.normal(0.0, 0.02, (max_tokens, width)).astype(np.float32, copy=False))
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim < 2 or x.shape[-1] != self.width:

@@ -1,0 +1,169 @@
+"""Opening and saving pretrained models: folders as Hugging Face's transformers writes and reads them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from .. import __version__
+from ..errors import InputError
+from ..files import make_folder, read_json, reading, write_atomically
+from ..nn import Linear, Module
+from .config import SETTINGS, EncoderConfig, read_config, written_config
+from .names import BIASES, BUFFERS, LAYERS, is_head, parameters_by_file_name, plain_name
+from .weights import WEIGHTS, Stored, find_tensors, write_tensors
+
+CONFIG = "config.json"
+
+Found = dict[str, tuple[str, Stored]]
+"""The tensors of a folder by their plain names, each with the name that its file has for it."""
+
+MAY_MISS = ("pooler.dense.weight", "pooler.dense.bias")
+"""Files of masked-LM models have no pooler; the encoder then goes without."""
+
+
+class Unfilled(np.random.Generator):
+    """Draws initial weights that no one will look at: zeros, for which the system gives no memory yet."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+        return np.zeros(size, np.float32)
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
+        return np.zeros(size, np.float32)
+
+
+class Pretrained(Module):
+    """A model that comes from a folder and can be written to one."""
+
+    model_type: ClassVar[str]
+    has_head: ClassVar[bool] = False
+    config: EncoderConfig
+    pooler: Linear | None = None
+
+    def __init__(self, config: EncoderConfig, *, generator: np.random.Generator) -> None:
+        self.config = config
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | os.PathLike[str], *, dtype: Any = np.float32, report: Callable[[str], None] = print
+    ) -> Self:
+        """Open a folder with config.json and model.safetensors (one, or parts with an index), with dropout off.
+
+        folder: as transformers' save_pretrained writes it
+        dtype: float32 or float64, of the weights in memory; each is read once, straight to its place
+        report: is told which tensors of the file were not used, and which of the model are missing
+        Raises InputError, naming the file and what is wrong, where the folder cannot be used, before memory is taken.
+        """
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise ValueError(f"from_pretrained: dtype must be float32 or float64, got {np.dtype(dtype)}")
+        folder = Path(folder)
+        model_type, config = read_config(settings_of(folder), str(folder / CONFIG))
+        if model_type != cls.model_type:
+            raise InputError(f"{folder / CONFIG}: model_type is {model_type}, which {cls.__name__} is not")
+        tensors = tensors_of(folder, model_type)
+        check_sizes(config, model_type, tensors, folder)
+        model = cls(config, generator=Unfilled()).eval()
+        if np.dtype(dtype) == np.float64:
+            model.double()
+        missing = fill(model, tensors, folder)
+        unused = sorted(name for plain, (name, _) in tensors.items() if plain not in BUFFERS)
+        title = f"{cls.__name__} from {folder}"
+        if unused:
+            report(f"{title}: not used: {', '.join(unused)}")
+        if missing:
+            report(f"{title}: missing, and left out: {', '.join(missing)}")
+        return model
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write config.json and model.safetensors (float32) as transformers reads them; the folder is made if need be.
+
+        What a config.json that is there says besides is kept. The tokenizer has a method of its own for this.
+        Raises RunError where the disk refuses, InputError where a file is in the way.
+        """
+        folder = Path(folder)
+        make_folder(folder)
+        before = read_json(folder / CONFIG) if (folder / CONFIG).exists() else {}
+        settings = written_config(self.config, self.model_type, before)
+        settings |= {"architectures": [type(self).__name__], "dtype": "float32", "minattn": __version__}
+        prefix = f"{self.model_type}." if self.has_head else ""
+        tensors = {
+            (name if is_head(name) else prefix + name): parameter.numpy().astype(np.float32, copy=False)
+            for name, parameter in parameters_by_file_name(self, self.model_type)
+        }
+        usual, in_use = BIASES
+        if usual in tensors and not self.config.tied:
+            tensors[in_use] = tensors[usual]
+        write_tensors(folder / WEIGHTS, tensors)
+        write_atomically(folder / CONFIG, json.dumps(settings, indent=1) + "\n")
+
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """The content of a folder's config.json. Raises InputError, naming what is missing."""
+    with reading(folder):
+        if not folder.is_dir():
+            what = "it is a file" if folder.exists() else "there is no such folder"
+            raise InputError(f"expected a folder with {CONFIG} and {WEIGHTS} at {folder}, but {what}")
+    return read_json(folder / CONFIG)
+
+
+def tensors_of(folder: Path, model_type: str) -> Found:
+    """The tensors in a folder's weights; of two that mean the same, the first."""
+    found: Found = {}
+    for name, stored in find_tensors(folder).items():
+        found.setdefault(plain_name(name, model_type), (name, stored))
+    usual, in_use = BIASES
+    if in_use in found:
+        found[usual] = found.pop(in_use)
+    return found
+
+
+def check_sizes(config: EncoderConfig, model_type: str, tensors: Found, folder: Path) -> None:
+    """Refuse a config.json with sizes that its tensors do not have, before a model of those sizes is made."""
+    width, layers, setting = config.width, config.layers, SETTINGS[model_type]["layers"]
+    block = LAYERS[model_type]["feed_forward.widen"] + ".weight"
+    expected = {
+        "embeddings.word_embeddings.weight": (config.vocab_size, width),
+        "embeddings.position_embeddings.weight": (config.max_tokens, width),
+    }
+    if layers:
+        expected[block.format(layers - 1)] = (config.hidden, width)
+    for plain, shape in expected.items():
+        if plain not in tensors:
+            raise InputError(f"{folder}: the weights lack {plain}, of shape {shape} by {CONFIG}")
+        name, stored = tensors[plain]
+        if stored.shape != shape:
+            raise InputError(f"{stored.path}: {name} has shape {stored.shape}, but {CONFIG} says {shape}")
+    if block.format(layers) in tensors:
+        raise InputError(f"{folder / CONFIG} says {setting} = {layers}, but the weights have more layers")
+
+
+def fill(model: Pretrained, tensors: Found, folder: Path) -> list[str]:
+    """Read every parameter from its tensor, which is taken out of the dict; returns those that are missing.
+
+    Raises InputError where one that matters is missing, or has another shape.
+    """
+    places = dict(parameters_by_file_name(model, model.model_type))
+    missing = sorted(name for name in places if name not in tensors)
+    if wanting := [name for name in missing if name not in MAY_MISS]:
+        hint = "; without its masked-LM head it can be opened as an encoder" if is_head(wanting[0]) else ""
+        raise InputError(f"{folder}: the weights lack {', '.join(wanting)}{hint}")
+    for plain, parameter in places.items():
+        if plain not in missing and tensors[plain][1].shape != parameter.shape:
+            name, stored = tensors[plain]
+            raise InputError(f"{stored.path}: {name} has shape {stored.shape}, expected {parameter.shape}")
+    for plain, parameter in places.items():
+        if plain not in missing:
+            name, stored = tensors.pop(plain)
+            stored.read_into(parameter.data, name)
+            parameter.changed()
+    if missing:
+        model.pooler = None
+    return missing
