@@ -1,7 +1,10 @@
-"""The encoder that `inference.py` times, with DistilBERT-base's shapes: minattn, PyTorch eager, ONNX Runtime.
+"""A pretrained encoder's forward pass in minattn, PyTorch and ONNX Runtime, each in a process of its own.
 
-Run as a script it is a worker:        encoders.py ENGINE BATCH TOKENS THREADS FOLDER
-or makes the weights for all of them:  encoders.py prepare FOLDER [onnx]
+    python encoders.py ENGINE MODEL BATCH TOKENS PADDED THREADS FOLDER     serve an engine; see `workers.serve`
+    python encoders.py first ENGINE MODEL                                  print one vector: a process from start to end
+    python encoders.py prepare FOLDER MINILM|- [onnx]                      write the models that the engines open
+
+MODEL is a folder as transformers writes it; beside it lies its export to ONNX.
 """
 
 import sys
@@ -9,59 +12,54 @@ from pathlib import Path
 
 import numpy as np
 
-LAYERS, WIDTH, HEADS, HIDDEN, VOCABULARY, POSITIONS, EPS = 6, 768, 12, 3072, 30522, 512, 1e-12
-WEIGHTS, GRAPH = "weights.npz", "encoder.onnx"
+GRAPH = "encoder.onnx"
 
 
 def main(engine: str, *arguments: str) -> None:
-    """Serve an engine, or prepare a folder."""
+    """Serve an engine, print a first vector, or prepare a folder."""
     if engine == "prepare":
-        prepare(Path(arguments[0]), "onnx" in arguments)
+        prepare(Path(arguments[0]), arguments[1], "onnx" in arguments)
+        return
+    if engine == "first":
+        print(ENGINES[arguments[0]](Path(arguments[1]), 1, 8, False, 1).step()[0, 0])
         return
     from workers import serve
 
-    size, tokens, threads = map(int, arguments[:3])
-    folder = Path(arguments[3])
-    serve(ENGINES[engine](size, tokens, threads, folder), folder / f"{engine}.npz")
+    model, (size, tokens, padded, threads), folder = Path(arguments[0]), map(int, arguments[1:5]), Path(arguments[5])
+    serve(ENGINES[engine](model, size, tokens, padded, threads), folder / f"{engine}.npz")
 
 
-def inputs(size: int, tokens: int) -> tuple[np.ndarray, np.ndarray]:
-    """ids (B, T) and a mask (B, T) without padding, the same for every engine."""
-    return np.random.default_rng(1).integers(0, VOCABULARY, (size, tokens)), np.ones((size, tokens), np.int64)
+def inputs(size: int, tokens: int, padded: bool) -> tuple[np.ndarray, np.ndarray]:
+    """ids and a mask, (B, T) each, the same for every engine; padded: lengths spread evenly from T/8 to T."""
+    ids = np.random.default_rng(1).integers(1, 30522, (size, tokens))
+    lengths = np.linspace(tokens // 8, tokens, size).astype(int) if padded else np.full(size, tokens)
+    return ids, (np.arange(tokens) < lengths[:, None]).astype(np.int64)
 
 
 class Encoder:
-    """What the engines share: the ids, a step without gradients, and what is compared."""
+    """What the engines share: the inputs, and what is compared."""
+
+    def __init__(self, model: Path, size: int, tokens: int, padded: bool, threads: int) -> None:
+        self.ids, self.mask = inputs(size, tokens, padded)
+        self.open(model, threads)
 
     def first(self):
-        y = self.step()
+        y = self.step()[self.mask == 1]
         return float(abs(y).mean()), {"y": y}
 
 
 class Minattn(Encoder):
-    """This project: the layers of `minattn.nn`. Threads share the batch, unless it is too small: then BLAS has them."""
+    """This project. Threads share the batch, unless it is too small: then BLAS has them."""
 
-    def __init__(self, size: int, tokens: int, threads: int, folder: Path) -> None:
-        from minattn.nn import Embedding, EncoderBlock, LayerNorm, PositionalEncoding
+    def open(self, model: Path, threads: int) -> None:
+        from minattn.models import load_pretrained
         from minattn.parallel import Threads
 
-        self.threads = Threads(threads).__enter__() if size >= threads else None
-        self.parts = [slice(size * i // threads, size * (i + 1) // threads) for i in range(threads)]
-        rng = np.random.default_rng(0)
-        self.embedding = Embedding(VOCABULARY, WIDTH, generator=rng)
-        self.positions = PositionalEncoding("learned", POSITIONS, WIDTH, generator=rng)
-        self.norm = LayerNorm(WIDTH, EPS)
-        self.blocks = [
-            EncoderBlock(WIDTH, HEADS, HIDDEN, norm_first=False, eps=EPS, generator=rng) for _ in range(LAYERS)
-        ]
-        with np.load(folder / WEIGHTS) as weights:
-            self.embedding.weight.set(weights["embeddings.word_embeddings.weight"])
-            self.positions.weight.set(weights["embeddings.position_embeddings.weight"])
-            self.norm.load_state_dict(named(weights, "embeddings.LayerNorm."))
-            for i, block in enumerate(self.blocks):
-                block.load_state_dict(named(weights, f"transformer.layer.{i}.", LAYER_NAMES))
-        self.ids, mask = inputs(size, tokens)
-        self.mask = mask == 1
+        self.model = load_pretrained(model, report=lambda text: None)
+        self.threads = Threads(threads).__enter__() if len(self.ids) >= threads > 1 else None
+        tokens = self.mask.sum(axis=1).cumsum()
+        ends = [0, *(int(np.searchsorted(tokens, tokens[-1] * i / threads)) + 1 for i in range(1, threads)), None]
+        self.parts = [slice(ends[i], ends[i + 1]) for i in range(threads)]
 
     def step(self) -> np.ndarray:
         if self.threads is None:
@@ -72,102 +70,72 @@ class Minattn(Encoder):
         from minattn import no_grad
 
         with no_grad():
-            x = self.norm(self.positions(self.embedding(self.ids[part])))
-            for block in self.blocks:
-                x = block(x, self.mask[part])
-        return x.numpy()
-
-
-LAYER_NAMES = {  # transformers' name: minattn's
-    "attention.q_lin": "attention.query",
-    "attention.k_lin": "attention.key",
-    "attention.v_lin": "attention.value",
-    "attention.out_lin": "attention.out",
-    "sa_layer_norm": "attention_norm",
-    "ffn.lin1": "feed_forward.widen",
-    "ffn.lin2": "feed_forward.narrow",
-    "output_layer_norm": "feed_forward_norm",
-}
-
-
-def named(weights: np.lib.npyio.NpzFile, prefix: str, names: dict[str, str] | None = None) -> dict[str, np.ndarray]:
-    """The weights below a prefix, renamed."""
-    found = {}
-    for name in weights:
-        if name.startswith(prefix):
-            layer, _, kind = name.removeprefix(prefix).rpartition(".")
-            found[f"{names[layer]}.{kind}" if names else kind] = weights[name]
-    return found
+            return self.model(self.ids[part], self.mask[part]).last_hidden_state.numpy()
 
 
 class Torch(Encoder):
-    """PyTorch, eager: DistilBertModel of transformers, with PyTorch's fused attention."""
+    """PyTorch, eager: transformers' model, with PyTorch's fused attention."""
 
-    def __init__(self, size: int, tokens: int, threads: int, folder: Path) -> None:
+    def open(self, model: Path, threads: int) -> None:
         import torch
+        from transformers import AutoModel
 
         torch.set_num_threads(threads)
-        self.model = distilbert()
-        with np.load(folder / WEIGHTS) as weights:
-            self.model.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
-        self.ids, self.mask = map(torch.from_numpy, inputs(size, tokens))
+        self.model = AutoModel.from_pretrained(model, attn_implementation="sdpa").eval()
+        self.tensors = [torch.from_numpy(self.ids), torch.from_numpy(self.mask)]
 
     def step(self) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
-            return self.model(self.ids, self.mask).last_hidden_state.numpy()
+            return self.model(*self.tensors).last_hidden_state.numpy()
 
 
 class Onnx(Encoder):
     """ONNX Runtime, on PyTorch's export of the same model, with the graph optimizations it does by default."""
 
-    def __init__(self, size: int, tokens: int, threads: int, folder: Path) -> None:
+    def open(self, model: Path, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(folder / GRAPH, options, providers=["CPUExecutionProvider"])
-        self.feed = dict(zip(("input_ids", "attention_mask"), inputs(size, tokens), strict=True))
+        self.session = onnxruntime.InferenceSession(model / GRAPH, options, providers=["CPUExecutionProvider"])
+        self.feed = {"input_ids": self.ids, "attention_mask": self.mask}
 
     def step(self) -> np.ndarray:
         return self.session.run(None, self.feed)[0]
 
 
-def distilbert():
-    """transformers' DistilBERT-base with random weights."""
-    from transformers import DistilBertConfig, DistilBertModel
+def prepare(folder: Path, minilm: str, with_onnx: bool) -> None:
+    """Write a DistilBERT-base with random weights, biases and norms random too; copy MiniLM; export them to ONNX."""
+    import shutil
 
-    config = DistilBertConfig(
-        vocab_size=VOCABULARY,
-        max_position_embeddings=POSITIONS,
-        n_layers=LAYERS,
-        dim=WIDTH,
-        n_heads=HEADS,
-        hidden_dim=HIDDEN,
-        attn_implementation="sdpa",
-    )
-    return DistilBertModel(config).eval()
-
-
-def prepare(folder: Path, with_onnx: bool) -> None:
-    """Write the weights of a DistilBERT, biases and norms made random too, and its export to ONNX."""
     import torch
+    from transformers import AutoModel, DistilBertConfig, DistilBertModel
 
     torch.manual_seed(0)
-    model = distilbert()
+    model = DistilBertModel(DistilBertConfig())
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:  # they start at 0 and 1, where a mistake would not show
                 parameter += 0.1 * torch.randn_like(parameter)
-    np.savez(folder / WEIGHTS, **{name: value.numpy() for name, value in model.state_dict().items()})
-    if with_onnx:
-        ids, mask = map(torch.from_numpy, inputs(2, 16))
+    model.save_pretrained(folder / "distilbert")
+    if minilm != "-":
+        (folder / "minilm").mkdir()
+        for name in ("config.json", "model.safetensors"):
+            shutil.copy(Path(minilm) / name, folder / "minilm" / name)
+    for place in folder.iterdir() if with_onnx else ():
+        ids, mask = map(torch.from_numpy, inputs(2, 16, False))
         names = ["input_ids", "attention_mask"]
-        dynamic = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", max=POSITIONS)}
-        axes = dict.fromkeys(names, dynamic)
+        dynamic = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", max=512)}
         torch.onnx.export(
-            model, (ids, mask), folder / GRAPH, input_names=names, dynamic_shapes=axes, dynamo=True, verbose=False
+            AutoModel.from_pretrained(place).eval(),
+            (ids, mask),
+            place / GRAPH,
+            input_names=names,
+            dynamic_shapes=dict.fromkeys(names, dynamic),
+            dynamo=True,
+            verbose=False,
         )
 
 

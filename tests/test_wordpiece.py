@@ -200,6 +200,13 @@ def test_decoding_shows_what_is_unknown_or_blank_and_hides_the_frame(tokenizer):
     assert tokenizer.decode(ids) == "the [UNK] [MASK]我[MASK]你。"
 
 
+def test_decoding_shows_the_frame_when_it_is_asked_to(tokenizer):
+    ids = [*tokenizer.encode("the dog."), tokenizer.pad_id]
+    assert tokenizer.decode(ids, skip_special_tokens=False) == "[CLS] the dog. [SEP] [PAD]"
+    assert tokenizer.decode([tokenizer.cls_id], skip_special_tokens=False) == "[CLS]"
+    assert tokenizer.decode(ids) == tokenizer.decode(ids, skip_special_tokens=True) == "the dog."
+
+
 def test_decoding_takes_whatever_ids_a_model_gives(tokenizer):
     inside = tokenizer.pieces.index("##t")
     the = tokenizer.pieces.index("the")
@@ -419,3 +426,12 @@ def test_a_tokenizer_shows_its_size_and_fingerprint(tokenizer):
 def test_characters_that_the_normaliser_drops_are_listed_as_lost(tokenizer):
     assert tokenizer.lost("the \ufffdcat\u200b")[-2:] == ["U+FFFD", "U+200B"]
     assert tokenizer.lost("the\tcat\n") == tokenizer.lost("the cat")
+    # private use is dropped; what Unicode has not assigned is not, and becomes unknown
+    assert tokenizer.lost("the \ue000dog\U000f0000\x85") == ["U+E000", "U+F0000", "U+0085"]
+    assert tokenizer.lost("the \u0378 dog") == ["\u0378"]
+
+
+def test_nothing_is_listed_as_dropped_where_the_file_switches_cleaning_off(tokenizer):
+    loaded = WordPiece(changed(tokenizer, lambda content: content["normalizer"].update(clean_text=False)))
+    assert loaded.lost("the \ue000 dog") == ["\ue000"]
+    assert WordPiece(changed(tokenizer, lambda content: content.update(normalizer=None))).lost("\ue000") == ["\ue000"]

@@ -50,6 +50,21 @@ def gather(table: Array, ids: Array) -> Array:
     return np.take(table, ids, axis=0, out=empty((*ids.shape, table.shape[1]), table), mode="clip")
 
 
+def features_first(x: Array) -> Array:
+    """The same vectors x (…, D) with the numbers of one feature side by side in memory.
+
+    BLAS copies a matrix of few rows into its own order, which is quicker from this one; what is computed from x keeps
+    its order. On a GPU, x as it is.
+    """
+    rows = x.reshape(-1, x.shape[-1])
+    return np.ascontiguousarray(rows.T).T.reshape(x.shape) if isinstance(x, np.ndarray) else x
+
+
+def in_memory_order(x: Array) -> Array:
+    """The elements of x one after the other as they lie in memory: a view, unless x has gaps."""
+    return x.transpose(sorted(range(x.ndim), key=lambda axis: -x.strides[axis])).reshape(-1)
+
+
 def blocks(x: Array, length: int, size: int) -> Iterator[slice]:
     """Slices of a first axis of `length`, `size` long, that go through the cache one by one; on a GPU all at once."""
     step = max(size, 1) if isinstance(x, np.ndarray) else max(length, 1)

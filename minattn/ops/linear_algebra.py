@@ -55,7 +55,7 @@ class Linear(Op):
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         self.rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 is ambiguous for width 0
         self.x_shape, self.weight, self.has_bias = x.shape, weight, bias is not None
-        y = product(self.rows, weight.T)
+        y = product(self.rows, weight.T, like=self.rows)
         if bias is not None:
             y += bias
         return y.reshape(*x.shape[:-1], weight.shape[0])

@@ -3,10 +3,10 @@
 import math
 
 from ..backend import Array, array_module
-from ..memory import empty, empty_like
+from ..memory import empty_like
 from .base import Op, register
 from .erf import normal_cdf, normal_density
-from .fast import blocks
+from .fast import blocks, in_memory_order
 from .samples import gelu_samples, positive_samples, relu_samples, single_samples
 
 GELU_BLOCK = 1 << 15
@@ -172,22 +172,22 @@ class GELU(Op):
 
     def forward(self, x: Array) -> Array:
         xp, is_exact = array_module(x), self.approximate == "none"
-        flat, y = x.reshape(-1), empty((x.size,), x)
-        slope = empty((x.size if self.goes_back else 0,), x)
+        y, self.slope = empty_like(x), empty_like(x) if self.goes_back else None
+        flat, flat_y = in_memory_order(x), in_memory_order(y)
+        flat_slope = None if self.slope is None else in_memory_order(self.slope)
         for block in blocks(flat, x.size, GELU_BLOCK):
             part = flat[block]
-            cdf = (normal_cdf if is_exact else tanh_cdf)(part, out=y[block])
-            if self.goes_back:
-                dcdf = normal_density(part, out=slope[block]) if is_exact else tanh_density(part, cdf)
-                dy = xp.multiply(part, dcdf, out=slope[block])
+            cdf = (normal_cdf if is_exact else tanh_cdf)(part, out=flat_y[block])
+            if flat_slope is not None:
+                dcdf = normal_density(part, out=flat_slope[block]) if is_exact else tanh_density(part, cdf)
+                dy = xp.multiply(part, dcdf, out=flat_slope[block])
                 dy += cdf
             cdf *= part
-        self.slope = slope
-        return y.reshape(x.shape)
+        return y
 
     def backward(self, g: Array) -> Array:
         # y = x Φ
-        return array_module(g).multiply(g, self.slope.reshape(g.shape), out=empty_like(g))
+        return array_module(g).multiply(g, self.slope, out=empty_like(g))
 
 
 def tanh_cdf(x: Array, out: Array) -> Array:

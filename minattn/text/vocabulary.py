@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 
@@ -14,6 +14,7 @@ SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN = "[UNK]"
 PREFIX = "##"  # marks a piece inside a word
 LONGEST_WORD = 1000  # characters; a longer word becomes [UNK]
+UNCASED: Mapping[str, Any] = {"lowercase": True}  # options of the library's BertNormalizer
 SEEN_AT_LEAST = 2  # a pair that occurs only once is never merged
 
 
@@ -40,7 +41,7 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
             f"{len(letters)} letters and marks of this text at the start of words and inside, "
             f"got {vocab_size}"
         )
-    learner = _uncased(Tokenizer(models.WordPiece(vocab={}, unk_token=UNKNOWN)))
+    learner = _like_bert(Tokenizer(models.WordPiece(vocab={}, unk_token=UNKNOWN)), UNCASED)
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocab_size,
         min_frequency=SEEN_AT_LEAST,
@@ -48,26 +49,38 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
         show_progress=False,
     )
     learner.train_from_iterator(map(_without_long_words, texts), trainer)
-    return _with_vocabulary(learner.get_vocab())
+    return with_vocabulary(learner.get_vocab(), LONGEST_WORD, UNCASED)
 
 
-def _uncased(tokenizer: Tokenizer) -> Tokenizer:
-    """Give a tokenizer BERT's uncased cleaning and splitting into words, and the WordPiece decoder."""
-    from tokenizers import decoders, normalizers, pre_tokenizers
+def with_vocabulary(ids: dict[str, int], longest_word: int, options: Mapping[str, Any]) -> Tokenizer:
+    """Make a tokenizer that splits as BERT does and frames with [CLS] and [SEP].
 
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece(prefix=PREFIX)
+    ids: the id of each piece, BERT's special tokens among them; only those are special
+    longest_word: characters; a longer word becomes [UNK]
+    options: of the library's BertNormalizer, where its defaults, those of BERT uncased, are not wanted
+    """
+    from tokenizers import Tokenizer, models, processors
+
+    model = models.WordPiece(vocab=ids, unk_token=UNKNOWN, max_input_chars_per_word=longest_word)
+    tokenizer = _like_bert(Tokenizer(model), options)
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
     return tokenizer
 
 
-def _with_vocabulary(ids: dict[str, int]) -> Tokenizer:
-    """Make the tokenizer to keep: the learned pieces, and only the real special tokens as special."""
-    from tokenizers import Tokenizer, models, processors
+def check_specials(pieces: Collection[str], name: str) -> None:
+    """Refuse a vocabulary without BERT's special tokens; name is how the error calls it."""
+    missing = [special for special in SPECIALS if special not in pieces]
+    if missing:
+        raise InputError(f"{name}: expected the special tokens {' '.join(SPECIALS)}, found no {' '.join(missing)}")
 
-    model = models.WordPiece(vocab=ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)
-    tokenizer = _uncased(Tokenizer(model))
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
+
+def _like_bert(tokenizer: Tokenizer, options: Mapping[str, Any]) -> Tokenizer:
+    """Give a tokenizer BERT's cleaning and splitting into words, and the WordPiece decoder."""
+    from tokenizers import decoders, normalizers, pre_tokenizers
+
+    tokenizer.normalizer = normalizers.BertNormalizer(**options)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix=PREFIX)
     return tokenizer
 
 

@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..files import make_folder, write_atomically
+from .pretrained import CLASSES, CONFIG, TOKENIZER, VOCABULARY, read_pretrained, read_text, tokenizer_config
 from .spacing import join_words
-from .vocabulary import PREFIX, SPECIALS, UNKNOWN, learned
+from .vocabulary import PREFIX, SPECIALS, UNKNOWN, check_specials, learned
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 __all__ = ["SPECIALS", "WordPiece"]
-
-FILE = "tokenizer.json"
 
 
 class WordPiece:
@@ -39,7 +38,7 @@ class WordPiece:
     ['.']
     """
 
-    def __init__(self, tokenizer_json: str, name: str = FILE) -> None:
+    def __init__(self, tokenizer_json: str, name: str = TOKENIZER) -> None:
         """Build it from the text of a tokenizer.json.
 
         tokenizer_json: what `to_json` gives, or the file of a BERT model
@@ -48,9 +47,7 @@ class WordPiece:
         """
         self._tokenizer = _built(tokenizer_json, name)
         ids = self._tokenizer.get_vocab(with_added_tokens=True)
-        missing = [special for special in SPECIALS if special not in ids]
-        if missing:
-            raise InputError(f"{name}: expected the special tokens {' '.join(SPECIALS)}, found no {' '.join(missing)}")
+        check_specials(ids, name)
         self.pieces: list[str] = sorted(ids, key=ids.__getitem__)
         if sorted(ids.values()) != list(range(len(ids))):
             raise InputError(
@@ -65,6 +62,8 @@ class WordPiece:
         self.vocab_size = len(self.pieces)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (ids[special] for special in SPECIALS)
         self.special_ids = frozenset(ids[special] for special in SPECIALS)
+        self.model_max_length: int | None = None  # tokens; known where `from_pretrained` found it
+        self._class = CLASSES[0]
 
     def __repr__(self) -> str:
         return f"WordPiece({self.vocab_size} pieces, fingerprint {self.fingerprint[:8]})"
@@ -86,16 +85,24 @@ class WordPiece:
 
         Raises InputError naming the file when it is missing or broken.
         """
-        file = Path(path) / FILE if Path(path).is_dir() else Path(path)
-        try:
-            text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise InputError(f"{file}: expected a tokenizer, found nothing there; `minattn vocab` makes one") from None
-        except UnicodeDecodeError:
-            raise InputError(f"{file}: expected a tokenizer in JSON, found bytes that are not UTF-8") from None
-        except (OSError, ValueError) as error:
-            raise InputError(f"{file}: expected a tokenizer, but it cannot be read: {error}") from None
-        return cls(text, str(file))
+        file = Path(path) / TOKENIZER if Path(path).is_dir() else Path(path)
+        return cls(read_text(file), str(file))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike[str]) -> WordPiece:
+        """Read the tokenizer of a BERT or DistilBERT model from the folder that Hugging Face's transformers wrote.
+
+        folder: with tokenizer.json or, where that is absent, vocab.txt, one piece a line. What tokenizer_config.json
+            says of case, accents and Chinese characters goes before what tokenizer.json says; without either, the
+            tokenizer is uncased.
+        Returns a tokenizer with the ids that transformers gives under `split_special_tokens=True`: a special token
+        that is written in a text is ordinary text. Its `model_max_length` is that of the file, or None.
+        Raises InputError naming the file when one is missing, broken, or of another kind than BERT's.
+        """
+        found = read_pretrained(folder)
+        tokenizer = cls(found.tokenizer_json, found.name)
+        tokenizer.model_max_length, tokenizer._class = found.model_max_length, found.tokenizer_class
+        return tokenizer
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write tokenizer.json, and vocab.txt for people to read, into a folder that is made if need be.
@@ -105,9 +112,19 @@ class WordPiece:
         """
         folder = Path(folder)
         make_folder(folder)
-        write_atomically(folder / "vocab.txt", "".join(piece + "\n" for piece in self.pieces))
-        write_atomically(folder / FILE, self.to_json())
-        return folder / FILE
+        write_atomically(folder / VOCABULARY, "".join(piece + "\n" for piece in self.pieces))
+        write_atomically(folder / TOKENIZER, self.to_json())
+        return folder / TOKENIZER
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
+        """Write what `save` does and tokenizer_config.json, so that transformers opens the folder with the same ids.
+
+        Returns the path of tokenizer.json.
+        Raises RunError when they cannot be written, InputError where a file is in the way.
+        """
+        make_folder(Path(folder))
+        write_atomically(Path(folder) / CONFIG, tokenizer_config(self.to_json(), self._class, self.model_max_length))
+        return self.save(folder)
 
     def to_json(self) -> str:
         """Give the text of tokenizer.json, with sorted keys, so that equal tokenizers give equal text."""
@@ -138,13 +155,14 @@ class WordPiece:
         encodings = self._tokenizer.encode_batch(_checked_all(texts, "encode_batch"), add_special_tokens=False)
         return [[self.cls_id, *encoding.ids, self.sep_id] for encoding in encodings]
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
         """Turn ids into text for people: [PAD], [CLS] and [SEP] are left out, [UNK] and [MASK] are shown.
 
+        skip_special_tokens: False shows [PAD], [CLS] and [SEP] too
         Case, accents and the spaces round marks are not in the ids, so this is not the text that was encoded.
         Raises InputError when an id is not one of this vocabulary.
         """
-        silent = (self.pad_id, self.cls_id, self.sep_id)
+        silent = (self.pad_id, self.cls_id, self.sep_id) if skip_special_tokens else ()
         words: list[str] = []
         for i in ids:
             number = self._checked_id(i)
@@ -162,7 +180,7 @@ class WordPiece:
     def lost(self, text: str, blanks: bool = False) -> list[str]:
         """List what of a text is lost: words that become [UNK], as written there, and characters that are dropped.
 
-        Control characters and U+FFFD are dropped by BERT's normaliser; they are listed as their code points.
+        BERT's cleaning drops U+FFFD and the control, format and private-use characters; they are listed as code points.
 
         blanks: as in `encode`
         """
@@ -174,8 +192,17 @@ class WordPiece:
                 for number, (first, last) in zip(encoding.ids, encoding.offsets, strict=True)
                 if number == self.unk_id
             ]
-        dropped = (c for c in text if c == "\ufffd" or (unicodedata.category(c) in ("Cc", "Cf") and c not in "\t\n\r"))
-        return found + [f"U+{ord(character):04X}" for character in dropped]
+        return found + [f"U+{ord(character):04X}" for character in text if self._drops(character)]
+
+    def _drops(self, character: str) -> bool:
+        """Say whether the cleaning drops a character; the library's Unicode tables are not those of Python."""
+        from tokenizers import normalizers
+
+        own = self._tokenizer.normalizer
+        if (character.isprintable() and character != "\ufffd") or not getattr(own, "clean_text", False):
+            return False
+        only_cleaning = normalizers.BertNormalizer(handle_chinese_chars=False, strip_accents=False, lowercase=False)
+        return bool(only_cleaning.normalize_str(character) == "")
 
     def _checked_id(self, given: int) -> int:
         """Refuse what is not an id of this vocabulary."""
@@ -201,9 +228,11 @@ def _built(tokenizer_json: str, name: str) -> Tokenizer:
     except Exception as error:  # the library raises nothing more precise
         raise InputError(f"{name}: expected a tokenizer in JSON, but it is broken: {error}") from None
     wanted = {"type": "WordPiece", "unk_token": UNKNOWN, "continuing_subword_prefix": PREFIX}
+    # Older files do not name the type; the library knows it by its content.
+    found = {**model, "type": type(tokenizer.model).__name__}
     for key, value in wanted.items():
-        if model.get(key, value) != value:
-            raise InputError(f"{name}: expected a tokenizer whose model has {key} {value!r}, found {model[key]!r}")
+        if found.get(key, value) != value:
+            raise InputError(f"{name}: expected a tokenizer whose model has {key} {value!r}, found {found[key]!r}")
     return tokenizer
 
 
