@@ -144,6 +144,11 @@ def test_what_a_factor_is_equal_to_is_said(factor, name):
     assert name in describe_factor(lab, factor)
 
 
+def test_a_length_is_named_before_another_length_minus_one():
+    lab = lab_of(lambda x: 2 * x, lambda g, x: 2 * g, normal(5, 4))
+    assert describe_factor(lab, 4.0) == "4, the length of axis 1 of x"
+
+
 def test_a_factor_that_is_another_one_elsewhere_is_no_constant():
     assert (
         diagnosed(lambda x: x.max(), lambda g, x: g * (x == x.max()) * x.max(), normal(5))[0].kind == "wrong_variable"

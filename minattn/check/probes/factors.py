@@ -57,8 +57,8 @@ def describe_factor(lab: Lab, c: float, again: Callable[[Problem], float | None]
     text, size = f"{c:.6g}", abs(c)
     matching = [
         (form, function, length)
+        for form, function in _OF_LENGTH.items()  # a length before a length minus 1
         for length in lengths(lab.problem)
-        for form, function in _OF_LENGTH.items()
         if _equal(function(length.n), size)
     ]
     if again is not None:
