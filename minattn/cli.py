@@ -10,12 +10,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import __version__
+from .encoder_options import COMMANDS as ENCODER_COMMANDS
+from .encoder_options import EXAMPLES as ENCODER_EXAMPLES
 from .errors import InputError, RunError
 from .learn_options import EXAMPLES as LEARN_EXAMPLES
 from .learn_options import add_learn, run_learn
 from .models import ReconstructionConfig
 from .nn.positional import KINDS as POSITIONS
+from .terminal import print_table
 from .training.data import VOCAB_SIZE
+from .training.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
 from .training.settings import TrainingConfig
 
 EXAMPLES = {
@@ -27,7 +31,9 @@ minattn COMMAND --help shows the options of a command, with examples.""",
   minattn train                                          the shipped English reader, about a minute on two cores
   minattn train my.txt --out runs/mine --vocab-size 1000  a text of your own
   minattn train --blanks 0 --positions none              the pure copy, without positions
-  minattn train --resume runs/mine                       go on where it was stopped""",
+  minattn train --resume runs/mine                       go on where it was stopped
+  minattn train my.txt --from FOLDER                     fine-tune a BERT or DistilBERT that is in a folder
+  minattn train my.txt --from FOLDER --freeze embeddings,layer.0-3""",
     "reconstruct": """examples:
   minattn reconstruct "The old [MASK] slept by the fire."
   minattn reconstruct "She opened the [MASK]." --run runs/mine --json""",
@@ -45,6 +51,7 @@ minattn COMMAND --help shows the options of a command, with examples.""",
 The file says on which inputs: inputs = (array, array), or like = "softmax" for those of a registered op, whose
 mistakes are then looked for too. Exit code 0: right; 1: wrong, or not proven; 2: nothing that can be checked.""",
     "learn": LEARN_EXAMPLES,
+    **ENCODER_EXAMPLES,
 }
 
 
@@ -62,6 +69,10 @@ SETTINGS = {
     "batch": "sentences in a step",
     "threads": "threads that share a step; by default the number of cores",
 }
+
+LR = f"{FINE_TUNING['lr']}, or {NEW_HEAD_LR} for a new head"
+FINE_TUNED = {"steps": f"{EPOCHS} times the text", "lr": LR, "save_every": FINE_TUNING["save_every"]}
+"""What is the default of a setting with --from, where it is another."""
 
 MAY_CHANGE = {"steps", "save_every", "threads"}
 """What may be given with --resume."""
@@ -102,6 +113,16 @@ def parser() -> Parser:
     )
     train.add_argument("--out", metavar="DIR", help="the run folder to make (runs/ and the time)")
     train.add_argument("--resume", metavar="DIR", help="go on with this run, with its own settings")
+    train.add_argument(
+        "--from",
+        metavar="FOLDER",
+        help="fine-tune a pretrained model, or that of a run; defaults as in Devlin et al., 2019, appendix A.3",
+    )
+    train.add_argument(
+        "--freeze",
+        metavar="PARTS",
+        help="with --from: what shall not change, of embeddings, layer.0, layer.0-3, …, head, with commas between",
+    )
     for name, text in SETTINGS.items():
         _add_setting(train, name, text)
     train.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
@@ -128,6 +149,8 @@ def parser() -> Parser:
     check.add_argument("--curve", action="store_true", help="draw error against step size: a V if right, flat if wrong")
 
     add_learn(command("learn", run_learn, "exercises: write the backward passes yourself, and be told what is wrong"))
+    for name, text, add, run in ENCODER_COMMANDS:
+        add(command(name, run, text))
     return top
 
 
@@ -140,7 +163,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
         type=type(default),
         choices=POSITIONS if name == "positions" else None,
         metavar=None if name == "positions" else "RATE" if name == "lr" else "SHARE" if name == "blanks" else "N",
-        help=f"{text} ({default})",
+        help=f"{text} ({default}{f'; with --from {FINE_TUNED[name]}' if name in FINE_TUNED else ''})",
     )
 
 
@@ -209,7 +232,9 @@ def _fail(error: object, code: int) -> int:
 def _train(options: argparse.Namespace) -> int:
     from .jobs import resume_job, train_job
 
-    given = {key: getattr(options, key) for key in ("out", *SETTINGS) if getattr(options, key) is not None}
+    given = {
+        key: getattr(options, key) for key in ("out", "from", "freeze", *SETTINGS) if getattr(options, key) is not None
+    }
     stream = sys.stderr if options.json else sys.stdout
     if options.resume is not None:
         if options.text or given.keys() - MAY_CHANGE:
@@ -235,7 +260,7 @@ def _reconstruct(options: argparse.Namespace) -> int:
     for i, (given, restored) in enumerate(zip(restoration.given, restoration.restored, strict=True)):
         looked = ", ".join(f"{token} {weight:.0%}" for token, weight in restoration.looked_at(i))
         rows.append((given, restored, f"{restoration.confidence[i]:.1%}", looked))
-    _print_table(rows)
+    print_table(rows)
     for given, best in zip(restoration.given, restoration.best, strict=True):
         if given == "[MASK]":
             print("\nblank: " + ", ".join(f"{token} {probability:.1%}" for token, probability in best))
@@ -267,26 +292,26 @@ def _info(options: argparse.Namespace) -> int:
         ("run", info["folder"]),
         ("text", f"{config['text']['name']}, sha256 {config['text']['sha256'][:12]}"),
         ("model", ", ".join(f"{name} {value}" for name, value in config["model"].items())),
+        *_start_row(config),
         ("training", ", ".join(f"{name} {value}" for name, value in config["training"].items())),
         ("parameters", f"{info['parameters']:,}" if info["parameters"] else "none saved yet"),
         ("steps", f"{info['steps']:,} of {config['training']['steps']:,}, saved: {info['saved_steps'] or 'none'}"),
         ("size", ", ".join(f"{name} {size:,}" for name, size in info["bytes"].items()) + " bytes"),
         ("figures", ", ".join(info["figures"]) or "none yet"),
     ]
-    _print_table(rows)
+    print_table(rows)
     if info["table"]:
         print(f"\n{info['table']}")
     return 0
+
+
+def _start_row(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where a fine-tuning began; nothing for another run."""
+    start = config.get("from")
+    return [("from", f"{start['folder']}, frozen: {start['freeze'] or 'nothing'}")] if start else []
 
 
 def _check_gradients(options: argparse.Namespace) -> int:
     from .check.command import check_command
 
     return check_command(options.target, options.all, options.json, options.curve)
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns that line up."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -15,32 +15,48 @@ from .backend import get_device
 from .errors import InputError, RunError
 from .files import read_json, write_atomically
 from .interrupt import Interrupt
-from .memory import physical_memory
-from .models import ReconstructionConfig, ReconstructionModel
+from .models import EncoderConfig, ReconstructionConfig, ReconstructionModel
+from .models.masked_lm import MaskedLM
 from .progress import Progress, clock
+from .run_figures import HEADS, draw_run, example
 from .text import WordPiece, read_pieces, split_pieces
 from .training import (
     Data,
+    Model,
     Restoration,
     Run,
+    Score,
     Source,
+    Start,
     Trainer,
     TrainingConfig,
+    check_memory,
+    check_trainable,
     choose_tokenizer,
+    described,
+    find_pretrained,
     find_text,
     fingerprint,
-    from_json,
+    freeze,
+    frozen_of,
+    frozen_parts,
     load_data,
     load_model,
     model_config,
+    open_pretrained,
+    pretrained_config,
     restore,
-    restore_ids,
     source,
+    text_of,
+    training_config,
+    unfilled_model,
 )
+from .training.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR, prepare_model_folder
+from .training.run import MODEL
 
 REPORT = "report.json"
-HEADS = 12
-"""The most heads that are drawn of a layer."""
+OF_A_NEW_MODEL = ("vocab_size", "layers", "width", "heads", "positions")
+"""Options that a pretrained model has settled."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +72,12 @@ def train_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> 
 
     Everything that can be refused is refused before the run folder is made.
     """
-    training = TrainingConfig(**{key: given[key] for key in TrainingConfig.__dataclass_fields__ if key in given})
-    sizes: dict[str, Any] = {key: given[key] for key in ("layers", "width", "heads", "positions") if key in given}
+    if "from" in given:
+        return finetune_job(name, given, device, stream)
+    if "freeze" in given:
+        raise InputError("--freeze keeps parts of a pretrained model as they are; say with --from which model")
+    training = _training(given)
+    sizes: dict[str, Any] = {key: given[key] for key in OF_A_NEW_MODEL[1:] if key in given}
     if "width" in sizes:
         sizes["hidden"] = 4 * sizes["width"]
     model = ReconstructionConfig(1, **sizes)
@@ -69,52 +89,74 @@ def train_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> 
     data = load_data(text, tokenizer, model.max_tokens)
     check_trainable(data, training)
     check_memory(model)
-    config = {
-        "minattn": __version__,
-        "text": asdict(source(name, text)),
-        "model": asdict(model),
-        "training": asdict(training),
-    }
-    folder = given.get("out") or time.strftime("runs/%Y-%m-%d-%H%M%S")
-    run = Run.create(folder, config, tokenizer.to_json())
+    run = _create(given, source(name, text), {"model": asdict(model), "training": asdict(training)}, tokenizer)
     with run.locked():
         return _train(Trainer(model, training, data, run, device), data, stream)
+
+
+def finetune_job(name: str, given: dict[str, Any], device: str, stream: TextIO) -> Done:
+    """Go on with the pretrained model in the folder given["from"]; otherwise as `train_job`."""
+    if settled := [option for option in OF_A_NEW_MODEL if option in given]:
+        option = settled[0].replace("_", "-")
+        raise InputError(f"--{option} is for a new model and cannot be given with --from, whose model has its own")
+    training = _training(FINE_TUNING | given)
+    get_device(device)
+    text, folder = find_text(name), find_pretrained(given["from"])
+    split_pieces(read_pieces(text))
+    config = pretrained_config(folder)
+    frozen = frozen_parts(given.get("freeze", ""), config.layers)
+    check_memory(config, frozen)
+    model, tokenizer, head_is_new = open_pretrained(folder, lambda line: print(line, file=stream, flush=True))
+    freeze(model, frozen)
+    data = load_data(text, tokenizer, config.max_tokens)
+    check_trainable(data, training)
+    if "lr" not in given and head_is_new:
+        training = replace(training, lr=NEW_HEAD_LR)
+    if "steps" not in given:
+        training = replace(training, steps=EPOCHS * -(-len(data.training) // training.batch))
+    start = Start(str(folder.resolve()), given.get("freeze", ""))
+    parts = {"from": asdict(start), "model": described(model), "training": asdict(training)}
+    run = _create(given, source(name, text), parts, tokenizer)
+    with run.locked():
+        trainer = Trainer(model, training, data, run, device)
+        trainer.save()  # so that the run can go on without the folder
+        prepare_model_folder(run, folder, tokenizer)
+        return _train(trainer, data, stream)
 
 
 def resume_job(folder: str, given: dict[str, Any], device: str, stream: TextIO) -> Done:
     """Go on with a run. given: steps, save_every and threads, where they are to change."""
     run = Run.open(folder)
-    model, before, text_was = model_config(run), training_config(run), text_of(run)
+    config, before, text_was, frozen = model_config(run), training_config(run), text_of(run), frozen_of(run)
     training = replace(before, **given)
-    saved = max(run.saved_steps(), default=0)
-    if training.steps < saved:
-        raise InputError(f"{run.folder} is at step {saved:,} already; --steps must be more than that")
-    if training.steps == saved and _is_reported(run, saved):
-        raise InputError(f"{run.folder} is finished at step {saved:,}; --steps {2 * saved} would go on")
+    saved = run.saved_steps()
+    if isinstance(config, EncoderConfig) and not saved:
+        raise InputError(f"{run.folder} was stopped before its pretrained weights were saved; start anew with --from")
+    newest = max(saved, default=0)
+    if training.steps < newest:
+        raise InputError(f"{run.folder} is at step {newest:,} already; --steps must be more than that")
+    if training.steps == newest and _is_reported(run, newest):
+        raise InputError(f"{run.folder} is finished at step {newest:,}; --steps {2 * newest} would go on")
     text = find_text(text_was.name)
     if fingerprint(text) != text_was.sha256:
         raise InputError(
             f"{text} has changed since {run.folder} was trained on it; put the old text back, or start anew"
         )
-    data = load_data(text, WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json"), model.max_tokens)
+    data = load_data(text, WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json"), config.max_tokens)
     check_trainable(data, training)
-    check_memory(model)
+    check_memory(config, frozen)
+    model: ReconstructionConfig | Model
+    if isinstance(config, ReconstructionConfig):
+        model = config
+    else:
+        model = unfilled_model(run)
+        freeze(model, frozen)
     with run.locked():
         trainer = Trainer(model, training, data, run, device)
         trainer.resume()
         if training != before:
             run.reconfigure(run.config | {"training": asdict(training)})
         return _train(trainer, data, stream)
-
-
-def training_config(run: Run) -> TrainingConfig:
-    """The training's part of a run's config.json. Raises InputError if it is not one that this version knows."""
-    return from_json(TrainingConfig, run.config.get("training"), f"{run.folder}/config.json: training")
-
-
-def text_of(run: Run) -> Source:
-    """The text's part of a run's config.json. Raises InputError likewise."""
-    return from_json(Source, run.config.get("text"), f"{run.folder}/config.json: text")
 
 
 def reconstruct_job(folder: str | Path, text: str, draw: bool) -> tuple[Restoration, Path | None]:
@@ -144,29 +186,19 @@ def vocab_job(name: str, size: int, out: str) -> tuple[WordPiece, Path]:
 def info_job(folder: str) -> dict[str, Any]:
     """What is in a run, with the table of its last training if there is one."""
     run = Run.open(folder)
-    model_config(run), training_config(run), text_of(run)  # refuses a config.json that does not describe a run
+    frozen_of(run), training_config(run), text_of(run)  # refuses a config.json that does not describe a run
     report = run.folder / REPORT
     return run.info() | {"table": read_json(report).get("table") if report.exists() else None}
 
 
-def check_trainable(data: Data, training: TrainingConfig) -> None:
-    """Refuse, before a folder is made, a text that does not fill a batch."""
-    if len(data.training) < training.batch:
-        raise InputError(
-            f"the text has {len(data.training)} sentences to train on, fewer than a batch of {training.batch}; "
-            f"give more text, or --batch {max(len(data.training) // 4, 1)}"
-        )
+def _training(given: dict[str, Any]) -> TrainingConfig:
+    return TrainingConfig(**{key: given[key] for key in TrainingConfig.__dataclass_fields__ if key in given})
 
 
-def check_memory(model: ReconstructionConfig) -> None:
-    """Refuse a model whose training this machine cannot hold."""
-    matrices = 2 * model.vocab_size + model.layers * (4 * model.width + 2 * model.hidden)
-    needed, there = 16 * model.width * matrices, physical_memory()  # float32: weight, gradient and two moments
-    if there is not None and needed > there:
-        raise InputError(
-            f"training this model takes {needed >> 30:,} GiB of memory, and this machine has {there >> 30:,}; "
-            "try a smaller --width, --layers or --vocab-size"
-        )
+def _create(given: dict[str, Any], text: Source, parts: dict[str, Any], tokenizer: WordPiece) -> Run:
+    """Make the run folder that was asked for, or one that is called by the time."""
+    folder = given.get("out") or time.strftime("runs/%Y-%m-%d-%H%M%S")
+    return Run.create(folder, {"minattn": __version__, "text": asdict(text), **parts}, tokenizer.to_json())
 
 
 def _train(trainer: Trainer, data: Data, stream: TextIO) -> Done:
@@ -176,16 +208,19 @@ def _train(trainer: Trainer, data: Data, stream: TextIO) -> Done:
     run, model = trainer.run, trainer.model
     started = time.monotonic()
     count = sum(parameter.size for parameter in model.parameters())
+    trained = sum(parameter.size for parameter in trainer.optimizer.parameters.values())
+    still = f", of which {trained:,} train" if trained < count else ""
     pieces = data.tokenizer.vocab_size
-    say(f"{len(data.training):,} sentences, {data.tokens:,} tokens; {pieces:,} pieces; {count:,} parameters")
+    say(f"{len(data.training):,} sentences, {data.tokens:,} tokens; {pieces:,} pieces; {count:,} parameters{still}")
     if data.cut:
         say(f"{data.cut:,} sentences are longer than {model.config.max_tokens} tokens and were cut into parts")
     if data.unknown:
         say(f"lost as [UNK], being too long or with letters that the vocabulary lacks: {data.unknown:,} words")
     say(f"run folder: {run.folder}" + (f", from step {trainer.step:,}" if trainer.step else ""))
-    progress = Progress(trainer.config.steps, trainer.step, stream)
     finished = False
     with Interrupt() as interrupt:
+        _score_start(trainer, say)
+        progress = Progress(trainer.config.steps, trainer.step, stream)
         try:
             finished = trainer.train(progress.show, lambda: interrupt.requested)
         except OSError:  # nobody takes the progress any more
@@ -207,15 +242,35 @@ def _train(trainer: Trainer, data: Data, stream: TextIO) -> Done:
         raise
 
 
+def _score_start(trainer: Trainer, say: Callable[[str], None]) -> None:
+    """Score a pretrained model as it came, before its first step, and log that as step 0."""
+    if isinstance(trainer.model, ReconstructionModel) or trainer.step or _start_score(trainer.run):
+        return
+    say("scoring the model as it is, on held-out text …")
+    with trainer.threads() as threads:
+        score = trainer.held_out.score(trainer.model, threads=threads)
+    copied, filled = ("-" if s is None else f"{s:.2%}" for s in (score.copied, score.blanks_filled))
+    say(f"before fine-tuning: copied {copied}, blanks filled {filled}")
+    trainer.run.log({"step": 0, **asdict(score)})
+
+
+def _start_score(run: Run) -> Score | None:
+    """What a pretrained model scored as it came, which was logged as step 0; None where nothing was."""
+    rows = [row for row in run.metrics()[:1] if row.get("step") == 0]
+    return Score(rows[0]["copied"], rows[0]["blanks_filled"]) if rows else None
+
+
 def _report(trainer: Trainer, data: Data, say: Callable[[str], None]) -> Done:
     """Score a trained model, draw its figures, and write the report."""
     run, model = trainer.run, trainer.model
     say("scoring on held-out text …")
-    untrained = ReconstructionModel(model.config, generator=np.random.default_rng(trainer.config.seed)).to(
-        trainer.device.name
-    )
+    untrained, start = None, _start_score(run)
+    if isinstance(model, ReconstructionModel):
+        untrained = ReconstructionModel(model.config, generator=np.random.default_rng(trainer.config.seed))
+        untrained.to(trainer.device.name)
+    scores = {} if start is None else {"before fine-tuning": start}
     with trainer.threads() as threads:
-        scores = trainer.held_out.compare(model, untrained, data.training, threads)
+        scores |= trainer.held_out.compare(model, untrained, data.training, threads)
     table = trainer.held_out.table(scores)
     say("\n" + table)
     result = {
@@ -224,6 +279,9 @@ def _report(trainer: Trainer, data: Data, say: Callable[[str], None]) -> Done:
         "finished": True,
         "held_out": trainer.held_out.to_dict(scores),
     }
+    if isinstance(model, MaskedLM):
+        model.save_pretrained(run.folder / MODEL)
+        say(f"\nthe model, for --from and for transformers: {run.folder / MODEL}")
     say("\ndrawing figures …")
     figures = draw_run(run, data)
     # The report comes last: without it, the run is not finished, and resuming makes up for what is missing.
@@ -231,38 +289,6 @@ def _report(trainer: Trainer, data: Data, say: Callable[[str], None]) -> Done:
     say(f"figures: {', '.join(path.name for path in figures if path.suffix == '.png')} in {run.figures_folder}")
     say(f'next: minattn reconstruct "{example(data)}" --run {shlex.quote(str(run.folder))}')
     return Done(True, result | {"figures": [str(path) for path in figures]})
-
-
-def draw_run(run: Run, data: Data) -> list[Path]:
-    """Draw what there is to see in a run: the curves, attention, positions, neighbours."""
-    from .show import attention_maps, nearest_neighbours, positional_encoding, save_figure, training_curves
-
-    model, tokenizer = load_model(run)
-    restoration = restore_ids(model, tokenizer, data.held_out[0])
-    drawn = {"curves": training_curves(run.metrics())}
-    for i, weights in enumerate(restoration.attention):
-        title = f"What each token of a held-out sentence looks at, layer {i + 1}"
-        drawn[f"attention-layer-{i + 1}"] = attention_maps(weights[:HEADS], restoration.given, title)
-    table = model.positions.table if model.positions.weight is None else model.positions.weight.data
-    if table is not None:
-        drawn["positions"] = positional_encoding(table)
-    if words := common_words(data, 8):
-        drawn["neighbours"] = nearest_neighbours(model.embedding.weight.data, tokenizer.pieces, words)
-    return [path for name, figure in drawn.items() for path in save_figure(figure, run.figures_folder, name)]
-
-
-def common_words(data: Data, most: int) -> list[str]:
-    """Whole words that the training text has often, commonest first; the very commonest say little about each other."""
-    counts = np.bincount([i for ids in data.training for i in ids], minlength=data.tokenizer.vocab_size)
-    words = (data.tokenizer.pieces[i] for i in np.argsort(-counts, kind="stable")[50:])
-    return [word for word in words if word.isalpha() and (len(word) > 3 or not word.isascii())][:most]
-
-
-def example(data: Data) -> str:
-    """A short held-out sentence with a blank in it."""
-    ids = min(data.held_out, key=lambda ids: abs(len(ids) - 10))
-    middle = len(ids) // 2
-    return data.tokenizer.decode([*ids[:middle], data.tokenizer.mask_id, *ids[middle + 1 :]]).replace('"', "")
 
 
 def _is_reported(run: Run, step: int) -> bool:

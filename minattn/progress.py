@@ -1,8 +1,8 @@
-"""The line that says how far a training is: it rewrites itself on a terminal, and is one line in twenty elsewhere."""
+"""The line that says how far a work is: it rewrites itself on a terminal, and is one line in twenty elsewhere."""
 
 import sys
 import time
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 
 class Progress:
@@ -45,6 +45,40 @@ class Progress:
             f"step {row['step']:,}/{self.steps:,}  loss {row['loss']:.3f}  {row['tokens_per_second']:,} tokens/s"
             f"  {clock(left)} left{self.accuracy}"
         )
+
+
+class Count:
+    """Shows how many of something are done, once that takes long, and leaves nothing of it on a terminal.
+
+    total: how many there are. what: their name. stream: where to. patience: seconds before anything is shown
+    """
+
+    def __init__(self, total: int, what: str, stream: TextIO, patience: float = 2.0) -> None:
+        self.stream, self.total, self.what, self.patience = stream, total, what, patience
+        self.started = time.monotonic()
+        self.is_terminal = stream.isatty()
+        self.twentieths = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_terminal:
+            self.stream.write("\r\x1b[K")
+            self.stream.flush()
+
+    def show(self, done: int) -> None:
+        """Show that so many are done, which is at least one."""
+        seconds, twentieths = time.monotonic() - self.started, 20 * done // self.total
+        if seconds < self.patience:
+            return
+        line = f"{done:,}/{self.total:,} {self.what}  {clock(seconds / done * (self.total - done))} left"
+        if self.is_terminal:
+            self.stream.write(f"\r\x1b[K{line}")
+        elif twentieths > self.twentieths:
+            self.stream.write(line + "\n")
+        self.twentieths = twentieths
+        self.stream.flush()
 
 
 def clock(seconds: float) -> str:

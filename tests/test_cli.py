@@ -14,7 +14,7 @@ from minattn.cli import main
 from minattn.text import WordPiece, shipped
 from minattn.training.data import VOCAB_SIZE
 
-COMMANDS = ("train", "reconstruct", "vocab", "info", "check", "learn")
+COMMANDS = ("train", "reconstruct", "vocab", "info", "check", "learn", "embed", "deembed", "fill")
 
 
 def said(capsys, *arguments, code=0):

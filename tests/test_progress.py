@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from minattn.progress import Progress, clock
+from minattn.progress import Count, Progress, clock
 
 
 class Terminal(io.StringIO):
@@ -98,3 +98,28 @@ def test_a_clock_shows_minutes_and_seconds(seconds, shown):
 def test_without_a_stream_standard_output_is_used(capsys):
     Progress(1).show(row(1))
     assert capsys.readouterr().out.startswith("step 1/1")
+
+
+# --- Count
+
+
+def count_to(total, stream, time, seconds_each):
+    with Count(total, "texts", stream) as count:
+        for done in range(1, total + 1):
+            time.now += seconds_each
+            count.show(done)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_a_count_shows_nothing_of_work_of_less_than_two_seconds(time, stream):
+    assert count_to(3, stream, time, 0.6).strip("\r\x1b[K") == ""
+
+
+def test_a_count_gives_a_file_a_line_in_twenty_with_the_time_left(time):
+    lines = count_to(100, io.StringIO(), time, 3).splitlines()
+    assert len(lines) == 20 and lines[0] == "5/100 texts  4:45 left" and lines[-1] == "100/100 texts  0:00 left"
+
+
+def test_a_count_rewrites_its_line_on_a_terminal_and_takes_it_away(time):
+    assert count_to(2, Terminal(), time, 3) == "\r\x1b[K1/2 texts  0:03 left\r\x1b[K2/2 texts  0:00 left\r\x1b[K"

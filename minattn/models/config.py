@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from ..errors import InputError
 class EncoderConfig:
     """The sizes and choices of a pretrained encoder.
 
-    hidden: width inside the feed-forward network. pad_id: a token whose vector is not trained.
+    hidden: width inside the feed-forward network. pad_id: a token whose vector is not trained, None for no such token.
     token_types: how many kinds of tokens are told apart, 0 for none.
     tied: the de-embedding of the masked-LM form is the word embedding. sinusoidal: positions start as sinusoids.
 
@@ -30,7 +29,7 @@ class EncoderConfig:
     token_types: int = 0
     eps: float = 1e-12
     dropout: float = 0.1
-    pad_id: int = 0
+    pad_id: int | None = 0
     tied: bool = True
     sinusoidal: bool = False
 
@@ -41,12 +40,12 @@ class EncoderConfig:
         for name in ("layers", "token_types"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if not 0 <= self.pad_id < self.vocab_size:
+        if self.pad_id is not None and not 0 <= self.pad_id < self.vocab_size:
             raise InputError(f"pad_id must be an id of the {self.vocab_size} in the vocabulary, got {self.pad_id}")
         if self.width % self.heads:
             raise InputError(f"width {self.width} is not divisible by {self.heads} heads")
-        if not 0 < self.eps < math.inf:
-            raise InputError(f"eps must be above 0, got {self.eps}")
+        if not 0 < self.eps <= 1:
+            raise InputError(f"eps must be above 0 and at most 1, got {self.eps}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be in [0, 1), got {self.dropout}")
 
@@ -103,7 +102,7 @@ def read_config(settings: Mapping[str, Any], where: str) -> tuple[str, EncoderCo
     Raises InputError for another architecture, a setting that is not known, and numbers that are not numbers.
     """
     model_type = settings.get("model_type")
-    if model_type not in SETTINGS:
+    if not isinstance(model_type, str) or model_type not in SETTINGS:
         raise InputError(f"{where}: model_type is {model_type!r}; known are {' and '.join(SETTINGS)}")
     for name, value in {**ONLY, ACTIVATION[model_type]: "gelu"}.items():
         if settings.get(name, value) not in (value, None):
@@ -114,7 +113,8 @@ def read_config(settings: Mapping[str, Any], where: str) -> tuple[str, EncoderCo
         if theirs not in settings:
             continue
         value, wanted = settings[theirs], type(getattr(defaults, ours))
-        if type(value) is not wanted and not (wanted is float and type(value) is int):
+        fits = type(value) is wanted or (wanted is float and type(value) is int) or (ours == "pad_id" and value is None)
+        if not fits:
             raise InputError(f"{where}: {theirs} must be of type {wanted.__name__}, got {value!r}")
         values[ours] = value
     try:

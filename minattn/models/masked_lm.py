@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import functional as F
-from ..backend import Array
+from ..backend import Array, to_host
+from ..errors import InputError
 from ..graph import no_grad
 from ..nn import DeEmbedding, Embedding, LayerNorm, Linear, Module
 from ..tensor import Tensor
@@ -51,7 +52,8 @@ class MaskedLMHead(Module):
 class MaskedLM(Pretrained):
     """An encoder with the head that maps its vectors back to tokens.
 
-    forward: as the encoder's, with labels (B, T) for the loss, -100 where none is wanted -> MaskedLMOutput
+    forward: as the encoder's, with labels (B, T) for the loss, -100 where none is wanted, which is so at padding too
+        -> MaskedLMOutput
     """
 
     has_head = True
@@ -77,19 +79,29 @@ class MaskedLM(Pretrained):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> MaskedLMOutput:
+        ids, targets = as_batch(ids), None if labels is None else as_batch(labels, "labels")
+        if targets is not None and targets.shape != ids.shape:
+            raise InputError(f"labels must have the shape of ids {ids.shape}, got {targets.shape}")
         trace = Trace.of(output_hidden_states, output_attentions)
         x, padding = self.encoder.encode(ids, attention_mask, token_type_ids, trace)
-        logits = self.head(x)
-        logits = logits if padding is None else padding.unpack(logits)
-        loss = None
-        if labels is not None:
-            loss = F.cross_entropy(logits.reshape(-1, self.config.vocab_size), as_batch(labels, "labels").reshape(-1))
+        scores, loss = self.head(x), None
+        if targets is not None:
+            targets = targets if padding is None else targets[to_host(padding.attention_mask)]
+            loss = F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1))
+        logits = scores if padding is None else padding.unpack(scores)
         return MaskedLMOutput(logits, loss, *trace.kept())
 
-    def logits(self, ids: Array, attention_mask: Array | None = None) -> Tensor:
-        """ids (B, T), attention_mask (B, T) -> logits (B, T, V), zeros at padding."""
-        output: MaskedLMOutput = self(ids, attention_mask)
-        return output.logits
+    def logits(self, ids: Array, attention_mask: Array | None = None, where: Array | None = None) -> Tensor:
+        """ids (B, T), attention_mask (B, T) -> logits (B, T, V), zeros at padding.
+
+        With `where` (B, T) boolean, those (N, V) of the N real tokens that it marks.
+        """
+        if where is None:
+            output: MaskedLMOutput = self(ids, attention_mask)
+            return output.logits
+        x, padding = self.encoder.encode(ids, attention_mask)
+        logits: Tensor = self.head(x[where if padding is None else where[padding.attention_mask]])
+        return logits
 
     def loss(self, ids: Array, attention_mask: Array | None, targets: Array) -> Tensor:
         """The mean cross-entropy of restoring every token: targets (B, T) integers, -100 where none is wanted."""
@@ -103,6 +115,14 @@ class MaskedLM(Pretrained):
         with no_grad(), self.evaluating():
             self.encoder.encode(ids, attention_mask, trace=trace)
         return trace.attentions or []
+
+    def token_table(self) -> Array:
+        """The vectors of the tokens, (V, D)."""
+        return self.embeddings.word_embeddings.weight.data
+
+    def position_table(self) -> Array | None:
+        """The vectors of the positions, (max_tokens, D)."""
+        return self.embeddings.position_embeddings.weight.data
 
     def attend(self, mode: bool) -> None:
         """Switch the attention of every block on or off, to measure what it is worth."""

@@ -16,7 +16,7 @@ from ..files import make_folder, read_json, reading, write_atomically
 from ..nn import Linear, Module
 from .config import SETTINGS, EncoderConfig, read_config, written_config
 from .names import BIASES, BUFFERS, LAYERS, is_head, parameters_by_file_name, plain_name
-from .weights import WEIGHTS, Stored, find_tensors, write_tensors
+from .weights import READABLE, WEIGHTS, Stored, find_tensors, write_tensors
 
 CONFIG = "config.json"
 
@@ -69,11 +69,13 @@ class Pretrained(Module):
         if model_type != cls.model_type:
             raise InputError(f"{folder / CONFIG}: model_type is {model_type}, which {cls.__name__} is not")
         tensors = tensors_of(folder, model_type)
-        check_sizes(config, model_type, tensors, folder)
+        missing = check_tensors(cls, config, tensors, folder)
         model = cls(config, generator=Unfilled()).eval()
         if np.dtype(dtype) == np.float64:
             model.double()
-        missing = fill(model, tensors, folder)
+        fill(model, tensors)
+        if missing:
+            model.pooler = None
         unused = sorted(name for plain, (name, _) in tensors.items() if plain not in BUFFERS)
         title = f"{cls.__name__} from {folder}"
         if unused:
@@ -92,6 +94,7 @@ class Pretrained(Module):
         make_folder(folder)
         before = read_json(folder / CONFIG) if (folder / CONFIG).exists() else {}
         settings = written_config(self.config, self.model_type, before)
+        settings.pop("torch_dtype", None)  # what dtype was called in old files
         settings |= {"architectures": [type(self).__name__], "dtype": "float32", "minattn": __version__}
         prefix = f"{self.model_type}." if self.has_head else ""
         tensors = {
@@ -125,45 +128,59 @@ def tensors_of(folder: Path, model_type: str) -> Found:
     return found
 
 
-def check_sizes(config: EncoderConfig, model_type: str, tensors: Found, folder: Path) -> None:
-    """Refuse a config.json with sizes that its tensors do not have, before a model of those sizes is made."""
-    width, layers, setting = config.width, config.layers, SETTINGS[model_type]["layers"]
-    block = LAYERS[model_type]["feed_forward.widen"] + ".weight"
-    expected = {
-        "embeddings.word_embeddings.weight": (config.vocab_size, width),
-        "embeddings.position_embeddings.weight": (config.max_tokens, width),
-    }
-    if layers:
-        expected[block.format(layers - 1)] = (config.hidden, width)
-    for plain, shape in expected.items():
-        if plain not in tensors:
-            raise InputError(f"{folder}: the weights lack {plain}, of shape {shape} by {CONFIG}")
+def expected_shapes(cls: type[Pretrained], config: EncoderConfig) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter by its name in a file, without the memory that a model of these sizes takes.
+
+    They come from a small model of the same build, in which each size is a number that stands for the one in config.
+    """
+    small = EncoderConfig(
+        vocab_size=2,
+        width=3,
+        heads=1,
+        hidden=4,
+        max_tokens=5,
+        token_types=6 if config.token_types else 0,
+        layers=config.layers,
+        tied=config.tied,
+        pad_id=None,
+    )
+    sizes = {2: config.vocab_size, 3: config.width, 4: config.hidden, 5: config.max_tokens, 6: config.token_types}
+    model = cls(small, generator=Unfilled())
+    parameters = parameters_by_file_name(model, cls.model_type)
+    return {name: tuple(sizes[n] for n in parameter.shape) for name, parameter in parameters}
+
+
+def check_tensors(cls: type[Pretrained], config: EncoderConfig, tensors: Found, folder: Path) -> list[str]:
+    """Hold the tensors of a folder to its config.json; returns the names of those that miss, and may.
+
+    Raises InputError where one that matters is missing, where one has another shape or dtype, and for more layers.
+    """
+    prefix = LAYERS[cls.model_type]["attention.query"].partition("{}")[0]
+    layers = {name.removeprefix(prefix).partition(".")[0] for name in tensors if name.startswith(prefix)}
+    if len(layers) != config.layers:
+        says = f"{SETTINGS[cls.model_type]['layers']} = {config.layers}"
+        raise InputError(f"{folder / CONFIG} says {says}, but the weights have {len(layers)} layers")
+    shapes = expected_shapes(cls, config)
+    missing = sorted(shapes.keys() - tensors.keys())
+    if wanting := [name for name in missing if name not in MAY_MISS]:
+        more = f" and {len(wanting) - 4} more" if len(wanting) > 4 else ""
+        hint = "; without its masked-LM head it can be opened as an encoder" if is_head(wanting[0]) else ""
+        raise InputError(f"{folder}: the weights lack {', '.join(wanting[:4])}{more}{hint}")
+    for plain, shape in shapes.items():
+        if plain in missing:
+            continue
         name, stored = tensors[plain]
         if stored.shape != shape:
             raise InputError(f"{stored.path}: {name} has shape {stored.shape}, but {CONFIG} says {shape}")
-    if block.format(layers) in tensors:
-        raise InputError(f"{folder / CONFIG} says {setting} = {layers}, but the weights have more layers")
+        if stored.dtype not in READABLE:
+            raise InputError(f"{stored.path}: {name} has dtype {stored.dtype}, expected one of {', '.join(READABLE)}")
+    return missing
 
 
-def fill(model: Pretrained, tensors: Found, folder: Path) -> list[str]:
-    """Read every parameter from its tensor, which is taken out of the dict; returns those that are missing.
-
-    Raises InputError where one that matters is missing, or has another shape.
-    """
-    places = dict(parameters_by_file_name(model, model.model_type))
-    missing = sorted(name for name in places if name not in tensors)
-    if wanting := [name for name in missing if name not in MAY_MISS]:
-        hint = "; without its masked-LM head it can be opened as an encoder" if is_head(wanting[0]) else ""
-        raise InputError(f"{folder}: the weights lack {', '.join(wanting)}{hint}")
-    for plain, parameter in places.items():
-        if plain not in missing and tensors[plain][1].shape != parameter.shape:
-            name, stored = tensors[plain]
-            raise InputError(f"{stored.path}: {name} has shape {stored.shape}, expected {parameter.shape}")
-    for plain, parameter in places.items():
-        if plain not in missing:
+def fill(model: Pretrained, tensors: Found) -> None:
+    """Read every parameter that has a tensor, which is taken out of the dict."""
+    for plain, parameter in parameters_by_file_name(model, model.model_type):
+        if plain in tensors:
             name, stored = tensors.pop(plain)
             stored.read_into(parameter.data, name)
             parameter.changed()
-    if missing:
-        model.pooler = None
-    return missing

@@ -88,7 +88,12 @@ class ReconstructionModel(Module):
 
     def forward(self, ids: Array, attention_mask: Array | None = None) -> Tensor:
         """ids (B, T) integers, attention_mask (B, T) boolean, True at real tokens -> logits (B, T, V)."""
-        logits: Tensor = self.de_embedding(self.encode(ids, attention_mask))  # vectors back to tokens
+        return self.logits(ids, attention_mask)
+
+    def logits(self, ids: Array, attention_mask: Array | None = None, where: Array | None = None) -> Tensor:
+        """The same; with `where` (B, T) boolean, those (N, V) of the N places that it marks."""
+        x = self.encode(ids, attention_mask)
+        logits: Tensor = self.de_embedding(x if where is None else x[where])  # vectors back to tokens
         return logits
 
     def loss(self, ids: Array, attention_mask: Array | None, targets: Array) -> Tensor:
@@ -112,6 +117,14 @@ class ReconstructionModel(Module):
                 maps.append(block.attention_weights(x, attention_mask))
                 x = block(x, attention_mask)
         return maps
+
+    def token_table(self) -> Array:
+        """The vectors of the tokens, (V, D)."""
+        return self.embedding.weight.data
+
+    def position_table(self) -> Array | None:
+        """The vectors of the positions, (max_tokens, D), or None without positions."""
+        return self.positions.table if self.positions.weight is None else self.positions.weight.data
 
     def attend(self, mode: bool) -> None:
         """Switch the attention of every block on or off, to measure what it is worth."""

@@ -1,7 +1,7 @@
 """Layers that own parameters."""
 
 from .attention import MultiHeadSelfAttention
-from .deembedding import DeEmbedding
+from .deembedding import DeEmbedding, Nearest
 from .encoder import EncoderBlock, FeedForward
 from .layers import Dropout, Embedding, LayerNorm, Linear
 from .module import Module, Parameter
@@ -18,6 +18,7 @@ __all__ = [
     "Linear",
     "Module",
     "MultiHeadSelfAttention",
+    "Nearest",
     "Padding",
     "Parameter",
     "PositionalEncoding",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import functional as F
-from ..backend import Array
+from ..backend import Array, array_module
+from ..memory import empty_like
+from ..ops.fast import blocks, product, row_dots
 from ..tensor import Tensor
 from .layers import Embedding
 from .module import Module, Parameter
 
 KINDS = ("own", "tied", "l2", "cosine", "dot")
+NEAREST_KINDS = ("l2", "cosine", "dot")
+ROWS, COLUMNS = 512, 2048
+"""Vectors and tokens whose scores are made at a time: 4 MB, few enough for the cache."""
 
 
 class DeEmbedding(Module):
@@ -56,8 +62,65 @@ class DeEmbedding(Module):
         return F.linear_cross_entropy(x, self.weight, targets, linear_bias=self.bias)
 
     def nearest(self, x: Tensor) -> Array:
-        """The ids of the best tokens, (…)."""
-        return self.forward(x).data.argmax(axis=-1)
+        """The ids of the best tokens, (…), without the scores of all of them in memory at once."""
+        kind = self.kind if self.kind in NEAREST_KINDS else "dot"
+        return Nearest(self.weight.data, None if self.bias is None else self.bias.data, (kind,))(x.data)[kind]
+
+
+class Nearest:
+    """Finds the tokens nearest to vectors, by several kinds of score from one product x Eᵀ, block by block.
+
+    table: E (V, D). bias: b (V,), added to the dot product, or None. kinds: those wanted of
+        "l2"      ranks as |x - e|² does from below, by  x · e - |e|² / 2
+        "cosine"  by  x · e / |e|, where a |e| below 1e-8 counts as 1e-8
+        "dot"     by  x · e + b
+    call: x (…, D) -> {kind: ids (…)}; of tokens with the same score, the first
+
+    >>> table = np.array([[1.0, 0.0], [0.0, 3.0], [0.5, 0.5]])
+    >>> Nearest(table)(np.array([0.5, 0.4])) == {"l2": 2, "cosine": 2, "dot": 1}
+    True
+    """
+
+    def __init__(self, table: Array, bias: Array | None = None, kinds: Sequence[str] = NEAREST_KINDS) -> None:
+        if unknown := [kind for kind in kinds if kind not in NEAREST_KINDS]:
+            raise ValueError(f"Nearest: kinds must be of {', '.join(NEAREST_KINDS)}, got {unknown[0]!r}")
+        xp = array_module(table)
+        squares = row_dots(table, table)[:, 0]
+        # what turns products into scores: an operation, and a number a token
+        known: dict[str, tuple[Callable[..., Array], Array | None]] = {
+            "l2": (xp.subtract, squares / 2),
+            "cosine": (xp.multiply, 1 / xp.sqrt(xp.maximum(squares, 1e-16))),
+            "dot": (xp.add, bias),
+        }
+        self.table = table
+        self.kinds = {kind: known[kind] for kind in kinds}
+
+    def __call__(self, x: Array) -> dict[str, Array]:
+        xp, rows = array_module(x), x.reshape(-1, self.table.shape[1])
+        parts = [self._of_block(rows[block]) for block in blocks(rows, len(rows), ROWS)]
+        shape = x.shape[:-1]
+        if not parts:
+            return {kind: xp.zeros(shape, np.intp) for kind in self.kinds}
+        return {kind: xp.concatenate([part[kind] for part in parts]).reshape(shape) for kind in self.kinds}
+
+    def _of_block(self, x: Array) -> dict[str, Array]:
+        """The ids (N,) for vectors (N, D): the best of a tile of tokens, held to the best of the tiles before."""
+        xp = array_module(x)
+        rows = xp.arange(len(x))
+        best: dict[str, tuple[Array, Array]] = {}
+        for tile in blocks(self.table, len(self.table), COLUMNS):
+            products = product(x, self.table[tile].T)
+            for kind, (change, numbers) in self.kinds.items():
+                scores = products if numbers is None else change(products, numbers[tile], out=empty_like(products))
+                ids = scores.argmax(axis=-1)
+                highest = scores[rows, ids]
+                ids = ids + tile.start
+                if kind in best:
+                    ids_before, highest_before = best[kind]
+                    ids = xp.where(highest > highest_before, ids, ids_before)
+                    highest = xp.maximum(highest, highest_before)
+                best[kind] = ids, highest
+        return {kind: ids for kind, (ids, _) in best.items()}
 
 
 def unit(x: Tensor) -> Tensor:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backend import Array, array_module
-from ..models import ReconstructionModel
 from ..nn import Dropout
 from ..ops.fast import blocks
 from ..parallel import Threads
 from ..tensor import Tensor
+from .model import Model
 
 BLOCK = 1 << 16
 """Elements of a gradient that are added at a time."""
@@ -28,7 +28,7 @@ Python runs one thread at a time, and only NumPy's own work beside it: threads w
 class Part(NamedTuple):
     """What one thread works on: its model, and some rows of the batch."""
 
-    model: ReconstructionModel
+    model: Model
     ids: Array
     attention_mask: Array | None
     targets: Array
@@ -42,7 +42,7 @@ class DataParallel:
     number the same up to rounding.
     """
 
-    def __init__(self, model: ReconstructionModel, threads: Threads) -> None:
+    def __init__(self, model: Model, threads: Threads) -> None:
         self.model, self.threads = model, threads
         shared = {id(parameter): parameter for parameter in model.parameters()}
         self.models = [model, *(copy.deepcopy(model, dict(shared)) for _ in range(threads.count - 1))]

@@ -9,17 +9,24 @@ from typing import Any
 import numpy as np
 
 from ..anomaly import is_finite, trace_forward
-from ..backend import like, to_host
+from ..backend import Array, like, to_host
 from ..graph import no_grad
-from ..models import ReconstructionModel
 from ..parallel import Threads
 from ..text import Batch, Batches, WordPiece
+from .model import Model
 
 DRAWS = 8
 """How many times each sentence is blanked out anew: a few hundred sentences once would leave a noise of 2 points."""
 
 SENTENCES, BLANKED = 1000, 4000
 """The most sentences that are scored, and how often all in all with blanks, lest scoring outlast the training."""
+
+
+LOGITS = 1 << 25
+"""The most logits that are computed at a time, where the vocabulary is large."""
+
+Guess = Callable[[Batch, Array], Any]
+"""Given a batch and N of its places (B, T), the tokens (N,) there."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +45,19 @@ class HeldOut:
 
     sentences: lists of ids, of which at most SENTENCES are taken, evenly spread
     blanks: the share that is blanked out, always by [MASK]
+    blanked: how often sentences are scored with blanks, all in all, at most
     """
 
-    def __init__(self, sentences: list[list[int]], tokenizer: WordPiece, blanks: float = 0.15) -> None:
+    def __init__(
+        self, sentences: list[list[int]], tokenizer: WordPiece, blanks: float = 0.15, blanked: int = BLANKED
+    ) -> None:
         sentences = sentences[:: -(-len(sentences) // SENTENCES)]
-        draws = min(DRAWS, max(BLANKED // len(sentences), 1))
+        draws = min(DRAWS, max(blanked // len(sentences), 1))
+        rows = max(LOGITS // (max(map(len, sentences)) * tokenizer.vocab_size), 1)
+        rows = min(rows, 64, len(sentences))
 
         def batches(share: float, seed: int) -> Iterator[Batch]:
-            made = Batches(sentences, tokenizer, min(64, len(sentences)), share, seed, mask_only=True, shuffle=False)
+            made = Batches(sentences, tokenizer, rows, share, seed, mask_only=True, shuffle=False)
             return (made.at(step) for step in range(len(made)))
 
         self.whole = list(batches(0.0, 0))
@@ -54,7 +66,7 @@ class HeldOut:
         self.tokens = sum(int(batch.scored.sum()) for batch in self.whole)
         self.blanks = sum(int(batch.blanked.sum()) for batch in self.blanked)
 
-    def score(self, model: ReconstructionModel, draws: int = DRAWS, threads: Threads | None = None) -> Score:
+    def score(self, model: Model, draws: int = DRAWS, threads: Threads | None = None) -> Score:
         """Score a model, by its best token at each position, with dropout off.
 
         draws: how many of the draws of blanks to use; threads: to share the work
@@ -67,18 +79,18 @@ class HeldOut:
 
     def score_without_model(self, guess: Callable[[Batch], Any]) -> Score:
         """Score guesses (B, T) at the blanks; a rule that only fills blanks copies nothing."""
-        return Score(None, _share(guess, self.blanked, "blanked"))
+        return Score(None, _share(lambda batch, where: guess(batch)[where], self.blanked, "blanked"))
 
     def compare(
         self,
-        trained: ReconstructionModel,
-        untrained: ReconstructionModel,
+        trained: Model,
+        untrained: Model | None,
         training: list[list[int]],
         threads: Threads | None = None,
     ) -> dict[str, Score]:
-        """The table at the end of a training: the model beside what it has to beat."""
-        scores = {
-            "untrained model": self.score(untrained, threads=threads),
+        """The table at the end of a training: the model beside what it has to beat; untrained is left out if None."""
+        scores = {} if untrained is None else {"untrained model": self.score(untrained, threads=threads)}
+        scores |= {
             "commonest token": self.score_without_model(commonest_token(training, trained.config.vocab_size)),
             "left neighbour's commonest successor": self.score_without_model(
                 left_neighbour(training, trained.config.vocab_size)
@@ -130,30 +142,28 @@ def left_neighbour(training: list[list[int]], vocab_size: int) -> Callable[[Batc
     )
 
 
-def _guesses(model: ReconstructionModel) -> Callable[[Batch], Any]:
-    def guess(batch: Batch) -> Any:
-        place = model.embedding.weight.data
-        inputs = like(batch.ids, place), like(batch.attention_mask, place)
+def _guesses(model: Model) -> Guess:
+    def guess(batch: Batch, where: Array) -> Any:
+        place = model.token_table()
+        inputs = [like(array, place) for array in (batch.ids, batch.attention_mask, where)]
         with no_grad():
-            logits = model(*inputs)
+            logits = model.logits(*inputs)
         if not is_finite(logits.data):
-            logits = model(*inputs)  # now with the graph, which tells the op
+            logits = model.logits(*inputs)  # now with the graph, which tells the op
             trace_forward(logits.node, logits.data)
         return to_host(logits.data.argmax(axis=-1))
 
     return guess
 
 
-def _share(
-    guess: Callable[[Batch], Any], batches: list[Batch], field: str, threads: Threads | None = None
-) -> float | None:
+def _share(guess: Guess, batches: list[Batch], field: str, threads: Threads | None = None) -> float | None:
     """How often a guess is right at the positions that a field of the batch marks."""
 
     def count(batches: Sequence[Batch]) -> tuple[int, int]:
         right = total = 0
         for batch in batches:
             counted = getattr(batch, field)
-            right += int(((guess(batch) == batch.targets) & counted).sum())
+            right += int((guess(batch, counted) == batch.targets[counted]).sum())
             total += int(counted.sum())
         return right, total
 

@@ -9,10 +9,10 @@ from ..backend import to_host
 from ..errors import InputError
 from ..functional import softmax
 from ..graph import no_grad
-from ..models import ReconstructionConfig, ReconstructionModel
 from ..text import WordPiece
+from .config import unfilled_model
+from .model import Model
 from .run import Run
-from .settings import from_json
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,12 @@ class Restoration:
         return {"text": self.text, "lost": self.lost, "tokens": tokens}
 
 
-def load_model(run: Run) -> tuple[ReconstructionModel, WordPiece]:
+def load_model(run: Run) -> tuple[Model, WordPiece]:
     """The model of a run's newest checkpoint, ready for use, and its tokenizer.
 
     Raises InputError if the run is damaged.
     """
-    config = model_config(run)
-    model = ReconstructionModel(config, generator=np.random.default_rng(0))
+    model = unfilled_model(run)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     weights = run.load(shapes).weights
     try:
@@ -74,20 +73,15 @@ def load_model(run: Run) -> tuple[ReconstructionModel, WordPiece]:
         raise InputError(f"{run.folder}: the checkpoint does not fit the model: {error}") from None
     model.eval()
     tokenizer = WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json")
-    if tokenizer.vocab_size != config.vocab_size:
+    if tokenizer.vocab_size != model.config.vocab_size:
         raise InputError(
             f"{run.folder}: the tokenizer has {tokenizer.vocab_size} pieces, "
-            f"but the model was made for {config.vocab_size}"
+            f"but the model was made for {model.config.vocab_size}"
         )
     return model, tokenizer
 
 
-def model_config(run: Run) -> ReconstructionConfig:
-    """The model's part of a run's config.json. Raises InputError if it is not one that this version knows."""
-    return from_json(ReconstructionConfig, run.config.get("model"), f"{run.folder}/config.json: model")
-
-
-def restore(model: ReconstructionModel, tokenizer: WordPiece, text: str, best: int = 5) -> Restoration:
+def restore(model: Model, tokenizer: WordPiece, text: str, best: int = 5) -> Restoration:
     """Give a text to a model and see what comes back; [MASK] in it stands for a blank.
 
     Raises InputError for a text without words or with more tokens than the model has positions.
@@ -102,11 +96,11 @@ def restore(model: ReconstructionModel, tokenizer: WordPiece, text: str, best: i
     return replace(restore_ids(model, tokenizer, ids, best), lost=tokenizer.lost(text, blanks=True))
 
 
-def restore_ids(model: ReconstructionModel, tokenizer: WordPiece, ids: list[int], best: int = 5) -> Restoration:
+def restore_ids(model: Model, tokenizer: WordPiece, ids: list[int], best: int = 5) -> Restoration:
     """The same for ids, [CLS] first and [SEP] last, at most as many as the model has positions."""
     batch = np.array([ids])
     with no_grad(), model.evaluating():
-        probabilities = to_host(softmax(model(batch)).data[0])
+        probabilities = to_host(softmax(model.logits(batch)).data[0])
     attention = [to_host(weights[0]) for weights in model.attention_maps(batch)]
     order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :best]
     pieces = tokenizer.pieces

@@ -28,6 +28,7 @@ from .jsonlines import append_row, read_rows, trim_rows
 
 VERSION = 1
 CONFIG, TOKENIZER, METRICS, LOCK = "config.json", "tokenizer.json", "metrics.jsonl", ".lock"
+MODEL = "model"
 
 
 class Run:
@@ -38,6 +39,7 @@ class Run:
         metrics.jsonl   one JSON object a line
         checkpoints/    step-000400/ with weights.safetensors, optimizer.safetensors and state.json
         figures/
+        model/          of a fine-tuning: what transformers and --from open
 
     One process at a time may write to a run; any number may read meanwhile.
 
@@ -203,7 +205,8 @@ class Run:
         """What is in the run, as JSON can hold it; what is not there yet is None, 0 or []."""
         saved, rows = checkpoints.whole_checkpoints(self._checkpoints), self.metrics()
         newest = saved[max(saved)] if saved else None
-        sizes = {name: _size(self.folder / name) for name in (CONFIG, TOKENIZER, METRICS, "checkpoints", "figures")}
+        names = [CONFIG, TOKENIZER, METRICS, "checkpoints", "figures", *[MODEL] * (self.folder / MODEL).exists()]
+        sizes = {name: _size(self.folder / name) for name in names}
         return {
             "folder": str(self.folder),
             "config": self.config,

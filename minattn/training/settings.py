@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from ..errors import InputError
 from ..parallel import cores
@@ -72,10 +72,10 @@ def from_json(kind: type[Config], values: Any, where: str) -> Config:
     for name in (field.name for field in fields(kind)):  # type: ignore[arg-type]
         if name not in values:
             raise InputError(f"{where} lacks {name}")
-        value, wanted = values[name], types[name]
-        fits = type(value) is wanted or (wanted is float and type(value) is int)
+        value, wanted = values[name], get_args(types[name]) or (types[name],)
+        fits = type(value) in wanted or (float in wanted and type(value) is int)
         if not fits:
-            raise InputError(f"{where}: {name} must be of type {wanted.__name__}, got {value!r}")
+            raise InputError(f"{where}: {name} must be of type {wanted[0].__name__}, got {value!r}")
     if unknown := sorted(values.keys() - types.keys()):
         raise InputError(f"{where} has {unknown[0]!r}, which this version does not know")
     try:

@@ -11,17 +11,22 @@ from ..anomaly import is_finite
 from ..backend import get_device, to_host
 from ..errors import InputError, RunError
 from ..models import ReconstructionConfig, ReconstructionModel
+from ..models.masked_lm import MaskedLM
 from ..optim import AdamW, clip_grad_norm_, learning_rate
 from ..parallel import Threads
 from ..text import Batch, Batches
 from .data import Data
 from .data_parallel import DataParallel
-from .evaluation import HeldOut
+from .evaluation import BLANKED, HeldOut
+from .model import Model
 from .run import Run
 from .settings import TrainingConfig
 
 EVALUATIONS = 10
 """How many times in a training the held-out text is scored."""
+
+FEWER_EVALUATIONS, FEWER_BLANKED = 5, 2000
+"""The same for a masked-LM model, and how often sentences are scored with blanks: it takes longer for each."""
 
 DROPOUT_STREAM = 3
 """Keeps the random numbers of dropout apart from those of the batches, which are drawn from the same seed and step."""
@@ -35,15 +40,23 @@ class Trainer:
     """
 
     def __init__(
-        self, model: ReconstructionConfig, training: TrainingConfig, data: Data, run: Run, device: str = "cpu"
+        self, model: ReconstructionConfig | Model, training: TrainingConfig, data: Data, run: Run, device: str = "cpu"
     ) -> None:
+        """model: the one to go on with, in which parameters without requires_grad are frozen; or that of a new one.
+
+        A masked-LM model goes on as it was trained, by the loss of the blanks alone (Devlin et al., 2019, section 3.1);
+        a batch that has none is copied, as a new model copies what is not blank in every batch.
+        """
         self.config, self.run, self.device = training, run, get_device(device)
-        self.model = ReconstructionModel(model, generator=np.random.default_rng(training.seed)).to(device)
-        self.optimizer = AdamW(
-            self.model.named_parameters(), training.lr, betas=(0.9, 0.98), weight_decay=training.weight_decay
-        )
+        if isinstance(model, ReconstructionConfig):
+            model = ReconstructionModel(model, generator=np.random.default_rng(training.seed))
+        self.model: Model = model.to(device)
+        trained = [(name, parameter) for name, parameter in self.model.named_parameters() if parameter.requires_grad]
+        self.optimizer = AdamW(trained, training.lr, betas=(0.9, 0.98), weight_decay=training.weight_decay)
         self.batches = Batches(data.training, data.tokenizer, training.batch, training.blanks, training.seed)
-        self.held_out = HeldOut(data.held_out, data.tokenizer, training.blanks or 0.15)
+        self.is_masked_lm = isinstance(model, MaskedLM)
+        blanked = FEWER_BLANKED if self.is_masked_lm else BLANKED
+        self.held_out = HeldOut(data.held_out, data.tokenizer, training.blanks or 0.15, blanked)
         self.step = 0
 
     def train(
@@ -73,7 +86,7 @@ class Trainer:
 
     def _train(self, threads: Threads, report: Callable[[dict[str, Any]], None], stop: Callable[[], bool]) -> bool:
         steps = self.config.steps
-        every = max(steps // EVALUATIONS, 1)
+        every = max(steps // (FEWER_EVALUATIONS if self.is_masked_lm else EVALUATIONS), 1)
         self.model.train()
         parallel = DataParallel(self.model, threads)
         while self.step < steps and not stop():
@@ -96,7 +109,10 @@ class Trainer:
         self.step += 1
         seed = [self.config.seed, self.step, DROPOUT_STREAM]
         generators = [np.random.default_rng([*seed, thread]) for thread in range(parallel.threads.count)]
-        loss = parallel.backward(place(batch.ids), place(batch.attention_mask), place(batch.targets), generators)
+        targets = batch.targets
+        if self.is_masked_lm and batch.blanked.any():
+            targets = np.where(batch.blanked, targets, -100)
+        loss = parallel.backward(place(batch.ids), place(batch.attention_mask), place(targets), generators)
         norm = clip_grad_norm_(self.optimizer.parameters.values(), self.config.clip)
         if not math.isfinite(norm):
             raise FloatingPointError("the length of the gradient overflowed")

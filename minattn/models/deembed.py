@@ -1,0 +1,104 @@
+"""De-embedding at every layer: which token the vectors of an encoder are nearest to on their way through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backend import Array, to_host
+from ..graph import no_grad
+from ..nn import Nearest
+from ..parallel import Threads
+from .encoder import Encoder
+from .masked_lm import MaskedLM
+
+Ids: TypeAlias = NDArray[np.intp]
+Found: TypeAlias = dict[str, dict[str, Ids]]
+"""Ids of the nearest tokens by stage and by kind of nearness."""
+
+BLOCK = 512
+"""Tokens of the vocabulary that go through the model together."""
+
+
+class LayerDeEmbedding:
+    """Finds the token nearest to each vector of an encoder, stage by stage: by L2, cosine and dot product.
+
+    stages: "word embedding"     the vectors of the table itself
+            "embeddings"         with position and token type, normalised: what the first layer gets
+            "layer 1", …         what each layer gives
+            "masked-LM head"     where the model has one: transformed, and held to the head's weights; there the dot
+                                 product has the head's bias, and so is the model's own answer
+    Every stage but the last is held to the word embedding.
+
+    model: an encoder, or a masked-LM model. vocab_size: rows of the table that stand for tokens, all unless fewer
+    """
+
+    def __init__(self, model: Encoder | MaskedLM, vocab_size: int | None = None) -> None:
+        self.model = model
+        self.encoder = model if isinstance(model, Encoder) else model.encoder
+        self.table = model.embeddings.word_embeddings.weight.data[:vocab_size]
+        self.nearest = Nearest(self.table)
+        self.nearest_of_head: Nearest | None = None
+        layers = [f"layer {i + 1}" for i in range(model.config.layers)]
+        self.stages = ("word embedding", "embeddings", *layers)
+        if isinstance(model, MaskedLM):
+            own = model.head.de_embedding
+            bias = None if own.bias is None else own.bias.data[:vocab_size]
+            self.nearest_of_head = Nearest(own.weight.data[:vocab_size], bias)
+            self.stages += ("masked-LM head",)
+
+    def __call__(self, ids: Array, place: int | None = None) -> Found:
+        """What the tokens ids (B, T) come back as: {stage: {kind: ids (B, T)}}, or (B,) of one place in each text."""
+        found: Found = {}
+        for stage, (vectors, nearest) in zip(self.stages, self._vectors(np.asarray(ids), place), strict=True):
+            found[stage] = {kind: to_host(best) for kind, best in nearest(vectors).items()}
+        return found
+
+    def _vectors(self, ids: Array, place: int | None) -> Iterator[tuple[Array, Nearest]]:
+        """The vectors of each stage, and what they are held to."""
+        where = (slice(None), slice(None) if place is None else place)
+        yield self.table[ids[where]], self.nearest
+        with no_grad(), self.model.evaluating():
+            states = self.encoder(ids, output_hidden_states=True).hidden_states
+            for state in states:
+                yield state.data[where], self.nearest
+            if isinstance(self.model, MaskedLM) and self.nearest_of_head is not None:
+                yield self.model.head.transform(states[-1][where]).data, self.nearest_of_head
+
+
+def vocabulary_comes_back(
+    de_embedding: LayerDeEmbedding,
+    cls_id: int,
+    sep_id: int,
+    *,
+    tokens: Array | None = None,
+    threads: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Found:
+    """What every token of the vocabulary comes back as, each in a text [CLS] token [SEP] of its own.
+
+    tokens (N,): which ones, all unless given. threads: how many share the work. progress: is told how many are done
+    Returns {stage: {kind: ids (N,)}}; where they equal `tokens`, the token comes back.
+    """
+    tokens = np.arange(len(de_embedding.table)) if tokens is None else np.asarray(tokens)
+
+    def come_back(block: Array) -> Found:
+        frame = np.broadcast_to(block[:, None], (len(block), 3)).copy()
+        frame[:, 0], frame[:, 2] = cls_id, sep_id
+        return de_embedding(frame, place=1)
+
+    size = min(BLOCK, -(-max(len(tokens), 1) // threads))
+    parts: list[Found] = []
+    blocks = [tokens[start : start + size] for start in range(0, len(tokens), size)]
+    with Threads(threads) as pool:
+        for start in range(0, len(blocks), threads):
+            parts += pool.map(come_back, blocks[start : start + threads])
+            if progress is not None:
+                progress(sum(map(len, blocks[: start + threads])))
+    return {
+        stage: {kind: np.concatenate([part[stage][kind] for part in parts]) for kind in parts[0][stage]}
+        for stage in de_embedding.stages
+    }

@@ -1,0 +1,308 @@
+"""Vectors of texts: pooled and normalised, in batches by length; and `minattn embed`."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from encoder_help import POSITIONS, command, minilm_folder, needs_minilm, refused, write_encoder, write_json
+from pretrained_help import hugging_face
+
+from minattn import no_grad
+from minattn.models import embed_texts, load_pretrained, texts
+from minattn.text import WordPiece
+
+SINGLE = 1e-5
+"""Float32 in another order: 1e-6 of vectors of length 1."""
+TEXTS = [
+    "the cat sees the red house",
+    "the dog",
+    "a",
+    "the old bridge the long river",
+    "the baker likes the warm bread .",
+    "cat",
+]
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    return write_encoder(tmp_path_factory.mktemp("bert"), "BertModel")
+
+
+@pytest.fixture(scope="module")
+def distilbert(tmp_path_factory):
+    return write_encoder(tmp_path_factory.mktemp("distilbert"), "DistilBertForMaskedLM")
+
+
+def one_by_one(opened, texts, pooling="mean"):
+    """Each text by itself, in float64: no batch, no padding."""
+    model = load_pretrained(opened.folder, dtype=np.float64)
+    model = getattr(model, "encoder", model)
+    vectors = []
+    for text in texts:
+        with no_grad():
+            states = model(opened.tokenizer.encode(text)).last_hidden_state.data[0]
+        vector = states[0] if pooling == "cls" else states.mean(axis=0)
+        vectors.append(vector / np.linalg.norm(vector))
+    return np.array(vectors)
+
+
+# --- from Python
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_a_texts_vector_is_its_own_whatever_shares_its_batch(request, monkeypatch, kind, threads, pooling):
+    opened = request.getfixturevalue(kind)
+    expected = one_by_one(opened, TEXTS, pooling)
+    for tokens in (1, 18, 2048):
+        monkeypatch.setattr(texts, "BATCH_TOKENS", tokens)
+        got = embed_texts(opened.model, opened.tokenizer, TEXTS, pooling=pooling, threads=threads)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, expected, rtol=0, atol=SINGLE)
+
+
+def test_vectors_differ_with_the_pooling_and_with_the_text(bert):
+    mean = embed_texts(bert.model, bert.tokenizer, TEXTS)
+    cls = embed_texts(bert.model, bert.tokenizer, TEXTS, pooling="cls")
+    assert np.abs(mean - cls).max(axis=1).min() > 1e-3
+    assert (mean @ mean.T)[~np.eye(len(TEXTS), dtype=bool)].max() < 0.9999
+
+
+def test_progress_counts_the_texts_to_the_last(bert, monkeypatch):
+    monkeypatch.setattr(texts, "BATCH_TOKENS", 16)
+    seen = []
+    embed_texts(bert.model, bert.tokenizer, TEXTS, threads=2, progress=seen.append)
+    assert seen == sorted(set(seen)) and len(seen) > 1 and seen[-1] == len(TEXTS)
+
+
+def test_batches_hold_every_text_once_and_no_more_tokens_or_texts_than_a_batch_or_a_thread_may_have():
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 7, 300):
+        lengths = rng.integers(3, 400, count).tolist()
+        for threads in (1, 2, 5):
+            batches = texts.by_length(lengths, threads)
+            assert sorted(i for batch in batches for i in batch) == list(range(count))
+            sizes = [len(batch) * max(lengths[i] for i in batch) for batch in batches]
+            assert all(
+                size <= texts.BATCH_TOKENS or len(batch) == 1 for size, batch in zip(sizes, batches, strict=True)
+            )
+            assert max(map(len, batches)) <= -(-count // threads)
+            assert count < 300 or len(batches) < 45  # 60,000 tokens
+
+
+def test_a_long_text_is_refused_or_its_first_tokens_are_used(bert):
+    long = " ".join(["the cat sees"] * 6)
+    with pytest.raises(
+        ValueError, match=f"text 2 has 20 tokens, but this model takes {POSITIONS}; cut it, or truncate"
+    ):
+        embed_texts(bert.model, bert.tokenizer, ["a", long])
+    cut = " ".join(long.split()[: POSITIONS - 2])
+    for limit, text in ((None, cut), (7, " ".join(long.split()[:5])), (999, cut)):
+        got = embed_texts(bert.model, bert.tokenizer, [long], truncate=True, max_tokens=limit)
+        np.testing.assert_array_equal(got, embed_texts(bert.model, bert.tokenizer, [text]))
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "\u200b\x00"])
+def test_a_text_of_no_tokens_is_refused(bert, text):
+    with pytest.raises(ValueError, match="text 2 is empty, or the tokenizer drops all of it"):
+        embed_texts(bert.model, bert.tokenizer, ["a", text])
+
+
+def test_an_unknown_pooling_is_refused(bert):
+    with pytest.raises(ValueError, match="pooling must be one of mean, cls, got 'max'"):
+        embed_texts(bert.model, bert.tokenizer, ["a"], pooling="max")
+
+
+def test_a_model_in_training_has_no_dropout_here_and_is_left_in_training(bert):
+    expected = embed_texts(bert.model, bert.tokenizer, ["the cat"])
+    bert.model.train()
+    try:
+        np.testing.assert_array_equal(embed_texts(bert.model, bert.tokenizer, ["the cat"]), expected)
+        assert bert.model.training
+    finally:
+        bert.model.eval()
+
+
+# --- the command
+
+
+def test_two_texts_and_more_are_compared_pair_by_pair(bert, capsys):
+    out, err = command(capsys, "embed", bert.folder, *TEXTS[:3])
+    rows = [line.split() for line in out.splitlines()]
+    vectors = one_by_one(bert, TEXTS[:3])
+    assert rows[0] == ["1", "2", "3"]
+    for i, row in enumerate(rows[1:]):
+        assert row[:-3] == [str(i + 1), *TEXTS[i].split()]
+        assert row[-3:] == [f"{x:.2f}" for x in vectors @ vectors[i]]
+    assert err == ""
+
+
+def test_one_text_gives_the_beginning_of_its_vector(bert, capsys):
+    out, _ = command(capsys, "embed", bert.folder, "the cat")
+    first = ", ".join(f"{x:.4f}" for x in one_by_one(bert, ["the cat"])[0, :6])
+    assert out.startswith(f"12 numbers of length 1: {first}, …")
+
+
+def test_json_has_the_vectors_to_the_last_bit(bert, capsys):
+    out, err = command(capsys, "embed", bert.folder, *TEXTS, "--json", "--threads", "1")
+    content = json.loads(out)
+    assert content["texts"] == TEXTS and err == ""
+    expected = embed_texts(bert.model, bert.tokenizer, TEXTS)
+    np.testing.assert_array_equal(np.array(content["vectors"], np.float32), expected)
+
+
+@pytest.fixture
+def piped(monkeypatch):
+    def pipe(content):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+
+    return pipe
+
+
+def test_a_dash_stands_for_the_lines_of_standard_input(bert, capsys, piped):
+    piped("\ufeffthe cat\r\nthe dog\nthe bird".encode())
+    out, _ = command(capsys, "embed", bert.folder, "the girl", "-", "--json")
+    assert json.loads(out)["texts"] == ["the girl", "the cat", "the dog", "the bird"]
+
+
+def test_many_texts_are_shown_each_with_the_nearest_other(bert, capsys, piped):
+    lines = [f"the {animal} sees {thing}" for animal in ("cat", "dog", "bird") for thing in ("it", "bread", "a house")]
+    lines += ["the long river", "the old bridge", "a\tsmall garden", "the " * 9 + "baker"]
+    piped("\n".join(lines).encode())
+    out, _ = command(capsys, "embed", bert.folder, "-")
+    vectors = one_by_one(bert, lines)
+    similar = vectors @ vectors.T - 3 * np.eye(len(lines))
+    assert len(out.splitlines()) == len(lines)
+    for line, row in zip(out.splitlines(), similar, strict=True):
+        assert float(line[:5]) == pytest.approx(row.max(), abs=0.006)  # two decimals
+    assert "a small garden" in out and "\t" not in out
+
+
+def test_out_writes_a_file_that_numpy_loads(bert, capsys, tmp_path):
+    path = tmp_path / "vectors.npy"
+    out, err = command(capsys, "embed", bert.folder, *TEXTS, "--out", path)
+    assert out == "" and err == f"{path}: 6 vectors of 12 numbers\n"
+    np.testing.assert_allclose(np.load(path), one_by_one(bert, TEXTS), rtol=0, atol=SINGLE)
+
+
+def test_what_is_lost_and_what_is_cut_is_said(bert, capsys):
+    long = " ".join(["the cat"] * 8)
+    out, err = command(capsys, "embed", bert.folder, "the cat ☃", long, "the\x07 dog", "--truncate")
+    assert err.splitlines() == [
+        "text 2: the first 12 of 18 tokens are used",
+        "lost, because the vocabulary lacks them: ☃ U+0007",
+    ]
+    assert "\x07" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["the cat", ""], "text 2 is empty, or the tokenizer drops all of it; leave it out"),
+        (["the cat " * 9], "the text has 20 tokens, but this model takes 12; cut it, or give --truncate"),
+        (["the cat", "--threads", "0"], "--threads must be at least 1, got 0"),
+        (["\udcff"], "encode_batch: expected valid Unicode"),
+    ],
+)
+def test_what_cannot_be_embedded_is_refused_in_a_sentence(bert, capsys, arguments, sentence):
+    assert refused(capsys, "embed", bert.folder, *arguments).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "there are no texts: standard input is empty"),
+        (b"a\n\nb\n", "text 2 is empty"),
+        (b"a\nb\xff", "standard input must be UTF-8 text, a line each, but byte 3 is not"),
+    ],
+)
+def test_standard_input_that_holds_no_texts_is_refused(bert, capsys, piped, content, sentence):
+    piped(content)
+    assert refused(capsys, "embed", bert.folder, "-").startswith(sentence)
+
+
+def test_a_folder_that_is_not_there_is_named(capsys, tmp_path):
+    assert str(tmp_path / "none") in refused(capsys, "embed", tmp_path / "none", "a")
+
+
+def test_a_tokenizer_of_another_model_is_refused(capsys, tmp_path):
+    write_encoder(tmp_path, "BertModel", vocab_size=29)
+    assert "they are not of one model" in refused(capsys, "embed", tmp_path, "a")
+
+
+def test_ctrl_c_ends_with_130(bert, capsys, monkeypatch):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minattn.encoder_jobs.embed_tokens", stop)
+    assert command(capsys, "embed", bert.folder, "a", code=130).err == "minattn: interrupted\n"
+
+
+# --- the files of sentence-transformers
+
+MEAN, CLS = "pooling_mode_mean_tokens", "pooling_mode_cls_token"
+
+
+@pytest.mark.parametrize(
+    ("modes", "pooling"),
+    [({MEAN: True, CLS: False}, "mean"), ({MEAN: False, CLS: True}, "cls"), ({"pooling_mode": "cls"}, "cls")],
+)
+def test_the_pooling_is_the_one_that_the_folder_says(capsys, tmp_path, modes, pooling):
+    opened = write_encoder(tmp_path, "BertModel")
+    write_json(tmp_path / "1_Pooling" / "config.json", {"word_embedding_dimension": 12, **modes})
+    out, _ = command(capsys, "embed", tmp_path, *TEXTS, "--json")
+    got = np.array(json.loads(out)["vectors"])
+    np.testing.assert_allclose(got, one_by_one(opened, TEXTS, pooling), rtol=0, atol=SINGLE)
+
+
+def test_a_pooling_that_is_not_known_is_refused(capsys, tmp_path):
+    write_encoder(tmp_path, "BertModel")
+    write_json(tmp_path / "1_Pooling" / "config.json", {MEAN: True, "pooling_mode_max_tokens": True})
+    sentence = refused(capsys, "embed", tmp_path, "a")
+    assert sentence.endswith("known are mean and cls, got pooling_mode_mean_tokens, pooling_mode_max_tokens")
+
+
+def test_a_step_after_the_pooling_is_said_to_be_left_out(capsys, tmp_path):
+    write_encoder(tmp_path, "BertModel")
+    kinds = ("Transformer", "Pooling", "Dense", "Normalize")
+    write_json(tmp_path / "modules.json", [{"type": f"sentence_transformers.models.{kind}"} for kind in kinds])
+    assert "has a step Dense, which is not applied" in command(capsys, "embed", tmp_path, "a").err
+    (tmp_path / "modules.json").write_text("{}")
+    assert "expected a JSON list, got a dict" in refused(capsys, "embed", tmp_path, "a")
+
+
+def test_the_most_tokens_of_a_sentence_are_those_that_the_folder_says(capsys, tmp_path):
+    write_encoder(tmp_path, "BertModel")
+    write_json(tmp_path / "sentence_bert_config.json", {"max_seq_length": 4})
+    assert "5 tokens, but this model takes 4" in refused(capsys, "embed", tmp_path, "the cat sees")
+    write_json(tmp_path / "sentence_bert_config.json", {"max_seq_length": "4"})
+    assert "max_seq_length must be a number of tokens, got '4'" in refused(capsys, "embed", tmp_path, "the cat")
+
+
+# --- a real model
+
+
+@needs_minilm
+def test_minilms_vectors_are_those_that_transformers_gives():
+    transformers, torch = hugging_face()
+    lines = [
+        "This is a input.",
+        "Is this an input?",
+        "A man is playing the guitar, and the crowd is singing along with him all night long.",
+        "Ein Mann spielt Gitarre.",
+        "x",
+    ]
+    folder = minilm_folder()
+    split, theirs = transformers.AutoTokenizer.from_pretrained(folder), transformers.AutoModel.from_pretrained(folder)
+    batch = split(lines, padding=True, return_tensors="pt")
+    mask = batch["attention_mask"][..., None]
+    with torch.no_grad():
+        pooled = (theirs(**batch).last_hidden_state * mask).sum(1) / mask.sum(1)
+    expected = torch.nn.functional.normalize(pooled).numpy()
+    got = embed_texts(load_pretrained(folder), WordPiece.from_pretrained(folder), lines, threads=2)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=SINGLE)
+    np.testing.assert_allclose(got @ got.T, expected @ expected.T, rtol=0, atol=SINGLE)
+    assert got[0] @ got[1] > 0.7 > 0.3 > got[0] @ got[2]
