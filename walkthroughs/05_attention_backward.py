@@ -1,0 +1,445 @@
+# %% [markdown]
+# # 5. Self-attention backward
+#
+# Attention is three lines (page 4). Its backward pass undoes them, from the last to the first. This page derives each
+# line, and holds each against measured slopes.
+#
+# Two tokens look, three are looked at. $T$ and $S$ differ here on purpose: where they are equal a forgotten transpose
+# fits, and nobody notices.
+
+# %%
+import textwrap
+
+import numpy as np
+
+from minattn import Tensor
+from minattn import functional as F
+from minattn.check import check_backward
+from minattn.show.page import GREEN, ORANGE, PURPLE, RED, SKY, draw_matrix, figure, show
+
+q = np.array([[1.0, 0.0, 1.0, 0.0], [2.0, 0.0, 0.0, 2.0]])  # (T, d): "the", "sleeps"
+k = np.array([[1.0, 0.0, 1.0, -1.0], [2.0, 2.0, 0.0, 0.0], [2.0, 1.0, 1.0, -1.0]])  # (S, d)
+v = np.array([[0.0, 3.0], [4.0, 0.0], [2.0, 3.0]])  # (S, e): "the", "dog", "sleeps"
+T, S, d = len(q), len(k), q.shape[1]
+
+
+def softmax(s):
+    exp = np.exp(s - s.max(axis=-1, keepdims=True))
+    return exp / exp.sum(axis=-1, keepdims=True)
+
+
+s = q @ k.T / np.sqrt(d)  # 1   (T, S)   every query meets every key
+p = softmax(s)  #           2   (T, S)   row by row: what each query looks at
+y = p @ v  #                3   (T, e)   and takes from there
+print("s =", s.tolist())
+print("p =", p.round(3).tolist())
+print("y =", y.round(3).tolist())
+
+# %% [markdown]
+# Somewhere behind $y$ there is a loss $L$. The layers between have already sent back $g$, the slope of $L$ by each
+# number of $y$: if $y_{ic}$ grows by a little $h$, the loss grows by $g_{ic} h$. So $g$ has the shape of $y$. Likewise
+# $dq$ is the slope of $L$ by each number of $q$, and has the shape of $q$; so for $dk$, $dv$, $dp$ and $ds$.
+#
+# To measure slopes nothing needs to be derived. Move one number up and down, and see what the loss does:
+
+# %%
+g = np.array([[1.0, -1.0], [2.0, 1.0]])  # (T, e)
+
+
+def slopes(loss, x, h=1e-5):
+    """The slope of loss by each number of x, by central differences."""
+    result = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[place] += h
+        down[place] -= h
+        result[place] = (loss(up) - loss(down)) / (2 * h)
+    return result
+
+
+def compare(name, derived, measured):
+    close = np.abs(derived - measured).max() < 1e-7
+    print(f"{name} {derived.shape}", "as measured" if close else "WRONG")
+
+
+# %% [markdown]
+# ## Line 3: $y = p\,v$
+#
+# Written out, $y_{ic} = \sum_j p_{ij}\, v_{jc}$. Take one number, $v_{jc}$. It goes into $y_{ic}$ for every query $i$,
+# with the factor $p_{ij}$. A change of it is felt at all these places, so the slopes add up:
+#
+# $$
+# dv_{jc} = \sum_i p_{ij}\, g_{ic} \qquad dv = p^T g \qquad (S, T)\,(T, e) \to (S, e)
+# $$
+#
+# Take $p_{ij}$. It goes into all components $c$ of the one output $y_i$, with the factors $v_{jc}$:
+#
+# $$
+# dp_{ij} = \sum_c g_{ic}\, v_{jc} = g_i \cdot v_j \qquad dp = g\, v^T \qquad (T, e)\,(e, S) \to (T, S)
+# $$
+
+
+# %%
+def weighted_sum_backward(g, p, v):
+    return g @ v.T, p.T @ g  # dp, dv
+
+
+dp, dv = weighted_sum_backward(g, p, v)
+compare("dp", dp, slopes(lambda p: (g * (p @ v)).sum(), p))
+compare("dv", dv, slopes(lambda v: (g * (p @ v)).sum(), v))
+print("dp =", dp.tolist())
+print("dv =", dv.round(3).tolist())
+
+# %% [markdown]
+# (The loss of the check is $\sum_{ic} g_{ic}\, y_{ic}$, whose slope by $y$ is $g$.)
+#
+# $dv_j$ is a sum of the $g_i$, each with the weight that query $i$ gave to $j$: who was not looked at learns nothing.
+# $dp_{ij}$ asks how well the value of $j$ fits what $g_i$ says: {{dp[0, 0]:.0f}} for the first pair, because
+# {{g[0, 0]:.0f}} · {{v[0, 0]:.0f}} + ({{g[0, 1]:.0f}}) · {{v[0, 1]:.0f}} = {{dp[0, 0]:.0f}}.
+#
+# ## Line 2: softmax, and its Jacobian
+#
+# Softmax works row by row, so look at one row and leave its index out: scores $s_1 \dots s_S$, weights
+# $p_i = e^{s_i} / z$ with $z = \sum_m e^{s_m}$. All weights share the sum $z$, so each score moves every weight. The
+# quotient rule, with $\partial z / \partial s_j = e^{s_j}$, has two cases:
+#
+# $$
+# i = j: \quad \frac{\partial p_i}{\partial s_i} = \frac{e^{s_i} z - e^{s_i} e^{s_i}}{z^2}
+# = p_i - p_i\, p_i = p_i\,(1 - p_i)
+# $$
+#
+# $$
+# i \ne j: \quad \frac{\partial p_i}{\partial s_j} = \frac{0 \cdot z - e^{s_i} e^{s_j}}{z^2} = -p_i\, p_j
+# $$
+#
+# The table of all of them is the Jacobian $J_{ij} = \partial p_i / \partial s_j$. It has $p$ on the diagonal, minus
+# the product of each two:
+
+
+# %%
+def jacobian(p):  # (S,) -> (S, S)
+    return np.diag(p) - np.outer(p, p)
+
+
+measured = np.stack([slopes(lambda s, i=i: softmax(s)[i], s[1]) for i in range(S)])
+compare("J", jacobian(p[1]), measured)
+print("J of the second row:", jacobian(p[1]).round(3).tolist())
+
+# %% tags=["folded"]
+rows = {
+    "even": softmax(np.zeros(3)),
+    '"sleeps"': p[1],
+    "sure": softmax(np.array([0.0, 6.0, 0.0])),
+}
+title = "Softmax's Jacobian: one weight rises, the others fall; a sure row hardly moves"
+drawing, axes = figure(title, columns=3, height=2.5, sharey=True)
+for axis, (name, row) in zip(axes, rows.items(), strict=True):
+    draw_matrix(axis, jacobian(row), numbers=".3f", limit=0.3)
+    axis.set(title=name + "\np = " + ", ".join(f"{weight:.2f}" for weight in row))
+    axis.set(xlabel="score j that is raised")
+    axis.set_xticks(range(S), range(1, S + 1))
+    axis.set_yticks(range(S), range(1, S + 1))
+axes[0].set_ylabel("weight i")
+show(drawing)
+
+# %% [markdown]
+# Each column adds up to 0: what one weight gains, the others lose. No number is above $1/4$, and in a sure row all are
+# nearly 0: softmax lets hardly any gradient through there.
+#
+# A score collects from all weights of its row, each with its $dp_i$:
+#
+# $$
+# ds_j = \sum_i dp_i\, \frac{\partial p_i}{\partial s_j} = dp_j\, p_j\,(1 - p_j) - \sum_{i \ne j} dp_i\, p_i\, p_j
+# $$
+#
+# The diagonal's $-dp_j\, p_j\, p_j$ is just the term that the second sum lacks. Put it there, and take out $p_j$:
+#
+# $$
+# ds_j = p_j \Big( dp_j - \sum_i dp_i\, p_i \Big)
+# $$
+#
+# The sum is one number a row, the mean of $dp$ under the weights $p$. A $dp_j$ above this mean gives a positive $ds_j$,
+# one below it a negative. The table $J$ need not be made.
+
+
+# %%
+def softmax_backward(dp, p):
+    mean = (dp * p).sum(axis=-1, keepdims=True)  # (T, 1)
+    return p * (dp - mean)
+
+
+ds = softmax_backward(dp, p)
+compare("ds", ds, slopes(lambda s: (dp * softmax(s)).sum(), s))
+print("by way of J: ", np.allclose(ds, [jacobian(p[i]) @ dp[i] for i in range(T)], atol=1e-14))
+print("mean of dp:  ", (dp * p).sum(axis=-1).round(3))
+print("ds =", ds.round(3).tolist())
+
+# %% tags=["folded"]
+drawing, axes = figure(
+    "Of what arrives at the weights, the mean is lost", columns=3, height=2.2, sharey=True
+)
+for axis, (name, matrix) in zip(axes, {"p": p, "dp": dp, "ds": ds}.items(), strict=True):
+    draw_matrix(axis, matrix, limit={"p": 1.0, "dp": 8.0, "ds": 2.0}[name])
+    axis.set(title=name, xlabel="token looked at, j")
+    axis.set_xticks(range(S), ["the", "dog", "sleeps"])
+axes[0].set_ylabel("token that looks, i")
+axes[0].set_yticks(range(T), ["the", "sleeps"])
+show(drawing)
+
+# %% [markdown]
+# Second row: all three $dp$ are positive, so more of any weight, taken alone, would raise the loss. But the weights
+# share a 1. What counts is the distance from their mean, {{(dp * p).sum(axis=-1)[1]:.2f}}, and only "dog" is above it.
+#
+# ## Line 1: $s = q\,k^T / \sqrt d$
+#
+# Written out, $s_{ij} = \frac{1}{\sqrt d} \sum_c q_{ic}\, k_{jc}$. The number $q_{ic}$ goes into the scores of query
+# $i$ with every key $j$, with the factor $k_{jc} / \sqrt d$. The number $k_{jc}$ goes into the scores of every query
+# with key $j$:
+#
+# $$
+# dq_{ic} = \frac{1}{\sqrt d} \sum_j ds_{ij}\, k_{jc} \qquad dq = \frac{ds}{\sqrt d}\, k
+# \qquad (T, S)\,(S, d) \to (T, d)
+# $$
+#
+# $$
+# dk_{jc} = \frac{1}{\sqrt d} \sum_i ds_{ij}\, q_{ic} \qquad dk = \frac{ds^T}{\sqrt d}\, q
+# \qquad (S, T)\,(T, d) \to (S, d)
+# $$
+
+
+# %%
+def scores_backward(ds, q, k):
+    scaled = ds / np.sqrt(q.shape[-1])  # what arrives at q kᵀ
+    return scaled @ k, scaled.T @ q  # dq, dk
+
+
+dq, dk = scores_backward(ds, q, k)
+compare("dq", dq, slopes(lambda q: (ds * (q @ k.T / np.sqrt(d))).sum(), q))
+compare("dk", dk, slopes(lambda k: (ds * (q @ k.T / np.sqrt(d))).sum(), k))
+print("dq =", dq.round(3).tolist())
+print("dk =", (dk.round(3) + 0.0).tolist())
+
+# %% [markdown]
+# A query is pulled along a mixture of keys, a key along a mixture of queries, both mixed by $ds$.
+#
+# ## The whole
+#
+# Each line took for its upstream what the line behind it had handed back. That is the chain rule; nothing else is
+# needed. $g$ gives $dp$ and $dv$, $dp$ gives $ds$, $ds$ gives $dq$ and $dk$.
+
+
+# %%
+def attention(q, k, v):
+    return softmax(q @ k.T / np.sqrt(q.shape[-1])) @ v
+
+
+def assemble(line_3=weighted_sum_backward, line_2=softmax_backward, line_1=scores_backward):
+    """A backward pass of attention made of that of its lines."""
+
+    def backward(g, q, k, v):
+        p = softmax(q @ k.T / np.sqrt(q.shape[-1]))
+        dp, dv = line_3(g, p, v)
+        return *line_1(line_2(dp, p), q, k), dv
+
+    return backward
+
+
+compare("dq", dq, slopes(lambda q: (g * attention(q, k, v)).sum(), q))
+compare("dk", dk, slopes(lambda k: (g * attention(q, k, v)).sum(), k))
+compare("dv", dv, slopes(lambda v: (g * attention(q, k, v)).sum(), v))
+print("check:", check_backward(attention, assemble(), [q, k, v]).verdict)
+
+tensors = [Tensor(array, requires_grad=True) for array in (q, k, v)]
+F.scaled_dot_product_attention(*tensors).backward(g)
+pairs = zip(tensors, (dq, dk, dv), strict=True)
+print("the engine's op, the same:", all(np.allclose(t.grad, by, atol=1e-13) for t, by in pairs))
+
+# %% [markdown]
+# With sentences and heads in front, $q$ is $(B, H, T, d)$ and $p$ is $(B, H, T, S)$. The derivation stays, for each
+# head by itself. In code, `.T` would turn round all axes; `.swapaxes(-1, -2)` swaps the last two. A sum along the keys
+# is along `axis=-1`, with `keepdims=True`, so that it fits again.
+#
+# **A mask** changes nothing in these lines. Where the score is $-\infty$ the weight is 0, and each $ds_{ij}$ and each
+# term of $dv$ has a factor $p_{ij}$:
+
+# %%
+mask = np.array([[True, False, False], [True, True, False]])
+masked_p = softmax(np.where(mask, s, -np.inf))
+masked_dp, masked_dv = weighted_sum_backward(g, masked_p, v)
+print("dp =", masked_dp.tolist())
+print("ds =", (softmax_backward(masked_dp, masked_p).round(3) + 0.0).tolist())
+print("dv =", (masked_dv.round(3) + 0.0).tolist())
+
+# %% [markdown]
+# The third token is hidden from both: its $dp$ are not 0, yet $ds$ and $dv$ are. The first row may look at one token
+# only. Its weight is 1 whatever the scores are, so all its $ds$ are 0.
+#
+# ## A shortcut: $\sum_j dp_{ij}\, p_{ij} = g_i \cdot y_i$
+#
+# The mean that softmax's backward subtracts can be had without $dp$ and $p$. Put in $dp_{ij} = g_i \cdot v_j$:
+#
+# $$
+# \sum_j dp_{ij}\, p_{ij} = \sum_j (g_i \cdot v_j)\, p_{ij} = g_i \cdot \sum_j p_{ij}\, v_j = g_i \cdot y_i
+# $$
+
+# %%
+print("Σ dp p:", (dp * p).sum(axis=-1).round(12))
+print("g · y: ", (g * y).sum(axis=-1).round(12))
+
+# %% [markdown]
+# It saves little work, since $dp$ is needed anyway. What counts: no whole row is needed. An attention that goes through
+# the keys block by block, to save memory, has $y$ and never all of $p$ at once. The engine uses it in both of its
+# attentions.
+#
+# ## When a term is forgotten
+#
+# Each of these backward passes is wrong at one place. They run without complaint, because in self-attention $T = S$
+# and every shape fits. [`check_backward`](../minattn/check/entry.py) is told which op they are `like`:
+
+# %%
+rng = np.random.default_rng(0)
+size = 6
+many = [rng.normal(size=(size, width)) for width in (4, 4, 3)]  # q, k, v with T = S
+
+wrong = {
+    "no sum": assemble(line_2=lambda dp, p: p * dp),
+    "diagonal only": assemble(line_2=lambda dp, p: p * (1 - p) * dp),
+    "no softmax": assemble(line_2=lambda dp, p: dp),
+    "no 1/√d": assemble(line_1=lambda ds, q, k: (ds @ k, ds.T @ q)),
+    "ds for dsᵀ": assemble(line_1=lambda ds, q, k: (ds @ k / 2, ds @ q / 2)),
+    "p for pᵀ": assemble(line_3=lambda g, p, v: (g @ v.T, p @ g)),
+}
+for name, backward in wrong.items():
+    report = check_backward(attention, backward, many, like="scaled_dot_product_attention")
+    finding = report.findings[0]
+    print(f"{name}: {finding.kind}, {finding.sure}")
+    print(textwrap.indent(textwrap.fill(finding.told, 92), "    "))
+
+# %% [markdown]
+# All are named. Would one have noticed without a check? Let $q$, $k$ and $v$ themselves be learned, to give an output
+# that was drawn at random. Twenty such tasks, the same for each gradient:
+
+# %% tags=["rough"]
+tasks = [[rng.normal(size=(size, width)) for width in (4, 4, 3, 3)] for _ in range(20)]
+
+
+def train(backward, task, steps=300, rate=0.01):
+    """Gradient descent on half the squared error; the loss before each step."""
+    *arrays, wanted = [array.copy() for array in task]
+    losses = []
+    for _ in range(steps):
+        error = attention(*arrays) - wanted
+        losses.append((error**2).sum() / 2)
+        for array, gradient in zip(arrays, backward(error, *arrays), strict=True):
+            array -= rate * gradient
+    return losses
+
+
+trained = {"right": assemble()} | {name: b for name, b in wrong.items() if name != "no softmax"}
+curves = {name: np.array([train(b, task) for task in tasks]) for name, b in trained.items()}
+better = {name: (c[:, -1] < curves["right"][:, -1]).sum() for name, c in curves.items()}
+
+print("loss             first   last   better than the right one")
+for name, losses in curves.items():
+    first, last = np.median(losses[:, [0, -1]], axis=0)
+    print(f"{name:15} {first:6.2f} {last:6.2f} {better[name]:12} of {len(tasks)}")
+too_long = [(np.diff(train(wrong["no softmax"], task)) > 0).any() for task in tasks]
+print("no softmax: the loss rises on the way in", sum(too_long), "of", len(tasks))
+
+# %% tags=["folded", "rough"]
+drawing, axis = figure("The loss falls with a wrong gradient too", height=3.2)
+for (name, losses), colour in zip(
+    curves.items(), ("black", ORANGE, SKY, GREEN, PURPLE, RED), strict=True
+):
+    style = {"linestyle": "--", "linewidth": 3, "zorder": 3} if name == "right" else {}
+    axis.semilogy(np.median(losses, axis=0), color=colour, label=name, **style)
+axis.set(xlabel="step", ylabel="loss, median of the tasks", xlim=(0, 300), ylim=(0.5, 13))
+axis.set_yticks([1, 10], ["1", "10"])
+axis.legend(frameon=False, loc="lower left", ncols=2)
+show(drawing)
+
+# %% [markdown] tags=["rough"]
+# Each of the five brings the loss down. "no sum" even ends below the right one in {{better["no sum"]}} of
+# {{len(tasks)}} tasks. "no 1/√d" does in {{better["no 1/√d"]}}: with $d = 4$ its $dq$ and $dk$ have the right direction
+# and twice the length. The easiest to notice is "no softmax": its gradients are so long that the steps overshoot, and
+# the loss rises on the way in {{sum(too_long)}} tasks. A loss that falls does not prove the gradients. Measured slopes
+# do.
+#
+# ## Self-attention: one input, used three times
+#
+# Queries, keys and values are all made of one $x$: $q = x W_q$, $k = x W_k$, $v = x W_v$. A change of $x$ reaches the
+# output along three paths, so three gradients come back, and they add up. Each path is a matrix product like those
+# above; each weight matrix has a path of its own. (With $B$ sentences, the gradients of the weights add up over all of
+# them: lay all tokens below each other, $(B\,T, D)$, and the formula stays.)
+#
+# $$
+# dx = dq\, W_q^T + dk\, W_k^T + dv\, W_v^T \qquad dW_q = x^T dq, \quad dW_k = x^T dk, \quad dW_v = x^T dv
+# $$
+
+# %%
+x = rng.normal(size=(5, 3))  # (T, D)
+wq, wk, wv = rng.normal(size=(3, 3, 4))  # (D, d) each
+
+
+def self_attention(x, wq, wk, wv):
+    q = x @ wq
+    k = x @ wk
+    v = x @ wv
+    return attention(q, k, v)
+
+
+def self_attention_backward(g, x, wq, wk, wv):
+    dq, dk, dv = assemble()(g, x @ wq, x @ wk, x @ wv)
+    return dq @ wq.T + dk @ wk.T + dv @ wv.T, x.T @ dq, x.T @ dk, x.T @ dv
+
+
+def one_path_forgotten(g, x, wq, wk, wv):
+    dq, dk, dv = assemble()(g, x @ wq, x @ wk, x @ wv)
+    return dq @ wq.T + dv @ wv.T, x.T @ dq, x.T @ dk, x.T @ dv
+
+
+print(check_backward(self_attention, self_attention_backward, [x, wq, wk, wv]).verdict)
+finding = check_backward(self_attention, one_path_forgotten, [x, wq, wk, wv]).findings[0]
+print(f"one path forgotten: {finding.argument}, {finding.kind}, {finding.sure}")
+print(textwrap.indent(textwrap.fill(finding.told, 92), "    "))
+
+# %% [markdown]
+# ## Questions
+#
+# 1. A query is quite sure: its weight of one token is 1, the others are 0. Which of $dq$, $dk$ and $dv$ still get
+#    something from it? What does that mean for a head that is sure of the wrong token?
+#
+# <details><summary>Answer</summary>
+#
+# Only $dv$, and only that one token's value. The Jacobian of a sure row is 0, so $ds = 0$ and nothing reaches $q$ and
+# $k$. This query cannot learn to look elsewhere. This is why scores must not be large at the beginning.
+#
+# </details>
+#
+# 2. All values $v_j$ are the same vector. What are $dq$, $dk$ and $dv$?
+#
+# <details><summary>Answer</summary>
+#
+# All $dp_{ij}$ of a row are equal, so each is the mean, and $ds = dq = dk = 0$: it does not matter where one looks when
+# one finds the same everywhere. Measured, the largest number of $dq$ is
+# {{abs(slopes(lambda q: (g * attention(q, k, np.ones_like(v))).sum(), q)).max():.4f}}. $dv = p^T g$ is not 0: values
+# may learn to differ.
+#
+# </details>
+#
+# 3. The layer that makes the keys has a bias $b$, so that $k_j = x_j W_k + b$. What is its gradient?
+#
+# <details><summary>Answer</summary>
+#
+# It is 0. $b$ goes into all keys, so $db = \sum_j dk_j$: above, the columns of $dk$ add up to
+# {{abs(dk.sum(axis=0)).max():.4f}}. In the formula $db$ has the factors $\sum_j ds_{ij}$, and each row of $ds$ adds up
+# to 0, because $\sum_j p_{ij} = 1$. Forward says why: $b$ adds the same $q_i \cdot b / \sqrt d$ to all scores of a row,
+# and softmax does not feel that. This bias learns nothing, and the model does not miss it.
+#
+# </details>
+#
+# ## The exercise
+#
+# `minattn learn check attention`: the whole backward pass, with sentences and heads in front. Its three lines are
+# exercises of their own, `scores`, `softmax` (there $g$ and $dx$ are what $dp$ and $ds$ are here) and `weighted_sum`;
+# then `mask`, and `self_attention` for the three paths.
