@@ -217,19 +217,14 @@ def dropout(
     return apply(ops.Dropout(p), input, like(keep, input.data))
 
 
-def embedding(input: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """input: token ids of any shape (…), integers in [0, V); weight (V, D) -> (…, D).
-
-    padding_idx: an id whose row gets no gradient.
-    """
+def embedding(input: Any, weight: Tensor) -> Tensor:
+    """input: token ids of any shape (…), integers in [0, V); weight (V, D) -> (…, D)."""
     require_floats("embedding", weight=weight)
     ids = integers("embedding", "input", input, weight)
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight has shape {weight.shape}, expected (V, D)")
     require_below("embedding", "id", to_host(ids), weight.shape[0])
-    if padding_idx is not None and not 0 <= padding_idx < weight.shape[0]:
-        raise ValueError(f"embedding: padding_idx {padding_idx} is out of range, there are {weight.shape[0]} rows")
-    return apply(ops.Embedding(padding_idx), ids, weight)
+    return apply(ops.Embedding(), ids, weight)
 
 
 def scaled_dot_product_attention(

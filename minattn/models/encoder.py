@@ -74,14 +74,16 @@ class WordEmbedding(Embedding):
 
     def __init__(self, config: EncoderConfig, *, generator: np.random.Generator) -> None:
         super().__init__(config.vocab_size, config.width, std=0.02, generator=generator)
-        self.padding_idx = config.pad_id
+        self.pad_id = config.pad_id
 
     def forward(self, ids: Any) -> Tensor:
         return self.of_tokens(as_batch(ids))
 
     def of_tokens(self, ids: Array) -> Tensor:
         """The vectors of ids in any shape, (…) -> (…, D)."""
-        return F.embedding(ids, self.weight, self.padding_idx)
+        x = F.embedding(ids, self.weight)
+        is_padding = ids == self.pad_id
+        return F.where(is_padding[..., None], x.detach(), x) if is_padding.any() else x
 
 
 class Embeddings(Module):

@@ -15,12 +15,7 @@ class Embedding(Op):
 
     forward    y_t = W[id_t]
     backward   dW = 0, then dW[id_t] += g_t      a token that occurs twice gets both gradients
-
-    padding_idx: an id whose row is to stay as it is; it gets no gradient, as in PyTorch.
     """
-
-    def __init__(self, padding_idx: int | None = None) -> None:
-        self.padding_idx = padding_idx
 
     def forward(self, ids: Array, weight: Array) -> Array:
         self.ids, self.weight_shape = ids, weight.shape
@@ -35,6 +30,4 @@ class Embedding(Op):
         starts = self.ids.reshape(-1, 1).astype("int64") * width
         elements = xp.add(starts, xp.arange(width), out=empty((len(starts), width), g, "int64"))
         xp.add.at(dweight.reshape(-1), elements.reshape(-1), g.reshape(-1))
-        if self.padding_idx is not None:
-            dweight[self.padding_idx] = 0
         return None, dweight
