@@ -40,7 +40,7 @@ from minattn.training import (
     load_model,
     open_pretrained,
 )
-from minattn.training.finetune import freeze
+from minattn.training.finetune import freeze, with_new_head
 from minattn.training.limits import memory_needed
 from minattn.training.trainer import FEWER_BLANKED
 
@@ -553,3 +553,13 @@ def test_transformers_opens_the_model_folder_and_agrees(place, ask, name):
         logits = theirs(**given).logits.numpy()
     # float32 in another order of sums
     np.testing.assert_allclose(ours.logits(np.array([ids])).data, logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_new_head_is_in_the_mode_of_its_encoder():
+    config = EncoderConfig(12, width=8, layers=1, heads=2, hidden=16, max_tokens=8, dropout=0.5)
+    encoder = BertModel(config, generator=np.random.default_rng(0)).eval()
+    model = with_new_head(encoder)
+    with model.evaluating():
+        pass
+    ids = np.array([[1, 2, 3]])
+    assert (model(ids).logits.data == model(ids).logits.data).all()  # no dropout

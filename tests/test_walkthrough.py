@@ -13,6 +13,7 @@ import pytest
 from minattn.errors import InputError
 from minattn.show.cells import read_cells, read_twin
 from minattn.show.execute import PageError
+from minattn.show.package import needs
 from minattn.show.page import draw_matrix, figure, show, svg_of, words_of
 from minattn.show.stale import close
 from minattn.show.walkthrough import build, check, main, run
@@ -133,6 +134,12 @@ def write(folder, source=SOURCE, twin=TWIN, name="01_thirds"):
     return page
 
 
+def run_as_script(page, where):
+    """Run a page with plain Python in a folder."""
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run([sys.executable, page], cwd=where, env=os.environ | paths, capture_output=True, text=True)
+
+
 def cells_of(folder, source):
     return read_cells(write(folder, source, None))
 
@@ -191,10 +198,8 @@ def test_a_page_runs_as_a_script_from_any_folder_and_names_its_figures(tmp_path)
     page = write(tmp_path, SOURCE.replace('Path("note.txt").write_text', "Path"))
     where = tmp_path / "elsewhere"
     where.mkdir()
-    paths = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
-    ran = subprocess.run(
-        [sys.executable, page], cwd=where, env=os.environ | paths, capture_output=True, text=True, check=True
-    )
+    ran = run_as_script(page, where)
+    assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[1] == "3 of 4" and ran.stdout.endswith("[figure] A line\n")
     assert not list(where.iterdir()) and {file.name for file in tmp_path.iterdir()} == {page.name, "zh", "elsewhere"}
 
@@ -302,6 +307,57 @@ def test_the_command_checks_and_builds_and_goes_on_after_a_page_that_fails(tmp_p
     replace(good, "Nothing", "Something")
     assert main(["--check", str(good)]) == 1
     assert "# 2. Nothing" in capsys.readouterr().err
+
+
+# Packages
+
+NEEDS = """\
+# %% [markdown]
+# # 2. Weights
+
+# %%
+from minattn.show.package import needs
+
+print("before")
+folder = needs("PACKAGE", "pip install gt-weights==1")
+print("after")
+"""
+
+
+def test_a_page_whose_package_is_absent_is_said_not_to_be_checked_and_the_next_one_is(tmp_path, capsys):
+    absent = write(tmp_path, NEEDS.replace("PACKAGE", "gt_weights"), None, "02_weights")
+    built = "as it was"
+    absent.with_suffix(".md").write_text(built, encoding="utf-8")
+    good = write(tmp_path, "# %% [markdown]\n# # 3. Nothing\n", None, "03_nothing")
+    assert main([str(good)]) == 0
+    capsys.readouterr()
+    assert main(["--check", str(absent), str(good)]) == 0
+    out, err = capsys.readouterr()
+    first, second = out.splitlines()
+    assert first.split() == [
+        *("02_weights", "not", "checked:", "gt_weights", "is", "not", "installed,", "and", "this", "page", "needs"),
+        *("it:", "pip", "install", "gt-weights==1"),
+    ]
+    assert second.startswith("03_nothing") and not err
+    assert main([str(absent), str(good)]) == 1  # what was asked for is not done
+    assert "02_weights               not built: gt_weights is not installed" in capsys.readouterr().out
+    assert absent.with_suffix(".md").read_text(encoding="utf-8") == built
+
+
+def test_a_page_whose_package_is_absent_ends_as_a_script_with_one_sentence_and_no_error(tmp_path):
+    page = write(tmp_path, NEEDS.replace("PACKAGE", "gt_weights"), None)
+    ran = run_as_script(page, tmp_path)
+    told = "gt_weights is not installed, and this page needs it: pip install gt-weights==1"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"before\n{told}\n", "")
+
+
+def test_a_page_whose_package_is_there_runs_on_and_the_package_is_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "gt_weights").mkdir()
+    (tmp_path / "gt_weights" / "__init__.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert needs("gt_weights", "pip install gt-weights==1") == tmp_path / "gt_weights"
+    page = write(tmp_path, NEEDS.replace("PACKAGE", "gt_weights"), None)  # its own folder is on its path
+    assert run(page)[1].output == ("before", "after")
 
 
 # Sources

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import InputError
 from . import page as drawn
 from .cells import Cell, read_cells, read_twin, split_quotes
+from .package import NotInstalled
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def execute(page: Path, twin: Path | None) -> list[Done]:
 
     twin: the file with its prose in another language
 
-    Raises PageError for a cell that raises.
+    Raises PageError for a cell that raises, NotInstalled where a package is absent that the page `needs`.
     """
     cells = read_cells(page)
     sources = [(page, iter([cell for cell in cells if cell.is_prose]))]
@@ -83,6 +84,8 @@ def _run(page: Path, cell: Cell, names: dict[str, Any]) -> tuple[str, ...]:
         code = compile("\n" * cell.line + "\n".join(cell.lines), page, "exec")
         with contextlib.redirect_stdout(printed):
             exec(code, names)
+    except NotInstalled:
+        raise
     except (Exception, SystemExit) as error:
         raise _failure(page, cell, error) from None
     return tuple(line.rstrip() for line in printed.getvalue().rstrip().splitlines())

@@ -2,6 +2,8 @@
 
 Each `walkthroughs/NN_name.py` gives `NN_name.md` with what its cells print and draw; where there is prose for it in
 `zh/NN_name.txt`, `NN_name.zh.md` too, from the same run. Figures lie in `figures/`, with English words, for both.
+
+A page that `needs` a package (minattn.show.package) which is absent stays as it is: --check says so and goes on.
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ from ..errors import InputError
 from ..files import make_folder, read_bytes, write_atomically
 from .cells import FOLDED
 from .execute import Done, Drawn, PageError, execute
+from .package import NotInstalled
 from .stale import Line, first_difference
 
 _FOLDED = ("Code of the figure", "作图代码")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build or check pages; 1 where one failed or is stale, 2 for what cannot be used."""
+    """Build or check pages; 1 where one failed, is stale or could not be built, 2 for what cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m minattn.show.walkthrough", description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing, fail where a page is not up to date")
     parser.add_argument("pages", nargs="*", type=Path, help="walkthroughs/NN_name.py; all by default")
@@ -45,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 trouble = check(page, done)
             else:
                 build(page, done)
+        except NotInstalled as absent:
+            print(f"{page.stem:24} not {'checked' if options.check else 'built'}: {absent}", flush=True)
+            failed += not options.check
+            continue
         except (PageError, InputError) as error:
             trouble = str(error)
         failed += trouble is not None
@@ -77,7 +84,8 @@ def check(page: Path, done: list[Done]) -> str | None:
 def run(page: Path) -> list[Done]:
     """Execute a page in a process of its own.
 
-    Raises InputError for a source that is not of the form, PageError for a cell that raises.
+    Raises InputError for a source that is not of the form, PageError for a cell that raises, NotInstalled where a
+    package is absent that it needs.
     """
     page = page.resolve()
     twin = _twin(page) if _twin(page).exists() else None

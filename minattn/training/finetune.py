@@ -86,7 +86,7 @@ def with_new_head(encoder: BertModel | DistilBertModel) -> MaskedLM:
     model.encoder = encoder
     model.head = MaskedLMHead(config, encoder.embeddings.word_embeddings, generator=Unfilled())
     model.head.dense.weight.set(np.eye(config.width, dtype=np.float32))
-    return model
+    return model.train(encoder.training)
 
 
 def prepare_model_folder(run: Run, folder: Path, tokenizer: WordPiece) -> None:
