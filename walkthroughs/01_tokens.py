@@ -69,8 +69,7 @@ print("the same pieces:", [tokenizer.pieces[i] for i in ids] == pieces)
 
 # %% [markdown]
 # `[CLS]` and `[SEP]` mark the two ends of a sentence. Common words are whole. `watchman` and `unlocked` are
-# not among the {{tokenizer.vocab_size:,}} pieces, and are built from what is. An id is a name and no more:
-# {{ids[1]}} is not smaller than {{ids[2]}} in any sense that matters.
+# not among the {{tokenizer.vocab_size:,}} pieces, and are built from what is.
 #
 # One sentence proves little. Do ten lines and the tokenizer agree on all sentences of the shipped reader?
 
@@ -136,7 +135,7 @@ letters = [piece for piece in tokenizer.pieces if len(piece.removeprefix("##")) 
 first = len(letters) + 5  # after [PAD] [UNK] [CLS] [SEP] [MASK]
 print("id   shipped  learned here")
 for i, (left, right, times) in enumerate(learn(counts, 8), first):
-    print(f"{i}   {tokenizer.pieces[i]:8} {left} + {right:5} {times:5} times")
+    print(f"{i}   {tokenizer.pieces[i]:8} {left + ' + ' + right:10} {times:5} times")
 
 # %% [markdown]
 # {{first}} ids are taken by the special tokens and by every letter twice, at the start of a word and inside. From there
@@ -151,6 +150,7 @@ flat = np.concatenate([ids[1:-1] for ids in encoded])  # without [CLS] and [SEP]
 uses = np.bincount(flat, minlength=tokenizer.vocab_size)
 idle = [piece for i, piece in enumerate(tokenizer.pieces) if uses[i] == 0 and i >= first]
 print(f"learned, never used: {len(idle)}, such as {', '.join(idle[-8:])}")
+print("##ool is one of them:", "##ool" in idle)
 for word in ("school", "cool", "wool"):
     print(f"{word:7}", *split_word(word, vocabulary))
 
@@ -289,9 +289,9 @@ show(drawing)
 # Both pictures matter later. Always to guess the commonest token is right {{uses.max() / uses.sum():.1%}} of the time:
 # a model has to beat that first.
 #
-# That frequency falls as 1 / rank is a law of words. Tokens fall less: a rare word is cut into pieces that other words
-# use too. And their curve ends in a cliff. A piece was learned because it was common; those that are rare now lost
-# their places to longer pieces made from them.
+# That the frequency of words falls as 1 / rank is called Zipf's law. That of tokens falls less: a rare word is cut into
+# pieces that other words use too. And their curve ends in a cliff. A piece was learned because it was common; those
+# that are rare now lost their places to longer pieces made from them.
 #
 # And a batch is a rectangle: short sentences are filled up with `[PAD]` to the longest. Random company is wasteful;
 # `Batches` puts sentences of like length together:

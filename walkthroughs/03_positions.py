@@ -127,8 +127,8 @@ right.legend(frameon=False)
 show(drawing)
 
 # %% [markdown]
-# With random matrices, as at the start of a training, the score depends on the place too, or the last line above would
-# show one number five times. That attention sees distances is something a model can learn. It is not given.
+# With random matrices, as at the start of a training, the score depends on the place too, or the last line printed
+# above would show one number five times. That attention sees distances is something a model can learn. It is not given.
 #
 # ## The experiment: take the positions away
 #

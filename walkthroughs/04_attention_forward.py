@@ -26,7 +26,7 @@ d = wq.shape[1]
 # %% [markdown]
 # ## One head
 #
-# Each token is multiplied by three matrices and so gets three vectors:
+# The vector of each token is multiplied by three matrices and gives three more:
 #
 # - a query $q$ of width $d$: what it looks for;
 # - a key $k$ of width $d$: what it can be found by;
@@ -175,7 +175,7 @@ for i, width in enumerate(widths[::2]):
 
 # %% tags=["folded"]
 drawing, axes = figure(
-    "Without the scale a few queries get most of the gradient", columns=3, height=3.0
+    "Without the scale few queries get most of the gradient", columns=3, height=3.0
 )
 for rows, colour, name in ((with_scale, BLUE, "with 1/√d"), (without, ORANGE, "without")):
     axes[0].semilogx(widths, [row[1] for row in rows], "o-", color=colour, label=name)
@@ -391,7 +391,9 @@ drawing, (left, right) = figure(
     "A head of width 1 can never look mostly at the key between two others", columns=2
 )
 for j, colour in enumerate((BLUE, ORANGE, GREEN)):
-    left.plot(line[:, 0], on_line[:, j], color=colour, linewidth=2, label=f"key {j + 1}")
+    left.plot(line[:, 0], on_line[:, j], color=colour, linewidth=2)
+    place = ((-3.2, 1.02), (2.4, 0.2), (3.2, 1.02))[j]
+    left.text(*place, f"key {j + 1}", ha="center", color=colour)
     right.plot(
         np.degrees(angles), on_circle[:, j], color=(BLUE, ORANGE, PURPLE)[j], linewidth=2
     )
@@ -399,7 +401,6 @@ for j, colour in enumerate((BLUE, ORANGE, GREEN)):
         60 + 120 * j, 1.0, f"{60 + 120 * j}°", ha="center", color=(BLUE, ORANGE, PURPLE)[j]
     )
 left.set(title="d = 1", xlabel="query", ylabel="weight", ylim=(0, 1.12))
-left.legend(frameon=False, loc="upper center")
 right.set(
     title="d = 2", xlabel="direction of the query (degrees)", ylabel="weight", ylim=(0, 1.12)
 )
@@ -445,4 +446,4 @@ show(drawing)
 # ## The exercise
 #
 # `minattn learn check split_heads`: carry the gradient back through `reshape` and `transpose`. The backward passes of
-# the rest are page 5.
+# the rest are on [page 5](05_attention_backward.md).

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 5. Self-attention backward
 #
-# Attention is three lines (page 4). Its backward pass undoes them, from the last to the first. This page derives each
-# line, and holds each against measured slopes.
+# Attention is three lines ([page 4](04_attention_forward.md)). Its backward pass undoes them, from the last to
+# the first. This page derives each line, and holds each against measured slopes.
 #
 # Two tokens look, three are looked at. $T$ and $S$ differ here on purpose: where they are equal a forgotten transpose
 # fits, and nobody notices.

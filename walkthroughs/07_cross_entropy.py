@@ -120,7 +120,8 @@ show(drawing)
 # %% [markdown]
 # ## The gradient is $p - y$
 #
-# Write the loss in two lines and differentiate each. $\delta_{jy}$ is 1 for the right token and 0 for the others.
+# Write the loss in two lines and differentiate each. $\delta_{jy}$ is 1 for the right token and 0 for the
+# others: a row of them is the one-hot $y$.
 #
 # $$
 # s = \ln \sum_i e^{x_i} \qquad \frac{\partial s}{\partial x_j} = \frac{e^{x_j}}{\sum_i e^{x_i}} = p_j
@@ -193,8 +194,9 @@ print("size of each row: ", np.abs(gradient).sum(axis=1).round(4))
 print("2 (1 - p_y):      ", (2 * (1 - p[rows, targets])).round(4))
 
 # %% [markdown]
-# Each row adds up to 0: what one logit gains the others lose. No entry can be larger than 1, so this gradient cannot
-# explode, whatever the logits are.
+# Each row adds up to 0: what one logit gains the others lose. Its size, the sum of the absolute values, is
+# $2 (1 - p_y)$: what is missing at the right token, and as much again at the others. It is never above 2, so this
+# gradient cannot explode, whatever the logits are.
 #
 # There is a longer way to the same gradient, by way of the probabilities. The logarithm sends back $-1/p_y$, and
 # softmax's Jacobian makes it $p - y$. Look at what is between:

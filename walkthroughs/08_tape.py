@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 8. The tape
 #
-# A model's loss is made by hundreds of small ops. Each of them knows its own slope, and nothing of the others. How
+# A model's loss is made by many small ops. Each of them knows its own slope, and nothing of the others. How
 # does the gradient find its way back through all of them? And why must it go in a certain order?
 #
 # We build what does it, an autograd, in some sixty lines. The example that stays is one number through five ops:
@@ -14,9 +14,7 @@
 # knows this formula; each op knows its own line only.
 
 # %%
-import gc
 import itertools
-import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -242,9 +240,10 @@ for axis, title, found in zip(axes, titles, walks.values(), strict=True):
 show(drawing)
 
 # %% [markdown]
-# In the lower panel $s$ has its turn before $a$. The share of that arm, {{-8}}, arrives when $s$ has handed on, and is
-# lost. The result is {{walks["first_come"]["x"]:.0f}} where {{walks["newest_first"]["x"]:.0f}} is right: not a little
-# off, but of the wrong sign. A step against it would climb.
+# In the lower panel $s$ has its turn before $a$. The share of that arm,
+# {{walks["newest_first"]["s"] - walks["first_come"]["s"]:.0f}}, arrives when $s$ has handed on, and is lost. The result
+# is {{walks["first_come"]["x"]:.0f}} where {{walks["newest_first"]["x"]:.0f}} is right: even the sign is wrong. A step
+# against it would climb.
 #
 # Worse, such a walk is not always wrong. Write the last line as $y = b + c$, which is the same function:
 
@@ -302,7 +301,8 @@ print("right exactly where every value comes after its users:", agree)
 #
 # ## No turns at all: once for every path
 #
-# Could a value not hand on whatever arrives, each time something arrives? It could:
+# Could a value not hand on whatever arrives, each time something arrives? It could. Beside the example a row of
+# diamonds, each $y + y$:
 
 
 # %%
@@ -315,23 +315,19 @@ def every_path(value, g):
 
 values = diamond(2.0)
 calls = every_path(values["y"], np.array(1.0))
-print(f"{values['x'].grad:.0f} in {calls} calls; turns: {len(newest_first(values['y']))}")
+turns = len(newest_first(values["y"]))
+print(f"the example: {values['x'].grad:.0f}, in {calls} calls; turns: {turns}")
 
-# %% [markdown]
-# The gradient is right. But each value gets a call for every path that leads to it, and paths multiply. A row of
-# diamonds, each $y + y$:
-
-# %%
-print("diamonds  calls by path  turns, newest first")
 for count in (1, 4, 8, 12):
     y = Value(1.0)
     for _ in range(count):
         y = y + y
-    print(f"{count:8} {every_path(y, np.array(1.0)):14,} {len(newest_first(y)):20}")
+    turns = len(newest_first(y))
+    print(f"{count:2} times y + y: {every_path(y, np.array(1.0)):5,} calls; turns: {turns:2}")
 
 # %% [markdown]
-# {{count}} diamonds: {{every_path(y, np.array(1.0)):,}} calls for {{len(newest_first(y))}} values. With 30 diamonds it
-# would be {{2**31 - 1:,}} calls. Who waits for all users needs one turn.
+# The gradient is right. But each value gets a call for every path that leads to it, and paths multiply: with 30
+# diamonds it would be {{2**31 - 1:,}} calls. Who waits for all users needs one turn.
 #
 # ## Used twice: shares add up
 #
@@ -366,7 +362,8 @@ print("ours:", x.grad, " minattn's:", t.grad)
 # ## Twice backward, twice the gradient
 #
 # Leaves add to what they have. So a second call adds the same again; between two steps of training `.grad` must be
-# cleared.
+# cleared. Only leaves may keep what they collected: `waiting` is new in each call. A value in between that kept its
+# share would hand it on once more.
 
 # %%
 values = diamond(2.0)
@@ -379,72 +376,10 @@ for _ in range(2):
     print("ours:", values["x"].grad, " minattn's:", t.grad)
 
 # %% [markdown]
-# Only leaves may keep what they collected. The other common way to write an autograd keeps a `.grad` on every value,
-# and in it a function that sends it on:
-
-
-# %%
-class Closed:
-    def __init__(self, data, inputs=()):
-        self.data, self.inputs, self.grad = data, inputs, 0.0
-
-    def __mul__(self, other):
-        y = Closed(self.data * other.data, (self, other))
-
-        def send():  # it needs y, and y keeps it
-            self.grad = self.grad + y.grad * other.data
-            other.grad = other.grad + y.grad * self.data
-
-        y.send = send
-        return y
-
-
-x = Closed(2.0)
-s = x * x
-y = s * s
-for _ in range(2):
-    y.grad = 1.0
-    y.send()
-    s.send()
-    print("Closed:", x.grad)
-
-# %% [markdown]
-# Here $y = x^4$, whose slope at 2 is {{4 * 2**3}}; twice that is {{2 * 4 * 2**3}}, not {{x.grad:.0f}}. In the
-# second call $s$ still holds the gradient of the first and sends it once more.
-#
-# **A circle of references.** `send` must know its own output $y$, to read `y.grad`; and $y$ keeps `send`. Each holds
-# the other, so neither's count of references falls to 0 when you let go of both. They stay until Python's garbage
-# collector comes by, which counts objects and not megabytes. A `Value` refers to its inputs and never to its output:
-# the rule of an op is given $y$ as an argument. Twenty products of arrays of 1 MB, with the collector held back:
-
-
-# %%
-def held(leaf):
-    """What is left after twenty products have been let go, before a collection and after."""
-    tracemalloc.start()
-    x = leaf(np.ones(2**17))  # 1 MB
-    y = x
-    for _ in range(20):
-        y = y * x
-    del x, y
-    megabytes = [tracemalloc.get_traced_memory()[0] / 2**20]
-    gc.collect()
-    megabytes.append(tracemalloc.get_traced_memory()[0] / 2**20)
-    tracemalloc.stop()
-    return "{:2.0f} MB, after a collection {:.0f} MB".format(*megabytes)
-
-
-gc.disable()
-print("Closed   ", held(Closed))
-print("Value    ", held(Value))
-print("minattn's", held(lambda array: Tensor(array, requires_grad=True)))
-gc.enable()
-
-# %% [markdown]
 # ## Train with it
 #
-# Eight tokens, three numbers in the middle, and the task of the whole book: give back what was put in. A row of $X$ is
-# a token as one-hot vector, so $X$ is the identity, $(8, 8)$. The loss is that of [page 7](07_cross_entropy.md), one
+# Eight tokens, three numbers in the middle, and one task: give back what was put in. A row of $X$ is a token as a
+# one-hot vector, so $X$ is the identity, $(8, 8)$. The loss is that of [page 7](07_cross_entropy.md), one
 # row each, $\ln \sum_i e^{z_i} - z_y$; the mean is the upstream $1/8$. (Page 7 says why the
 # largest logit should be subtracted first; here the code is to be short.)
 
@@ -572,4 +507,4 @@ show(drawing)
 # ## The exercise
 #
 # `minattn learn check tape`: this page as a list of ops, of which you write the walk. `topological_order` is the
-# walk for nodes without numbers.
+# walk for nodes without numbers, `broadcast` is `fit`.

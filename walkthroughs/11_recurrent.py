@@ -8,7 +8,7 @@
 # 2. They cannot be computed in parallel over time, so they are slow.
 # 3. Attention reaches every token in one step, and pays with $T^2$.
 #
-# This page builds the RNN by hand and measures all three. Each is true somewhere, and each fails somewhere.
+# This page builds the RNN by hand and measures all three. Each is true somewhere, and none everywhere.
 
 # %%
 import time
@@ -58,7 +58,7 @@ print(f"product {np.prod(path):.6f}, slope of the last state by the first input 
 # %% [markdown]
 # The slope of tanh is $1 - \tanh^2 z = 1 - h^2$. The first input reaches the last state through five such slopes and
 # four times $u$, so its gradient is their product: {{np.prod(path):.4f}}. Every step of distance multiplies by one
-# more factor. That is the whole story of the vanishing gradient, in one dimension.
+# more factor. This is the vanishing gradient, in one dimension.
 #
 # ## Backward through time
 #
@@ -167,7 +167,7 @@ print("by hand = tape:", all(same))
 # keeps the length of every vector. $W$ is the identity. Once with quiet inputs (size 0.1), once with inputs of size
 # 1; eight draws of each, beside an attention layer of the same width, without positions.
 
-# %%
+# %% tags=["folded"]
 D, T, draws = 32, 64, 8
 
 
@@ -236,13 +236,8 @@ for name, (quiet, loud) in factors.items():
     radius = f"{np.mean(radii[name]):.2f}" if name in radii else ""
     print(f"{name:12} {radius:>10} {quiet:22.2f} {loud:8.2f}")
 
-# %% tags=["folded"]
-drawing, axes = figure(
-    "Under loud inputs even radius 1.5 vanishes",
-    columns=2,
-    sharey=True,
-    height=3.2,
-)
+title = "With inputs of size 1 even radius 1.5 vanishes"
+drawing, axes = figure(title, columns=2, sharey=True, height=3.2)
 styles = {
     "usual": (RED, "-"),
     "radius 1": (ORANGE, "-"),
@@ -261,8 +256,8 @@ show(drawing)
 
 # %% [markdown]
 # Quiet inputs: as the claim says. Below radius 1 the gradient dies ({{reach["usual", "quiet inputs (0.1)"][-1]:.0e}}
-# at distance 63), above 1 it grows. At 1 it stays alive for a while. Not for ever: tanh takes a little at each step,
-# and what is left is {{factors["orthogonal"][0]:.2f}}, no more than a random matrix of that radius leaves.
+# at distance {{T - 1}}), above 1 it grows. At 1 it stays alive for a while. Not for ever: tanh takes a little at each
+# step. The orthogonal start keeps {{factors["orthogonal"][0]:.2f}} a step, no more than a random matrix of that radius.
 #
 # Inputs of size 1: the border is no longer at 1. They drive tanh to where it is flat, so that $S$ takes more than $U$
 # gives. **With radius 1.5 the gradient now vanishes** ({{factors["radius 1.5"][1]:.2f}} a step), and the orthogonal
@@ -337,16 +332,12 @@ V = 8
 # A whole training step (forward, backward, Adam) of each, with 8 sentences and width 32, for lengths from 8 to 1024.
 # The models take turns, and the median counts. Beside them the RNN op by op, as the tape knows it.
 #
-# The time of the RNN by hand has three parts. A network of one sentence with one number as its state has next to
-# nothing to multiply. What it takes at $T = 1$ is the price of the calls around the loop; what each further token
-# adds is the price of the loop in Python. The rest is arithmetic.
-#
 # (Processor time of one thread: `OPENBLAS_NUM_THREADS=1`. With more, such small products mostly wait for each other.)
 
 
 # %% tags=["timed"]
-def training_step(model, batch, tokens):
-    ids = np.random.default_rng(3).integers(0, V, (batch, tokens))
+def training_step(model, tokens):
+    ids = np.random.default_rng(3).integers(0, V, (B, tokens))
     optimizer = optim.Adam(model.parameters())
 
     def step():
@@ -371,42 +362,33 @@ def medians(jobs, rounds=7):
 B, D = 8, 32
 rng = np.random.default_rng(4)
 lengths = 2 ** np.arange(3, 11)
-jobs = {
-    ("bare", T): training_step(RecurrentModel(V, 1, 1, generator=rng), 1, T) for T in (1, 1024)
-}
+jobs = {}
 for T in lengths:
-    jobs["attention", T] = training_step(AttentionModel(V, D, T, generator=rng), B, T)
-    jobs["RNN", T] = training_step(RecurrentModel(V, D, D, generator=rng), B, T)
+    jobs["attention", T] = training_step(AttentionModel(V, D, T, generator=rng), T)
+    jobs["RNN", T] = training_step(RecurrentModel(V, D, D, generator=rng), T)
     if T <= 128:
-        jobs["op by op", T] = training_step(OpByOpModel(V, D, D, generator=rng), B, T)
+        jobs["op by op", T] = training_step(OpByOpModel(V, D, D, generator=rng), T)
 ms = medians(jobs)
 
-calls = ms["bare", 1]
-loop = lengths * (ms["bare", 1024] - calls) / 1023
-print("   T   attention ms   RNN ms = calls + loop + arithmetic   op by op ms")
-for T, looping in zip(lengths, loop, strict=True):
-    rest = max(ms["RNN", T] - looping - calls, 0)
-    slow = f"{ms['op by op', T]:.1f}" if T <= 128 else ""
-    parts = f"{ms['RNN', T]:6.1f} {calls:7.1f} {looping:6.1f} {rest:12.1f}"
-    print(f"{T:4} {ms['attention', T]:14.1f} {parts} {slow:>13}")
+print("milliseconds   ", *(f"{f'T = {T}':>8}" for T in lengths))
+for name in ("attention", "RNN", "op by op"):
+    print(f"{name:15}", *(f"{ms[name, T]:8.1f}" if (name, T) in ms else "" for T in lengths))
 
 growth = [ms["attention", 2 * T] / ms["attention", T] for T in (16, 512)]
 versus = {T: ms["RNN", T] / ms["attention", T] for T in (8, 64, 1024)}
 tape = ms["op by op", 64] / ms["RNN", 64]
 
 # %% tags=["folded", "timed"]
-drawing, axis = figure("The loop costs, the square of attention costs more", height=3.2)
+drawing, axis = figure("In the long run the square of attention costs more", height=3.2)
 curves = {
-    "attention": ("attention", GREEN, "o-"),
-    "op by op": ("RNN, op by op", ORANGE, "o-"),
-    "RNN": ("RNN, one op", BLUE, "o-"),
-    "loop": ("its loop in Python alone", BLUE, ":"),
+    "attention": ("attention", GREEN),
+    "op by op": ("RNN, op by op", ORANGE),
+    "RNN": ("RNN by hand, one op", BLUE),
 }
-ms |= {("loop", T): looping for T, looping in zip(lengths, loop, strict=True)}
-for name, (label, colour, style) in curves.items():
+for name, (label, colour) in curves.items():
     measured = [T for T in lengths if (name, T) in ms]
     axis.loglog(
-        measured, [ms[name, T] for T in measured], style, color=colour, linewidth=2, label=label
+        measured, [ms[name, T] for T in measured], "o-", color=colour, linewidth=2, label=label
     )
 long = lengths[lengths >= 256]
 axis.loglog(
@@ -423,8 +405,8 @@ show(drawing)
 #   {{growth[1]:.1f}} from 512 to 1024: $T^2$. By the count above, the square is half of its multiplications at
 #   $T = 2D = {{2 * D}}$.
 # - **The RNN by hand is not slower.** Its step takes {{versus[8]:.2f}} of attention's at 8 tokens, {{versus[64]:.2f}}
-#   at 64, {{versus[1024]:.2f}} at 1024. The loop is {{100 * loop[3] / ms["RNN", 64]:.0f}} % of it at 64 tokens. But
-#   it grows with $T$ only; and in short sentences attention, of many ops, pays more for calls.
+#   at 64, {{versus[1024]:.2f}} at 1024. It goes token by token, but it
+#   grows with $T$ only; and in short sentences attention, of many ops, pays more for calls.
 # - It is slow where the tape does the work: op by op it takes {{tape:.1f}} times as long at 64 tokens. That is the
 #   price of keeping books on every small op, not of the recurrence.
 #
@@ -477,10 +459,10 @@ print(
 #
 # Sentences of random tokens; at the end, say the first one. Chance is 1 in {{V}}. Attention against three RNNs of
 # about as many parameters: with the usual start, with an orthogonal one, and "quiet", orthogonal with token vectors
-# of size 0.1. 250 steps, three seeds, one learning rate for all, the middle of three that were tried. Before any
-# training, we measure the gradient in the models themselves:
+# of size 0.1. 250 steps, three seeds, one learning rate for all, the middle of three that were tried. Beside it plain
+# reconstruction: say each token at its own place. 100 steps, one seed.
 #
-# Beside it plain reconstruction: say each token at its own place. 100 steps, one seed.
+# Before any training, we measure the gradient in the models themselves:
 
 
 # %%
@@ -593,51 +575,20 @@ print("usual RNN, 16 tokens, 750 steps: at chance still:", abs(patient - 1 / V) 
 # Copying does not part them at all. The answer stands at distance 0, where the RNN's gradient is largest. A model
 # that only gives its input back proves nothing about distance, neither for attention nor against RNNs.
 #
-# ## Where one step is not enough
-#
-# Attention reaches every token in one step, but one step is also all that a layer has. Say at each place whether the
-# number of odd tokens so far is odd. With a state of one bit this is easy: keep it or flip it.
-
-
-# %%
-def parity(ids):
-    return np.cumsum(ids % 2, axis=1) % 2, slice(None)
-
-
-# %% tags=["timed"]
-pair = ("attention", "RNN, orthogonal")
-steady = {
-    (name, T): [accuracy_after(models[name], parity, T, 300, seed) for seed in seeds]
-    for T in (6, 16)
-    for name in pair
-}
-for (name, T), found in steady.items():
-    print(f"T = {T:2}  {name:16}", *(f"{a:.2f}" for a in found))
-
-# %%
-short = {name: max(steady[name, 6]) for name in pair}
-print(
-    "6 tokens, best seed, attention < RNN:", short["attention"] < 0.75 < 0.95 < short[pair[1]]
-)
-
-# %% tags=["timed"]
-worst = int(recalled["attention"][-1].argmin())
-longer = accuracy_after(models["attention"], first_token, 64, 500, worst)
-T, D = 1024, 32  # for the questions
-
-# %% [markdown]
-# With 6 tokens the RNN solves it, if not from every seed. The attention layer, with as many parameters and steps,
-# stays not far from the 0.5 of guessing: a weighted mean of the tokens is not a chain of flips. With 16 tokens most
-# seeds of the RNN fail as well: what it could compute it need not learn.
-#
 # ## What is left of the claims
 #
 # 1. *RNNs forget*: from the usual start, yes. But it is a matter of the slopes along the way, which start and inputs
 #    decide, and not of recurrence as such. The radius of $U$ alone does not tell.
 # 2. *RNNs are slow*: where the order leaves hardware idle, or a tape keeps books on every step. By hand and on one
 #    thread, no.
-# 3. *Attention reaches all in one step and pays $T^2$*: yes. But its gradient to each token falls like $1/T$, the
-#    square shows from about $2D$ tokens on, and one step is not enough for everything.
+# 3. *Attention reaches all in one step and pays $T^2$*: yes. But its gradient to each token falls like $1/T$, and the
+#    square shows from about $2D$ tokens on.
+
+# %% tags=["timed"]
+# for the questions
+worst = int(recalled["attention"][-1].argmin())
+longer = accuracy_after(models["attention"], first_token, 64, 500, worst)
+T, D = 1024, 32
 
 # %% [markdown] tags=["rough"]
 # ## Questions
