@@ -9,7 +9,7 @@ EXAMPLES = """examples:
   minattn learn hint                                        a hint for the current exercise, then a clearer one
   minattn learn grade anna ben --csv grades.csv             for teachers: grade folders of submissions
 
-Exit code 0: right; 1: not right yet; 2: nothing that can be checked."""
+Exit code 0: right, or graded; 1: not right yet; 2: nothing that can be checked."""
 
 
 def add_learn(learn: argparse.ArgumentParser) -> None:
@@ -40,6 +40,8 @@ def add_learn(learn: argparse.ArgumentParser) -> None:
     grade.add_argument("folders", nargs="+", metavar="DIR", help="a folder of exercises, one a learner")
     grade.add_argument("--csv", required=True, metavar="FILE", help="where the table goes")
     grade.add_argument("--seed", type=int, metavar="N", help="of the inputs they are tried on (a random one)")
+    only = "names, numbers or files of the exercises that count, with commas: softmax,attention (all)"
+    grade.add_argument("--only", metavar="NAMES", help=only)
     for sub in (check, grade):
         sub.add_argument("--seconds", type=float, default=5.0, metavar="S", help="time limit of an exercise (5)")
 
@@ -51,7 +53,7 @@ def run_learn(options: argparse.Namespace) -> int:
     if options.part == "init":
         return command.learn_init(options.folder)
     if options.part == "grade":
-        return command.learn_grade(options.folders, options.csv, options.seed, options.seconds)
+        return command.learn_grade(options.folders, options.csv, options.seed, options.seconds, options.only)
     if options.part == "check":
         return command.learn_check(options.dir, options.name, options.all, options.seconds)
     if options.part == "hint":

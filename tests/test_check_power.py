@@ -78,6 +78,8 @@ def test_dropout_is_checked_wherever_its_numbers_come_from():
     def global_of_python(shape):
         return np.array([random.random() for _ in range(shape[0])])[:, None]
 
+    random.seed(0)  # three rows are all kept at one seed in eight, and then there is no mask to forget
+    np.random.seed(0)  # noqa: NPY002
     for draw in (generator.random, Holder().draw, hidden.random_sample, global_of_numpy, global_of_python):
 
         def forward(x, draw=draw):

@@ -159,3 +159,11 @@ def test_the_figure_of_a_wrong_gradient_is_flat_to_the_eye(tmp_path, monkeypatch
     for axis in drawn:
         low, high = axis.get_ylim()
         assert low <= 1e-12 and high >= 1
+
+
+def test_one_entry_is_spoken_of_as_one():
+    x = np.array([[-1.0, 2.0, 0.5], [1.5, 0.3, 0.7]])
+    report = check_backward(lambda x: np.maximum(x, 0), lambda g, x: g, x)
+    assert report.findings[0].sentence.startswith("an entry of x has no effect on the output and gets a gradient")
+    report = check_backward(lambda x: np.maximum(x, 0), lambda g, x: g, -x)
+    assert report.findings[0].sentence.startswith("5 entries of x have no effect on the output and get a gradient")

@@ -204,7 +204,7 @@ def test_what_is_lost_and_what_is_cut_is_said(bert, capsys):
         (["the cat", ""], "text 2 is empty, or the tokenizer drops all of it; leave it out"),
         (["the cat " * 9], "the text has 20 tokens, but this model takes 12; cut it, or give --truncate"),
         (["the cat", "--threads", "0"], "--threads must be at least 1, got 0"),
-        (["\udcff"], "encode_batch: expected valid Unicode"),
+        (["\udcff"], "texts must be UTF-8, got '\\udcff'"),
     ],
 )
 def test_what_cannot_be_embedded_is_refused_in_a_sentence(bert, capsys, arguments, sentence):
@@ -222,6 +222,21 @@ def test_what_cannot_be_embedded_is_refused_in_a_sentence(bert, capsys, argument
 def test_standard_input_that_holds_no_texts_is_refused(bert, capsys, piped, content, sentence):
     piped(content)
     assert refused(capsys, "embed", bert.folder, "-").startswith(sentence)
+
+
+@pytest.mark.parametrize("place", [".", "none/vectors.npy"])
+def test_a_place_where_no_file_can_be_is_refused_before_the_work(bert, capsys, monkeypatch, tmp_path, place):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("minattn.encoder_jobs.embed_tokens", None)
+    assert "none" in refused(capsys, "embed", bert.folder, "a", "--out", place) or place == "."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_line_up_under_wide_characters_and_long_lost_words_are_shortened(bert, capsys):
+    out, err = command(capsys, "embed", bert.folder, "the cat", "我喜欢猫", "☃" * 100)
+    header, first, second, third = out.splitlines()
+    assert header.index("1") == first.index("1.00") + 3 and first.index("1.00") == second.index("0.") + 4
+    assert max(map(len, err.split())) == 40
 
 
 def test_a_folder_that_is_not_there_is_named(capsys, tmp_path):

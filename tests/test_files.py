@@ -4,12 +4,14 @@ import errno
 import json
 import os
 import resource
+import stat
+import threading
 
 import numpy as np
 import pytest
 
 from minattn.errors import InputError, RunError
-from minattn.files import make_folder, plain, read_bytes, write_atomically
+from minattn.files import check_place, make_folder, plain, read_bytes, write_atomically
 
 
 def listing(folder):
@@ -85,6 +87,41 @@ def test_a_write_that_the_system_cuts_short_leaves_the_old_file(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert target.read_text() == "old"
     assert listing(tmp_path) == ["a.txt"]
+
+
+def test_a_pipe_and_a_device_stay_what_they_are_and_are_written_to(tmp_path):
+    pipe, came = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: came.append(pipe.read_bytes()))
+    reader.start()
+    check_place(pipe)
+    write_atomically(pipe, "text")
+    reader.join()
+    assert came == [b"text"] and stat.S_ISFIFO(pipe.stat().st_mode)
+    (tmp_path / "null").symlink_to(os.devnull)  # not the device by its name: a failure must not take it away
+    write_atomically(tmp_path / "null", "text")
+    assert (tmp_path / "null").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["folder", "link", "."])
+def test_a_folder_is_not_replaced_by_a_file(tmp_path, monkeypatch, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match="could not be written: Is a directory"):
+        write_atomically(name, "text")
+    with pytest.raises(InputError, match="is a folder"):
+        check_place(name)
+    assert listing(tmp_path) == ["folder", "link"] and (tmp_path / "link").is_symlink()
+
+
+def test_a_place_that_cannot_be_written_is_refused_beforehand(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=f"{tmp_path}/none is not a folder; make it first"):
+        check_place(tmp_path / "none" / "a.txt")
+    check_place(tmp_path / "a.txt")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(RunError, match="choose another place"):
+        check_place(tmp_path / "a.txt")
 
 
 def test_an_interrupt_during_a_write_passes_through_and_leaves_nothing(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from small_run import assert_one_sentence
 
 from minattn.cli import main
 from minattn.learn import course, find
+from minattn.learn.answers import hold
 
 SOFTMAX = find("softmax")
 
@@ -53,7 +54,10 @@ def test_init_says_what_it_did_and_what_comes_next(tmp_path, monkeypatch, capsys
     )
     assert "nothing was changed" in said(capsys, "init", "course")
     (tmp_path / "course" / SOFTMAX.file).unlink()
-    assert f"1 exercises added, {count - 1} files were there" in said(capsys, "init", "course")
+    assert f"1 exercise added, {count - 1} files were there and stay as they are" in said(capsys, "init", "course")
+    for exercise in course()[1:]:
+        (tmp_path / "course" / exercise.file).unlink()
+    assert f"{count - 1} exercises added, 1 file was there and stays as it is" in said(capsys, "init", "course")
 
 
 def test_a_check_says_what_is_wrong_then_that_it_is_right(place, capsys):
@@ -68,6 +72,17 @@ def test_a_check_says_what_is_wrong_then_that_it_is_right(place, capsys):
     assert out.startswith("✓ 09 softmax   right, in ") and "minattn/ops/softmax.py" in out
     assert f"1 of {len(course())}\nnext: 10_log_softmax.py\n" in out
     assert re.search(r"softmax +passed +2 +0 ", (place / "progress.txt").read_text())
+
+
+def test_one_wrong_entry_and_one_item_are_spoken_of_as_one(place, capsys):
+    for change, said_so in (
+        ("dx[0, 0] += 1", "; 1 of 15 entries is wrong"),
+        ("dx[0, :2] += 1", "; 2 of 15 entries are"),
+    ):
+        (place / SOFTMAX.file).write_text(SOFTMAX.fill(f"{SOFTMAX.solution}\n{change}"), encoding="utf-8")
+        assert said_so in " ".join(said(capsys, "check", "softmax", code=1).split())
+    assert hold([], [1.0], "f", ("x",), {}) == ("shape", "x must have 1 item, it has 0")
+    assert hold([1.0], [1.0, 2.0], "f", ("x",), {}) == ("shape", "x must have 2 items, it has 1")
 
 
 def test_without_a_name_the_first_exercise_that_is_not_passed_is_checked(place, capsys):

@@ -4,21 +4,24 @@ import csv
 import io
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+from small_run import assert_one_sentence
 
 from minattn.cli import main
 from minattn.errors import InputError, RunError
 from minattn.learn import Limits, course, find
 from minattn.learn.folder import init
-from minattn.learn.grade import COLUMNS, grade
+from minattn.learn.grade import COLUMNS, Graded, _csv, grade
 from minattn.learn.screen import Screen
+from minattn.learn.verdict import Detail, Verdict
 
 HOSTILE = {
     "embedding": ("while True:\n    pass", "time"),
     "one_hot": ("import os\nos._exit(0)", "crash"),
     "broadcast": ("raise SystemExit", "error"),
-    "matmul": ("hoard = []\nwhile True:\n    hoard.append(np.ones(10**7))", "memory"),
+    "matmul": ("hoard = []\nwhile True:\n    hoard.append(np.zeros(10**7))", "memory"),  # zeros take no time
     "linear": ("import minattn\ndx = dweight = dbias = minattn", "refused"),
     "scores": ("for i in range(3000):\n    print('passed', i)\ndq, dk = q, k", "wrong"),
     "softmax": ("dx = p * (g - (g * p).sum(axis=-1, keepdims=True))", "passed"),
@@ -103,6 +106,76 @@ def test_the_table_holds_no_formula_and_no_control_character(tmp_path):
     assert "\x1b" not in (tmp_path / "a.csv").read_text(encoding="utf-8")
     for row in rows:
         assert not any(cell.startswith(("=", "+", "-", "@")) for cell in row.values())
+
+
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1"])
+def test_no_text_cell_can_be_a_formula(start):
+    details = (Detail("your line", "dx = g"), Detail("diagnosis", start), Detail("diagnosis", "another"))
+    verdict = Verdict("softmax", "wrong", "known", start, details)
+    (row,) = csv.DictReader(io.StringIO(_csv([Graded(Path(start), find("softmax"), start, verdict)], 0)))
+    assert row["diagnosis"] == row["sentence"] == row["file"] == row["folder"]
+    cell = row["diagnosis"]
+    assert cell.lstrip()[0] not in "=+-@" and "\t" not in cell and "\r" not in cell, row
+
+
+def test_the_table_has_the_first_diagnosis(tmp_path, capsys):
+    gaps = {
+        "softmax": "dx = p * g",  # in the catalogue of the op
+        "mask": find("mask").mistakes[0].gap,  # on the exercise's own list
+        "attention": find("attention").solution + "\ndk = -dk",  # in none; seen in the numbers
+        "matmul": "da = db = oops",
+        "scores": find("scores").solution,
+    }
+    for name, gap in gaps.items():
+        (tmp_path / find(name).file).write_text(find(name).fill(gap), encoding="utf-8")
+    assert main(["learn", "grade", str(tmp_path), "--csv", str(tmp_path / "a.csv"), "--only", ",".join(gaps)]) == 0
+    rows = {row["exercise"]: row for row in read(tmp_path / "a.csv")}
+    assert rows["softmax"]["diagnosis"].startswith("exactly this: The denominator is treated as a constant")
+    assert rows["mask"]["kind"] == "known"
+    assert rows["mask"]["diagnosis"] == f"exactly this: {find('mask').mistakes[0].sentence}"
+    assert rows["attention"]["kind"] == "sign"
+    assert rows["attention"]["diagnosis"] == "dk: exactly this: the right gradient with the sign turned"
+    assert rows["matmul"]["result"] == "error" and rows["scores"]["result"] == "passed"
+    assert rows["matmul"]["diagnosis"] == rows["scores"]["diagnosis"] == ""
+
+
+@pytest.mark.parametrize("only", ["attention,softmax", "13, 9", "09_softmax.py,anna/13_attention.py,9,", "softmax"])
+def test_only_the_exercises_that_are_asked_for_are_graded(tmp_path, monkeypatch, capsys, only):
+    monkeypatch.chdir(tmp_path)
+    for name in ("anna", "ben"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "anna" / find("softmax").file).write_text(find("softmax").fill(find("softmax").solution))
+    (tmp_path / "anna" / find("mask").file).write_text(find("mask").text)
+    assert main(["learn", "grade", "anna", "ben", "--csv", "a.csv", "--only", only]) == 0
+    wanted = ["softmax"] if only == "softmax" else ["softmax", "attention"]  # in the order of the course
+    assert [(row["folder"], row["exercise"]) for row in read("a.csv")] == [
+        (f, e) for f in ("anna", "ben") for e in wanted
+    ]
+    count = len(wanted)
+    said = capsys.readouterr().out.splitlines()
+    assert [" ".join(line.split()) for line in said] == [
+        f"anna 1 of {count}" + (" 1 missing" if count == 2 else ""),
+        f"ben 0 of {count} {count} missing",
+        f"a.csv: {2 * count} rows",
+    ]
+    assert main(["learn", "grade", "anna", "--csv", "a.csv", "--only", "softmax"]) == 0
+    assert capsys.readouterr().out.endswith("a.csv: 1 row\n")
+
+
+@pytest.mark.parametrize(
+    ("only", "complaint"),
+    [
+        ("softmax,soft", "--only: there is no exercise 'soft'; there are embedding, one_hot, "),
+        ("99", "--only: there is no exercise '99'; there are embedding, "),
+        (" , ", "--only names no exercise; there are embedding, "),
+    ],
+)
+def test_exercises_that_there_are_not_are_refused_with_those_there_are(tmp_path, capsys, only, complaint):
+    table = tmp_path / "a.csv"
+    assert main(["learn", "grade", str(tmp_path), "--csv", str(table), "--only", only]) == 2
+    said = capsys.readouterr().err
+    assert_one_sentence(said)
+    assert complaint in said and all(exercise.name in said for exercise in course()) and not table.exists()
 
 
 def test_the_seed_is_drawn_and_named_or_given(tmp_path, monkeypatch):

@@ -54,8 +54,13 @@ def test_a_file_with_something_after_its_end(folder):
 
 
 def test_a_file_of_something_else(folder):
-    (folder / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\n" * 3)
+    (folder / "model.safetensors").write_bytes(b"<html>not found</html>\n" * 3)
     damaged(folder)
+
+
+def test_a_pointer_of_git_lfs(folder):
+    (folder / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\n" * 3)
+    assert refusal(folder) == "FOLDER/model.safetensors only names a file of Git LFS; git lfs pull there gets it"
 
 
 @pytest.mark.parametrize("length", [10**8, 10**12, 2**63, 2**64 - 1, 3])

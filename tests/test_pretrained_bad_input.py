@@ -43,7 +43,8 @@ def test_memory_that_a_good_folder_takes_is_seen(good):
 
 def test_no_folder(tmp_path):
     assert refusal(tmp_path / "none") == (
-        "expected a folder with config.json and model.safetensors at FOLDER, but there is no such folder"
+        "expected a folder with config.json and model.safetensors at FOLDER, but there is no such folder; models are not "
+        "downloaded"
     )
 
 
@@ -139,19 +140,19 @@ def test_a_setting_of_another_type(folder, name, value, wanted):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"hidden_size": 0}, "width must be at least 1, got 0"),
-        ({"num_attention_heads": 0}, "heads must be at least 1, got 0"),
-        ({"num_attention_heads": 5}, "width 12 is not divisible by 5 heads"),
-        ({"num_attention_heads": 10**12}, "width 12 is not divisible by 1000000000000 heads"),
-        ({"num_hidden_layers": -1}, "layers must be at least 0, got -1"),
-        ({"type_vocab_size": -1}, "token_types must be at least 0, got -1"),
-        ({"pad_token_id": -1}, "pad_id must be an id of the 60000 in the vocabulary, got -1"),
-        ({"pad_token_id": ROWS}, "pad_id must be an id of the 60000 in the vocabulary, got 60000"),
-        ({"layer_norm_eps": 0}, "eps must be above 0 and at most 1, got 0"),
-        ({"layer_norm_eps": float("nan")}, "eps must be above 0 and at most 1, got nan"),
-        ({"layer_norm_eps": 10**310}, "eps must be above 0 and at most 1, got 1000"),
-        ({"hidden_dropout_prob": 1}, "dropout must be in [0, 1), got 1"),
-        ({"hidden_dropout_prob": float("nan")}, "dropout must be in [0, 1), got nan"),
+        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+        ({"num_attention_heads": 0}, "num_attention_heads must be at least 1, got 0"),
+        ({"num_attention_heads": 5}, "hidden_size 12 is not divisible by 5 heads"),
+        ({"num_attention_heads": 10**12}, "hidden_size 12 is not divisible by 1000000000000 heads"),
+        ({"num_hidden_layers": -1}, "num_hidden_layers must be at least 0, got -1"),
+        ({"type_vocab_size": -1}, "type_vocab_size must be at least 0, got -1"),
+        ({"pad_token_id": -1}, "pad_token_id must be an id of the 60000 in the vocabulary, got -1"),
+        ({"pad_token_id": ROWS}, "pad_token_id must be an id of the 60000 in the vocabulary, got 60000"),
+        ({"layer_norm_eps": 0}, "layer_norm_eps must be above 0 and at most 1, got 0"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps must be above 0 and at most 1, got nan"),
+        ({"layer_norm_eps": 10**310}, "layer_norm_eps must be above 0 and at most 1, got 1000"),
+        ({"hidden_dropout_prob": 1}, "hidden_dropout_prob must be in [0, 1), got 1"),
+        ({"hidden_dropout_prob": float("nan")}, "hidden_dropout_prob must be in [0, 1), got nan"),
     ],
 )
 def test_a_number_out_of_range(folder, changes, complaint):

@@ -80,7 +80,8 @@ def _is_rounding(judgement: Judgement) -> bool:
 
 
 def _from_catalogue(seen: Evidences, like: str, options: Mapping[str, Any] | None) -> list[Finding]:
-    """The mistake that does all that this backward does, or one for each argument that is wrong."""
+    """The mistake that does all that this backward does, or one for each argument that is wrong, whose other gradients
+    are this backward's or right."""
     worst, names = seen.worst, seen.problem.names
     point = next(iter(worst.values())).problem if worst else seen.problem
     involved = {*worst, *seen.misshapen}

@@ -23,9 +23,10 @@ def learn_init(folder: str) -> int:
     screen = Screen()
     added, kept = init(Path(folder))
     if added and kept:
-        screen.say(f"{folder}: {len(added)} exercises added, {len(kept)} files were there and stay as they are")
+        stay = "file was there and stays as it is" if len(kept) == 1 else "files were there and stay as they are"
+        screen.say(f"{folder}: {_counted(len(added), 'exercise')} added, {len(kept)} {stay}")
     elif added:
-        screen.say(f"{folder}: {len(added)} exercises, from {added[0]} to {added[-1]}")
+        screen.say(f"{folder}: {_counted(len(added), 'exercise')}, from {added[0]} to {added[-1]}")
     else:
         screen.say(f"{folder}: all {len(kept)} exercises are there already; nothing was changed")
     here = "" if Path(folder).resolve() == Path.cwd() else f"cd {shlex.quote(folder)} && "
@@ -152,14 +153,38 @@ def learn_solution(folder: str, name: str | None, anyway: bool) -> int:
     return 0
 
 
-def learn_grade(folders: Sequence[str], table: str, seed: int | None, seconds: float) -> int:
-    """Grade folders of submissions into a table."""
+def learn_grade(folders: Sequence[str], table: str, seed: int | None, seconds: float, only: str | None = None) -> int:
+    """Grade folders of submissions into a table. only: exercises by name, number or file, with commas; None for all.
+
+    Returns 0 where all of it was graded, right or wrong.
+    """
     if seed is not None and seed < 0:
         raise InputError(f"--seed must not be negative, got {seed}")
     screen = Screen()
-    graded = grade([Path(folder) for folder in folders], Path(table), seed, _limits(seconds), screen)
-    screen.say(f"{table}: {len(graded)} rows")
+    exercises = None if only is None else _chosen(only)
+    graded = grade([Path(folder) for folder in folders], Path(table), seed, _limits(seconds), screen, exercises)
+    screen.say(f"{table}: {_counted(len(graded), 'row')}")
     return 0
+
+
+def _chosen(only: str) -> list[Exercise]:
+    """The exercises that a list with commas names, in the order of the course. Raises InputError."""
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    there = f"there are {', '.join(exercise.name for exercise in course())}"
+    if not names:
+        raise InputError(f"--only names no exercise; {there}")
+    chosen = set()
+    for name in names:
+        try:
+            chosen.add(find(name).number)
+        except InputError:
+            raise InputError(f"--only: there is no exercise {name!r}; {there}") from None
+    return [exercise for exercise in course() if exercise.number in chosen]
+
+
+def _counted(count: int, what: str) -> str:
+    """A number of things: 1 row, 2 rows."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _limits(seconds: float) -> Limits:

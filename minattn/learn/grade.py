@@ -22,7 +22,7 @@ from .runner import Runner
 from .screen import Screen, clean
 from .verdict import Verdict
 
-COLUMNS = ("folder", "number", "exercise", "file", "result", "kind", "sentence", "seconds", "seed")
+COLUMNS = ("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "seconds", "seed")
 
 
 class Graded(NamedTuple):
@@ -35,11 +35,18 @@ class Graded(NamedTuple):
 
 
 def grade(
-    folders: Sequence[Path], table: Path, seed: int | None, limits: Limits, screen: Screen, workers: int | None = None
+    folders: Sequence[Path],
+    table: Path,
+    seed: int | None,
+    limits: Limits,
+    screen: Screen,
+    exercises: Sequence[Exercise] | None = None,
+    workers: int | None = None,
 ) -> list[Graded]:
     """Grade folders, one after the other or several at a time, and write the table.
 
-    seed: of the inputs that submissions are tried on; a random one where it is None, which the table names.
+    seed: of the inputs that submissions are tried on; a random one where it is None, which the table names
+    exercises: those that are graded; all where it is None
 
     Raises InputError for a folder that is not there, RunError where the table cannot be written. An interruption keeps
     what is graded by then.
@@ -50,13 +57,14 @@ def grade(
     seed = secrets.randbelow(1 << 31) if seed is None else seed
     write_atomically(table, _csv([], seed))  # what cannot be written is said before the work, not after
     graded: list[Graded] = []
+    wanted = course() if exercises is None else exercises
     place, runners = threading.local(), []
 
     def take(folder: Path) -> list[Graded]:
         if not hasattr(place, "runner"):
             place.runner = Runner(limits)
             runners.append(place.runner)
-        return [_grade_one(folder, exercise, place.runner, seed) for exercise in course()]
+        return [_grade_one(folder, exercise, place.runner, seed) for exercise in wanted]
 
     pool = ThreadPoolExecutor(workers or min(len(folders), os.cpu_count() or 1))
     try:
@@ -87,13 +95,18 @@ def _csv(graded: Sequence[Graded], seed: int) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for folder, exercise, file, verdict in graded:
-        said = (verdict.result, verdict.kind, verdict.sentence)
+        said = (verdict.result, verdict.kind, verdict.sentence, _diagnosis(verdict))
         cells = (folder, exercise.number, exercise.name, file, *said, f"{verdict.seconds:.2f}", seed)
         writer.writerow([_cell(str(cell)) for cell in cells])
     return text.getvalue()
 
 
+def _diagnosis(verdict: Verdict) -> str:
+    """The first mistake that the answer looks like, and how sure that is; "" where there is none."""
+    return next((detail.text for detail in verdict.details if detail.label == "diagnosis"), "")
+
+
 def _cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """A text that no spreadsheet takes for a formula, with or without the spaces before it."""
     text = clean(text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...backend import Array
+from ...ops import registry
 from ..points import random_upstream, second_point
 from ..problem import Problem, as_gradients, copies
 from .base import Mistake, catalogue
@@ -50,7 +51,8 @@ def matches(
 
     op: class name; options: the op's, found by comparing the forward passes if not given
     got: the gradients at the problem itself, where they are known already
-    arguments: compare the gradients of these inputs only, for a backward with one mistake here and another there
+    arguments: only the gradients of these inputs must be those of the mistake, for a backward with one mistake here and
+    another there; what the mistake gives for the other inputs must be right, or what the backward gives
     """
     if options is None:
         options = fitting_options(op, problem)
@@ -58,13 +60,15 @@ def matches(
         return []
     left = catalogue[op]
     if got is not None:
-        left = [m for m in left if _same_gradients(_try(m, problem, options), got, arguments)]
+        free = _right_elsewhere(op, problem, options, arguments)
+        left = [m for m in left if _same_gradients(_try(m, problem, options), got, free)]
     for point in _points(problem):
         try:
             done = outcome(point, point.backward) if left else None
         except Exception:  # a backward that fails is not in the catalogue
             return []
-        left = [m for m in left if _same(_try(m, point, options), done, arguments)]
+        free = _right_elsewhere(op, point, options, arguments)
+        left = [m for m in left if _same(_try(m, point, options), done, free)]
     return left
 
 
@@ -101,15 +105,35 @@ def _points(problem: Problem) -> Iterator[Problem]:
         yield elsewhere
 
 
-def _same(a: Outcome | None, b: Outcome | None, arguments: Collection[int] | None) -> bool:
-    return a is not None and b is not None and a.changed == b.changed and _same_gradients(a, b.gradients, arguments)
+def _right_elsewhere(
+    op: str, problem: Problem, options: Mapping[str, Any], arguments: Collection[int] | None
+) -> dict[int, Array | None]:
+    """The op's own gradients of the inputs that are not among the arguments; none where it cannot take the inputs."""
+    if arguments is None:
+        return {}
+
+    def backward(g: Array, *inputs: Any) -> Any:
+        made = registry[op].op(**options)
+        made(*(x for x in inputs if x is not None))
+        return made.gradients(g)
+
+    try:
+        right = outcome(problem, backward).gradients
+    except Exception:  # inputs of which the op could make nothing
+        return {}
+    return {i: gradient for i, gradient in enumerate(right) if i not in arguments}
 
 
-def _same_gradients(a: Outcome | None, b: Sequence[Array | None], arguments: Collection[int] | None) -> bool:
+def _same(a: Outcome | None, b: Outcome | None, free: Mapping[int, Array | None]) -> bool:
+    return a is not None and b is not None and a.changed == b.changed and _same_gradients(a, b.gradients, free)
+
+
+def _same_gradients(a: Outcome | None, b: Sequence[Array | None], free: Mapping[int, Array | None]) -> bool:
+    """Whether a mistake gives the gradients b, or of inputs in free those."""
     if a is None:
         return False
     pairs = enumerate(zip(a.gradients, b, strict=True))
-    return all(_close(x, y) for i, (x, y) in pairs if arguments is None or i in arguments)
+    return all(_close(x, y) or (i in free and _close(x, free[i])) for i, (x, y) in pairs)
 
 
 def _close(a: Array | None, b: Array | None) -> bool:

@@ -82,7 +82,10 @@ def leak(lab: Lab) -> Iterator[Guess]:
         is_rest_right = bool(p.is_right[:, ~dead].all())
         count = int(p.leaks.any(axis=0).sum())
         ending = ", all others are right" if is_rest_right else ""
-        sentence = f"{count} entries of {lab.name} have no effect on the output and get a gradient{ending}"
+        have, get = (
+            (f"{count} entries of {lab.name} have", "get") if count > 1 else (f"an entry of {lab.name} has", "gets")
+        )
+        sentence = f"{have} no effect on the output and {get} a gradient{ending}"
         yield Guess("mask_leak", sentence, is_rest_right)
         return
     for axis, n in enumerate(p.out):
