@@ -134,16 +134,17 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SystemExit as stopped:  # --help and --version
         return stopped.code if isinstance(stopped.code, int) else 1
     for name, value in vars(options).items():
-        if isinstance(value, str):
-            _check(name, value)
+        if isinstance(value, str) and not value:  # as an unset variable of a shell leaves it
+            raise InputError(f"{name} is empty; see minattn --help")
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str):
+                _check_utf8(name, text)
     code: int = options.command(options)
     return code
 
 
-def _check(name: str, value: str) -> None:
-    """Refuse what an unset variable of a shell leaves, and what no file of ours could hold."""
-    if not value:
-        raise InputError(f"{name} is empty; see minattn --help")
+def _check_utf8(name: str, value: str) -> None:
+    """Refuse what no file of ours could hold."""
     try:
         value.encode()
     except UnicodeEncodeError:

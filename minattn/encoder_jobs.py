@@ -20,6 +20,7 @@ from .models.encoder import Encoder
 from .models.masked_lm import MaskedLM
 from .models.texts import Tokens, Vectors, embed_tokens, token_ids
 from .progress import Count
+from .terminal import shortened
 from .text import WordPiece
 from .training import find_pretrained
 
@@ -56,7 +57,8 @@ class Opened:
         if lost:
             different = list(dict.fromkeys(lost))
             more = f" and {len(different) - 20:,} more" if len(different) > 20 else ""
-            self.say(f"lost, because the vocabulary lacks them: {' '.join(different[:20])}{more}")
+            shown = " ".join(shortened(word, 40) for word in different[:20])
+            self.say(f"lost, because the vocabulary lacks them: {shown}{more}")
         return rows
 
 

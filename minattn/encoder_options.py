@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+from .files import check_place
 from .parallel import cores
-from .terminal import print_table, shortened
+from .terminal import padded, print_table, shortened
 
 if TYPE_CHECKING:
     from .encoder_jobs import DeEmbedded
@@ -79,10 +80,12 @@ def run_embed(options: argparse.Namespace) -> int:
     """Embed texts; returns the exit code."""
     from .encoder_jobs import embed_job, write_vectors
 
+    if options.out:
+        check_place(options.out)
     texts, vectors = embed_job(options.folder, options.texts, options.truncate, _threads(options), _say)
     if options.out:
         write_vectors(options.out, vectors)
-        _say(f"{options.out}: {len(vectors):,} vectors of {vectors.shape[1]} numbers")
+        _say(f"{options.out}: {len(vectors):,} vector{'s' * (len(vectors) > 1)} of {vectors.shape[1]} numbers")
     if options.json:
         # as short as the float32 can be told by
         _print_json({"texts": texts, "vectors": [[float(str(x)) for x in row] for row in vectors]})
@@ -102,7 +105,7 @@ def run_embed(options: argparse.Namespace) -> int:
             similarities = vectors @ vectors[i]
             similarities[i] = -2  # below any cosine
             other = int(similarities.argmax())
-            print(f"{similarities[other]:5.2f}  {shortened(text, WIDE):{WIDE}}  {shortened(texts[other], WIDE)}")
+            print(f"{similarities[other]:5.2f}  {padded(shortened(text, WIDE), WIDE)}  {shortened(texts[other], WIDE)}")
     return 0
 
 

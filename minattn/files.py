@@ -20,7 +20,7 @@ from .errors import InputError, RunError
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
     """Write a file beside its place, sync it to the disk, and rename it into its place.
 
-    path     where the file shall be; its folder must exist
+    path     where the file shall be; its folder must exist. A device or a pipe there stays one and is written to
     content  bytes, or text that is written as UTF-8 with its line ends as they are
 
     Raises RunError when the disk is full, read-only or otherwise refuses; what was there is then untouched.
@@ -32,9 +32,14 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
     'kept whole'
     """
     path = Path(path)
-    # A name of its own for each writer: two writers of one file must not share a temporary one.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with naming(path):
+        if os.path.isdir(path):  # a link to one would be replaced
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if _is_special(path):
+            path.write_bytes(_encoded(content))
+            return
+        # A name of its own for each writer: two writers of one file must not share a temporary one.
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         try:
             write_synced(beside, content)
             os.replace(beside, path)
@@ -48,9 +53,24 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
 def write_synced(path: Path, content: bytes | str) -> None:
     """Write a new file and return when the disk has it; raises OSError, also where a file is there."""
     with open(path, "xb") as file:
-        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        file.write(_encoded(content))
         file.flush()
         os.fsync(file.fileno())
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Refuse a place where no file can be written, before the work whose result is to go there.
+
+    Raises InputError where a folder is there or its own is not, RunError where the system does not permit it.
+    """
+    path = Path(path)
+    if os.path.isdir(path):
+        raise InputError(f"expected the name of a file, but {path} is a folder")
+    if not os.path.isdir(path.parent):
+        raise InputError(f"{path} cannot be written, because {path.parent} is not a folder; make it first")
+    with naming(path):
+        if not os.access(path if _is_special(path) else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def sync_folder(folder: Path) -> None:
@@ -144,6 +164,15 @@ def plain(value: Any, where: str, null_for_nan: bool = False) -> Any:
                 raise InputError(f"{where} must have text as keys, got {key!r}, which JSON would turn into text")
         return {key: plain(item, f"{where}[{key!r}]", null_for_nan) for key, item in value.items()}
     raise InputError(f"{where} must be made of numbers, text, lists and dicts, got a {type(value).__name__}")
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a device, a pipe or the like is there."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _encoded(content: bytes | str) -> bytes:
+    return content.encode("utf-8") if isinstance(content, str) else content
 
 
 def _reason(error: OSError) -> str:

@@ -131,7 +131,9 @@ def resume_job(folder: str, given: dict[str, Any], device: str, stream: TextIO) 
     training = replace(before, **given)
     saved = run.saved_steps()
     if isinstance(config, EncoderConfig) and not saved:
-        raise InputError(f"{run.folder} was stopped before its pretrained weights were saved; start anew with --from")
+        raise InputError(
+            f"{run.folder} was stopped before its pretrained weights were saved; remove it and start anew with --from"
+        )
     newest = max(saved, default=0)
     if training.steps < newest:
         raise InputError(f"{run.folder} is at step {newest:,} already; --steps must be more than that")

@@ -224,17 +224,23 @@ def test_standard_input_that_holds_no_texts_is_refused(bert, capsys, piped, cont
     assert refused(capsys, "embed", bert.folder, "-").startswith(sentence)
 
 
-@pytest.mark.parametrize("place", [".", "none/vectors.npy"])
-def test_a_place_where_no_file_can_be_is_refused_before_the_work(bert, capsys, monkeypatch, tmp_path, place):
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        (".", "expected the name of a file, but . is a folder"),
+        ("none/vectors.npy", "none/vectors.npy cannot be written, because none is not a folder; make it first"),
+    ],
+)
+def test_a_place_where_no_file_can_be_is_refused_before_the_work(bert, capsys, monkeypatch, tmp_path, place, sentence):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("minattn.encoder_jobs.embed_tokens", None)
-    assert "none" in refused(capsys, "embed", bert.folder, "a", "--out", place) or place == "."
+    assert refused(capsys, "embed", bert.folder, "a", "--out", place) == sentence
     assert list(tmp_path.iterdir()) == []
 
 
 def test_columns_line_up_under_wide_characters_and_long_lost_words_are_shortened(bert, capsys):
     out, err = command(capsys, "embed", bert.folder, "the cat", "我喜欢猫", "☃" * 100)
-    header, first, second, third = out.splitlines()
+    header, first, second, _ = out.splitlines()
     assert header.index("1") == first.index("1.00") + 3 and first.index("1.00") == second.index("0.") + 4
     assert max(map(len, err.split())) == 40
 

@@ -92,11 +92,11 @@ def test_a_write_that_the_system_cuts_short_leaves_the_old_file(tmp_path):
 def test_a_pipe_and_a_device_stay_what_they_are_and_are_written_to(tmp_path):
     pipe, came = tmp_path / "pipe", []
     os.mkfifo(pipe)
-    reader = threading.Thread(target=lambda: came.append(pipe.read_bytes()))
+    reader = threading.Thread(target=lambda: came.append(pipe.read_bytes()), daemon=True)
     reader.start()
     check_place(pipe)
     write_atomically(pipe, "text")
-    reader.join()
+    reader.join(timeout=20)
     assert came == [b"text"] and stat.S_ISFIFO(pipe.stat().st_mode)
     (tmp_path / "null").symlink_to(os.devnull)  # not the device by its name: a failure must not take it away
     write_atomically(tmp_path / "null", "text")

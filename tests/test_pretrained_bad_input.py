@@ -43,8 +43,8 @@ def test_memory_that_a_good_folder_takes_is_seen(good):
 
 def test_no_folder(tmp_path):
     assert refusal(tmp_path / "none") == (
-        "expected a folder with config.json and model.safetensors at FOLDER, but there is no such folder; models are not "
-        "downloaded"
+        "expected a folder with config.json and model.safetensors at FOLDER, but there is no such folder; "
+        "models are not downloaded"
     )
 
 

@@ -120,7 +120,8 @@ def read_config(settings: Mapping[str, Any], where: str) -> tuple[str, EncoderCo
     try:
         return model_type, EncoderConfig(**values)
     except InputError as error:
-        raise InputError(f"{where}: {error}") from None
+        ours, _, complaint = str(error).partition(" ")
+        raise InputError(f"{where}: {SETTINGS[model_type].get(ours, ours)} {complaint}") from None
 
 
 def written_config(config: EncoderConfig, model_type: str, before: Mapping[str, Any]) -> dict[str, Any]:

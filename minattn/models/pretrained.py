@@ -112,7 +112,7 @@ def settings_of(folder: Path) -> dict[str, Any]:
     """The content of a folder's config.json. Raises InputError, naming what is missing."""
     with reading(folder):
         if not folder.is_dir():
-            what = "it is a file" if folder.exists() else "there is no such folder"
+            what = "it is a file" if folder.exists() else "there is no such folder; models are not downloaded"
             raise InputError(f"expected a folder with {CONFIG} and {WEIGHTS} at {folder}, but {what}")
     return read_json(folder / CONFIG)
 

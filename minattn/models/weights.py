@@ -16,6 +16,7 @@ from ..files import read_json, reading, write_atomically
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+LFS = b"version https://git-lfs.github.com/"
 READABLE = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
 
 
@@ -97,6 +98,9 @@ def tensors_in(path: Path) -> dict[str, Stored]:
             with safe_open(path, framework="np"):
                 pass
         except SafetensorError as error:
+            with open(path, "rb") as file:
+                if file.read(len(LFS)) == LFS:
+                    raise InputError(f"{path} only names a file of Git LFS; git lfs pull there gets it") from None
             raise InputError(f"{path} is damaged: {error}; get the file again") from None
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")

@@ -12,15 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import InputError
-from ..files import write_atomically
+from ..files import read_json, write_atomically
 from ..models import BertModel, DistilBertModel, EncoderConfig, load_pretrained
 from ..models.config import read_config
 from ..models.masked_lm import MaskedLM, MaskedLMHead
 from ..models.pretrained import CONFIG, Unfilled, settings_of
+from ..models.weights import WEIGHTS
 from ..text import WordPiece
 from .config import MASKED_LM, Start, model_config
 from .model import Model
-from .run import MODEL, Run
+from .run import FORMAT, MODEL, Run
 from .settings import from_json
 
 FINE_TUNING = {"lr": 5e-5, "save_every": 200}
@@ -35,9 +36,20 @@ EPOCHS = 3
 
 
 def find_pretrained(folder: str) -> Path:
-    """The folder that a user means: one with a model, or a run, which has one in `model`."""
-    inside = Path(folder) / MODEL
-    return inside if (inside / CONFIG).is_file() else Path(folder)
+    """The folder that a user means: one with a model, or a run, which has one in `model`.
+
+    Raises InputError for a run that has none, or none yet.
+    """
+    place, inside = Path(folder), Path(folder) / MODEL
+    has_model = (inside / CONFIG).is_file()
+    if (place / CONFIG).is_file() and read_json(place / CONFIG).get("format") == FORMAT:
+        if not has_model:
+            raise InputError(f"{place} is a run of a model of its own, no BERT; use it with minattn reconstruct")
+        if not (inside / WEIGHTS).exists():
+            raise InputError(
+                f"{place} has no model yet: a fine-tuning writes it at its end; minattn train --resume {place} goes on"
+            )
+    return inside if has_model else place
 
 
 def pretrained_config(folder: Path) -> EncoderConfig:

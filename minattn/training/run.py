@@ -26,7 +26,7 @@ from . import checkpoint as checkpoints
 from .checkpoint import Arrays, Checkpoint, Shapes
 from .jsonlines import append_row, read_rows, trim_rows
 
-VERSION = 1
+FORMAT, VERSION = "minattn run", 1
 CONFIG, TOKENIZER, METRICS, LOCK = "config.json", "tokenizer.json", "metrics.jsonl", ".lock"
 MODEL = "model"
 
@@ -88,7 +88,7 @@ class Run:
             if not (folder / CONFIG).exists():
                 raise InputError(f"{folder} is not a run: it has no {CONFIG}")
         stored = read_json(folder / CONFIG)
-        checkpoints.check_format(folder / CONFIG, stored, "minattn run", VERSION)
+        checkpoints.check_format(folder / CONFIG, stored, FORMAT, VERSION)
         if not isinstance(stored.get("config"), dict):
             raise InputError(f"{folder / CONFIG} is damaged: it lacks config")
         tokenizer = read_bytes(folder / TOKENIZER)
@@ -256,7 +256,7 @@ def newest_run(root: str | os.PathLike[str] = "runs") -> Path:
 
 def _described(config: Mapping[str, Any]) -> str:
     """The content of config.json."""
-    stored = {"format": "minattn run", "version": VERSION, "config": plain(config, "config")}
+    stored = {"format": FORMAT, "version": VERSION, "config": plain(config, "config")}
     return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
 
 
