@@ -88,6 +88,13 @@ def test_what_stands_at_padding_does_not_change_a_bit(kind):
         np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.parametrize("dtype", [int, np.uint8, np.float32, float])
+def test_a_mask_of_zeros_and_ones_is_one_of_booleans(dtype):
+    model, batch = make("BertModel"), make_batch()
+    expected, got = run(model, batch.ids, REAL), run(model, batch.ids, REAL.astype(dtype))
+    assert all((one == other).all() for one, other in zip(expected, got, strict=True))
+
+
 @pytest.mark.parametrize("kind", ["BertForMaskedLM", "DistilBertForMaskedLM"])
 def test_labels_at_padding_do_not_count(kind):
     model, batch = make(kind).double(), make_batch()

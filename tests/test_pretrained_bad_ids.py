@@ -52,10 +52,7 @@ def test_an_id_out_of_range(kind, wrong):
     [
         (REAL[:, 1:], f"attention_mask must have the shape of ids ({B}, {T}), got ({B}, {T - 1})"),
         (REAL[0], f"attention_mask must have the shape of ids ({B}, {T}), got (1, {T})"),
-        (
-            REAL.astype(float),
-            "attention_mask must be integers (B, T), or (T,) for one text, got shape (3, 7) of float64",
-        ),
+        (REAL * 0.5, "attention_mask must be True or 1 at tokens and False or 0 at padding, got other numbers"),
         (REAL[:, None], "attention_mask must be integers (B, T), or (T,) for one text, got shape (3, 1, 7) of bool"),
         ([[1], [1, 1], [1]], "attention_mask must be rows of one length"),
         (REAL & (np.arange(B) != 1)[:, None], "attention_mask: text 1 is padding only; leave it out"),

@@ -193,7 +193,10 @@ class Encoder(Pretrained):
             )
         if attention_mask is None:
             return None
-        mask = as_batch(attention_mask, "attention_mask") != 0
+        given = as_batch(attention_mask, "attention_mask", "iubf")
+        mask = given == 1
+        if not (mask | (given == 0)).all():
+            raise InputError("attention_mask must be True or 1 at tokens and False or 0 at padding, got other numbers")
         if mask.shape != ids.shape:
             raise InputError(f"attention_mask must have the shape of ids {ids.shape}, got {mask.shape}")
         if not mask.any(axis=1).all():
@@ -228,14 +231,14 @@ class DistilBertModel(Encoder):
     model_type = "distilbert"
 
 
-def as_batch(ids: Any, argument: str = "ids") -> Array:
-    """Integers or booleans (B, T) on the host; those of one text, (T,), become (1, T)."""
+def as_batch(ids: Any, argument: str = "ids", kinds: str = "iub") -> Array:
+    """Numbers (B, T) of these kinds of dtype on the host; those of one text, (T,), become (1, T)."""
     try:
         array = to_host(ids.data if isinstance(ids, Tensor) else ids)
         array = np.asarray(array)
     except ValueError:
         raise InputError(f"{argument} must be rows of one length; pad them, and say so by attention_mask") from None
-    if array.ndim not in (1, 2) or (array.dtype.kind not in "iub" and array.size):
+    if array.ndim not in (1, 2) or (array.dtype.kind not in kinds and array.size):
         raise InputError(
             f"{argument} must be integers (B, T), or (T,) for one text, got shape {array.shape} of {array.dtype}"
         )
