@@ -163,7 +163,7 @@ def watched(x, seen):
 
 @pytest.mark.parametrize("mask", [REAL, ~REAL, REAL[:, ::-1], np.ones((2, 3), bool), np.eye(4, dtype=bool)])
 def test_vectors_taken_apart_and_put_back_are_the_same_with_zeros_at_padding(mask):
-    padding, rng = Padding(mask), np.random.default_rng(0)
+    padding, rng = Padding(mask, mask), np.random.default_rng(0)
     x = Tensor(rng.normal(size=(*mask.shape, 4)), requires_grad=True)
     packed = padding.pack(x)
     np.testing.assert_array_equal(packed.data, x.data[mask])

@@ -7,7 +7,7 @@ import pytest
 from strict_array import StrictArray, assert_same_bits, strict_device, to_strict
 
 from minattn import no_grad
-from minattn.models import ReconstructionConfig, ReconstructionModel
+from minattn.models import BertForMaskedLM, BertModel, EncoderConfig, ReconstructionConfig, ReconstructionModel
 from minattn.nn import Embedding, Linear, Parameter
 from minattn.optim import BLOCK, SGD, Adam, AdamW, clip_grad_norm_
 from minattn.text import WordPiece
@@ -103,6 +103,49 @@ def test_a_model_gives_the_same_loss_gradients_and_attention_maps(options):
         x = here.embedding(ids)
         nearest = there.de_embedding.nearest(x.to("strict"))
     assert_same_bits(nearest, here.de_embedding.nearest(x))
+
+
+@pytest.mark.parametrize("kind", [BertModel, BertForMaskedLM])
+@pytest.mark.parametrize("lengths", [(5, 5, 5), (5, 1, 3)], ids=["no padding", "padding"])
+def test_a_pretrained_encoder_gives_the_same_vectors_and_gradients(kind, lengths):
+    config = EncoderConfig(11, width=8, layers=2, heads=2, hidden=12, max_tokens=5, token_types=2, dropout=0.0)
+    here, there = (kind(config, generator=np.random.default_rng(0)) for _ in range(2))
+    there.to("strict")
+    ids = np.array([[2, 7, 0, 7, 3], [2, 0, 0, 0, 0], [4, 1, 9, 0, 0]])  # the first holds the id of padding as a token
+    mask = np.arange(5) < np.array(lengths)[:, None]
+    for move in (lambda x: x, to_strict):
+        last = []
+        for model, inputs in ((here, (ids, mask)), (there, (move(ids), move(mask)))):
+            out = model(*inputs, output_hidden_states=True, output_attentions=True)
+            y = out.last_hidden_state if kind is BertModel else out.logits
+            (y * y).sum().backward()
+            last.append((y.data, *(x.data for x in out.hidden_states), *out.attentions))
+        for expected, got in zip(*last, strict=True):
+            assert_same_bits(got, expected)
+    for expected, got in zip(here.parameters(), there.parameters(), strict=True):
+        assert (expected.grad is None) == (got.grad is None)
+        if expected.grad is not None:
+            assert_same_bits(got.grad, expected.grad)
+
+
+def test_a_masked_lm_model_gives_the_same_loss_and_scores_at_blanks():
+    config = EncoderConfig(11, width=8, layers=1, heads=2, hidden=12, max_tokens=4, dropout=0.0)
+    here, there = (BertForMaskedLM(config, generator=np.random.default_rng(0)) for _ in range(2))
+    there.to("strict")
+    ids = np.array([[2, 7, 5, 3], [2, 4, 0, 0]])
+    batch = (ids, ids > 0, np.where(ids > 0, ids, -100))
+    losses, scores = [], []
+    for model, place in ((here, batch), (there, to_strict(batch))):
+        loss = model.loss(*place)
+        loss.backward()
+        losses.append(loss.item())
+        scores.append(model.logits(*place[:2], where=place[2] == 7).data)
+    assert losses[0] == losses[1]
+    assert_same_bits(scores[1], scores[0])
+    for expected, got in zip(here.parameters(), there.parameters(), strict=True):
+        assert_same_bits(got.grad, expected.grad)
+    for expected, got in zip(here.attention_maps(*batch[:2]), there.attention_maps(*to_strict(batch[:2])), strict=True):
+        assert_same_bits(got, expected)
 
 
 def test_a_model_goes_to_the_device_with_gradients_and_tables_and_back():

@@ -83,7 +83,7 @@ class WordEmbedding(Embedding):
         """The vectors of ids in any shape, (…) -> (…, D)."""
         x = F.embedding(ids, self.weight)
         is_padding = ids == self.pad_id
-        return F.where(is_padding[..., None], x.detach(), x) if is_padding.any() else x
+        return F.where(like(is_padding[..., None], x.data), x.detach(), x) if is_padding.any() else x
 
 
 class Embeddings(Module):
@@ -168,7 +168,7 @@ class Encoder(Pretrained):
         if mask is None:
             positions = positions[:1]
         else:
-            padding = Padding(like(mask, self.embeddings.norm.weight.data))
+            padding = Padding(mask, self.embeddings.norm.weight.data)
             types = np.broadcast_to(types, ids.shape)[mask]
             ids, positions = ids[mask], positions[mask]
         x: Tensor = self.embeddings(ids, positions, types)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from .. import functional as F
-from ..backend import Array, array_module
+from ..backend import Array, like
 from ..tensor import Tensor
 
 
@@ -11,14 +15,14 @@ class Padding:
     """Which places of a batch hold tokens, to take its vectors apart from the padding and to put them back.
 
     attention_mask: (B, T) boolean, True at N real tokens, of which there is at least one
+    beside: an array on the device where it is used
     """
 
-    def __init__(self, attention_mask: Array) -> None:
-        xp = array_module(attention_mask)
-        self.attention_mask = attention_mask
-        self.places = xp.flatnonzero(attention_mask)
-        rows = xp.cumsum(attention_mask.reshape(-1)) - 1
-        self.rows = (rows * (rows > 0)).reshape(attention_mask.shape)  # padding has the row of the token before it
+    def __init__(self, attention_mask: np.ndarray[Any, np.dtype[np.bool_]], beside: Array) -> None:
+        self.attention_mask = like(attention_mask, beside)
+        self.places = np.flatnonzero(attention_mask)
+        rows = attention_mask.cumsum() - 1
+        self.rows = np.maximum(rows, 0).reshape(attention_mask.shape)  # padding has the row of the token before it
 
     def pack(self, x: Tensor) -> Tensor:
         """The vectors of the tokens: (B, T, D) -> (N, D)."""
