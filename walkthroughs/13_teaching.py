@@ -30,6 +30,9 @@ from minattn.show.page import BLUE, GREEN, RED, SKY, figure, show
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 settings = os.environ | {"COLUMNS": "90", "NO_COLOR": "1"}
+# pytest prints otherwise where one of these is set
+for name in ("CI", "BUILD_NUMBER", "FORCE_COLOR", "PYTEST_ADDOPTS"):
+    settings.pop(name, None)
 programs = {"minattn": ["-m", "minattn"], "pytest": ["-m", "pytest"], "python": []}
 
 
