@@ -106,7 +106,7 @@ dk = scaled.swapaxes(-1, -2) @ q
         "scaled = g / np.sqrt(d); dq = scaled @ k; and dk, of shape (…, S, d), is scaled with its last two axes "
         "swapped, times q.",
     ),
-    note="Every query gets a mixture of keys back, and every key a mixture of queries, both weighed by g. The engine "
+    note="Every query gets a mixture of keys back, and every key a mixture of queries, both weighted by g. The engine "
     "does it inside of ScaledDotProductAttention in minattn/ops/attention.py.",
     cases=cases,
     answers=("dq", "dk"),

@@ -9,6 +9,8 @@ def cases(rng: np.random.Generator) -> Cases:
     mask = np.array([[True, True, False, True, False], [True] * 5, [False] * 5, [False, False, False, True, False]])
     yield rng.normal(size=(4, 5)), mask, rng.normal(size=(4, 5))
     yield 3 * rng.normal(size=(2, 3, 3)), np.tril(np.ones((3, 3), bool)), rng.normal(size=(2, 3, 3))
+    mask = np.array([[False, True, True], [True, True, False]])
+    yield np.where(mask, 0, 1000) + rng.normal(size=(2, 3)), mask, rng.normal(size=(2, 3))
 
 
 exercise = Exercise(
@@ -27,7 +29,7 @@ One row may look nowhere at all. Its softmax would be 0/0, NaN, and the first Na
 Such a row must give zeros, forward and backward.
 
 Write both: the probabilities p, and the gradient ds of the scores, given the gradient g of p.
-Masked scores must have no gradient, whatever g says about them. Divide by nothing that is 0, or NumPy warns.
+Masked scores must have no gradient, whatever g says about them. Better divide by nothing that is 0: NumPy warns.
 """
 
 import numpy as np
@@ -62,13 +64,25 @@ ds = p * (g - (g * p).sum(axis=-1, keepdims=True))
                 ds[row + (look,)] = inside * g[row][look] - inside * (inside @ g[row][look])
         """,
         "exp first, then zeros": """
-        exp = np.exp(s - s.max(axis=-1, keepdims=True)) * mask
+        largest = s.max(axis=-1, keepdims=True, where=mask, initial=np.finfo(s.dtype).min)
+        exp = np.exp(np.minimum(s - largest, 0)) * mask
         total = exp.sum(axis=-1, keepdims=True)
         p = np.divide(exp, total, out=np.zeros_like(exp), where=total > 0)
         ds = p * g - np.einsum("...i,...i,...j->...j", g, p, p)
         """,
     },
     mistakes=(
+        # First, because p is 0 in the last case with the next one too, which fails before it comes to that.
+        Mistake(
+            "The shift is the largest score of all, masked ones too: where a masked one is far above the others, their "
+            "exp rounds to 0, and the row gets no weights.",
+            """
+            exp = np.exp(s - s.max(axis=-1, keepdims=True)) * mask
+            total = exp.sum(axis=-1, keepdims=True)
+            p = exp / np.where(total == 0, 1, total)
+            ds = p * (g - (g * p).sum(axis=-1, keepdims=True))
+            """,
+        ),
         Mistake(
             "The mask is applied after the softmax: the masked weights are taken away, but the rest no longer adds up "
             "to 1.",

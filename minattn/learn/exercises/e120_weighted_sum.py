@@ -83,7 +83,7 @@ dv = p.swapaxes(-1, -2) @ g
             """,
         ),
         Mistake(
-            "dp is weighed by p once more; y is linear in p, so its slope is v alone.",
+            "dp is weighted by p once more; y is linear in p, so its slope is v alone.",
             """
             dp = g @ v.swapaxes(-1, -2) * p
             dv = p.swapaxes(-1, -2) @ g

@@ -42,8 +42,9 @@ def attention(q, k, v):
 
 def attention_backward(g, q, k, v, p):
     dp = g @ v.swapaxes(-1, -2)
-    ds = p * (dp - (dp * p).sum(axis=-1, keepdims=True)) / np.sqrt(q.shape[-1])
-    return ds @ k, ds.swapaxes(-1, -2) @ q, p.swapaxes(-1, -2) @ g
+    ds = p * (dp - (dp * p).sum(axis=-1, keepdims=True))
+    scaled = ds / np.sqrt(q.shape[-1])
+    return scaled @ k, scaled.swapaxes(-1, -2) @ q, p.swapaxes(-1, -2) @ g
 
 
 def forward(x, wq, wk, wv):
