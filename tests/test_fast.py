@@ -312,6 +312,17 @@ def test_huge_logits_overflow_nowhere(where, reduction):
             assert array.dtype == np.float32 and np.isfinite(array).all()
 
 
+@pytest.mark.parametrize("shift", [0.0, 20.0, 41.0, 42.0, 80.0, 200.0, -41.0, -42.0, -80.0, -200.0])
+def test_a_shift_of_all_logits_changes_nothing_in_float32_whether_it_has_to_be_taken_off_or_not(shift):
+    arrays = [normal(3, 3, 4), normal(7, 4, seed=1), normal(7, seed=2)]
+    expected = losses_of(separate, arrays, TARGETS["some are left out"])
+    arrays[2] = arrays[2] + shift
+    got = losses_of(fused, [array.astype(np.float32) for array in arrays], TARGETS["some are left out"])
+    spacing = np.spacing(np.float32(max(abs(shift), 8)))  # of the logits, which they have been rounded to
+    for array, wanted in zip(got, expected, strict=True):
+        assert_close(array, wanted, relative=4 * spacing, least=4 * spacing)
+
+
 def test_a_vector_that_is_left_out_may_hold_anything():
     x, weight, bias = normal(3, 3, 4), normal(7, 4, seed=1), normal(7, seed=2)
     targets = TARGETS["some are left out"]

@@ -7,7 +7,7 @@ import numpy as np
 from ..backend import Array, array_module
 from ..memory import empty_like
 from .base import Op, register
-from .fast import LOG2_E, product, row_dots, row_sums
+from .fast import LOG2_E, is_moderate, product, row_dots, row_sums
 from .samples import attention_samples
 from .softmax import shift
 
@@ -79,7 +79,7 @@ def exponentials(q: Array, k: Array, mask: Array | None) -> tuple[Array, Array]:
         with np.errstate(over="ignore"):
             exp = xp.exp2(s, out=s)
             z = row_sums(exp)
-        if is_shifted or not z.size or (float(z.min()) > 2.0**-60 and float(z.max()) < 2.0**60):
+        if is_shifted or is_moderate(z):
             break
     z += z == 0
     return exp, z

@@ -39,6 +39,11 @@ def row_dots(a: Array, b: Array) -> Array:
     return sums
 
 
+def is_moderate(sums: Array) -> bool:
+    """Whether sums of powers of 2 prove that none of these was near to overflow, nor all of a sum near to 0."""
+    return not sums.size or (float(sums.min()) > 2.0**-60 and float(sums.max()) < 2.0**60)
+
+
 def gather(table: Array, ids: Array) -> Array:
     """table[ids] for rows of a table (V, D) and ids (…) in [0, V): (…, D). Raises IndexError for other ids."""
     if not isinstance(table, np.ndarray):

@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
+
 from ..backend import Array, array_module
 from ..memory import empty, empty_like
 from .base import Op, register
-from .fast import LOG2_E, blocks, product, row_sums
+from .fast import LOG2_E, blocks, is_moderate, product, row_sums
 from .samples import linear_cross_entropy_samples
 
 BLOCK = 1 << 17
@@ -29,7 +31,8 @@ class LinearCrossEntropy(Op):
                1  dx = ds W,  dW = dsᵀ x,  db = Σ ds
 
     The logits turn into u while a block of them is in the cache; dl / z is multiplied to the narrow x and dx. exp(s) is
-    2^(s log₂ e), with the factor in x and b; the largest s of a row is subtracted first, which cancels.
+    2^(s log₂ e), with the factor in x and b. The largest s of a row is subtracted first, which cancels, but only where
+    z shows that without it something came near to overflow.
     """
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
@@ -43,31 +46,39 @@ class LinearCrossEntropy(Op):
         self.length, self.skips = len(y), len(self.counted) < len(y)
         self.x, y = (rows[self.counted], y[self.counted]) if self.skips else (rows, y)
 
-        self.u = product(xp.multiply(self.x, LOG2_E, out=empty_like(self.x)), weight.T)
-        scaled_bias = None if bias is None else bias * LOG2_E
-        self.z, losses = empty((len(y), 1), x), empty((len(y),), x)
+        # s log₂ e
+        scaled = xp.multiply(self.x, LOG2_E, out=empty_like(self.x))
+        self.u, self.z, losses = product(scaled, weight.T), empty((len(y), 1), x), empty((len(y),), x)
+        bias = None if bias is None else bias * LOG2_E
         for block in blocks(self.u, len(y), BLOCK // len(weight)):
-            self.z[block], losses[block] = self._surprise(self.u[block], y[block], scaled_bias)
+            losses[block] = self._surprise(scaled[block], bias, y[block], self.u[block], self.z[block])
         if self.reduction == "none":
             return self._everywhere(losses).reshape(targets.shape)
         return losses.sum() if self.reduction == "sum" else losses.sum() / xp.asarray(len(y), dtype=losses.dtype)
 
-    def _surprise(self, s: Array, y: Array, bias: Array | None) -> tuple[Array, Array]:
-        """z and l of some rows; their logits s turn into u in place."""
+    def _surprise(self, x: Array, bias: Array | None, y: Array, s: Array, z: Array) -> Array:
+        """l of some rows, whose s = x Wᵀ turn into u in place; z is filled."""
         xp, eps, each = array_module(s), self.label_smoothing, array_module(s).arange(len(y))
-        if bias is not None:
-            s += bias
-        s -= s.max(axis=-1, keepdims=True)
-        wanted = (1 - eps) * s[each, y]
-        if eps:
-            wanted += eps / s.shape[1] * row_sums(s)[:, 0]
-        exp = xp.exp2(s, out=s)
-        z = row_sums(exp)
+        for is_shifted in (False, True):
+            if is_shifted:
+                xp.matmul(x, self.weight.T, out=s)  # again, for powers have taken its place
+            if bias is not None:
+                s += bias
+            if is_shifted:
+                s -= s.max(axis=-1, keepdims=True)
+            wanted = (1 - eps) * s[each, y]
+            if eps:
+                wanted += eps / s.shape[1] * row_sums(s)[:, 0]
+            with np.errstate(over="ignore"):
+                exp = xp.exp2(s, out=s)
+                z[...] = row_sums(exp)
+            if is_moderate(z):
+                break
         u = exp
         if eps:
             u -= z * (eps / s.shape[1])
         u[each, y] -= (1 - eps) * z[:, 0]
-        return z, xp.log(z[:, 0]) - wanted * math.log(2)
+        return xp.log(z[:, 0]) - wanted * math.log(2)
 
     def backward(self, g: Array) -> tuple[Array | None, ...]:
         # loss = Σ l / N
