@@ -61,13 +61,13 @@ class Minattn:
     def __init__(self, layers, width, heads, tokens, size, vocabulary, *, threads, tied) -> None:
         from minattn.optim import AdamW
         from minattn.parallel import Threads
-        from minattn.training import DataParallel
+        from minattn.training import sharing
 
         self.threads = Threads(threads).__enter__()
         self.model = _model(layers, width, heads, tokens, vocabulary, tied)
-        self.parallel = DataParallel(self.model, self.threads)
         self.ids = batch(tokens, size, vocabulary)
         self.optimizer = AdamW(self.model.named_parameters(), LR)
+        self.parallel = sharing(self.model, self.optimizer, self.threads).__enter__()
 
     def backward(self) -> float:
         self.optimizer.zero_grad()
@@ -79,7 +79,7 @@ class Minattn:
 
     def step(self) -> None:
         self.backward()
-        self.optimizer.step(self.threads)
+        self.parallel.step(self.optimizer)
 
 
 class Products:

@@ -115,12 +115,27 @@ def forget_peak() -> None:
 
 
 def peak_mib() -> float:
-    """The peak of this process's resident memory. Not `ru_maxrss` on Linux, which also counts the parent's."""
-    if LINUX:
-        fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-        return int(fields["VmHWM"].split()[0]) / 1024
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    """The peak of this process's resident memory, with that of its children. Not `ru_maxrss` on Linux, which also
+    counts the parent's.
+
+    With children, memory that several of them share counts once: each one's share of what is resident now, and what
+    each has given back since its peak.
+    """
+    if not LINUX:
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    own = Path("/proc/self")
+    children = [Path("/proc", pid) for pid in (own / "task" / str(os.getpid()) / "children").read_text().split()]
+    if not children:
+        return kib(own / "status", "VmHWM") / 1024
+    given_back = [kib(process / "status", "VmHWM") - kib(process / "status", "VmRSS") for process in (own, *children)]
+    return (sum(kib(process / "smaps_rollup", "Pss") for process in (own, *children)) + sum(given_back)) / 1024
+
+
+def kib(file: Path, name: str) -> int:
+    """A size in one of the files that Linux describes a process with."""
+    fields = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
+    return int(fields[name].split()[0])
 
 
 def disagreement(folder: Path, numbers: dict[str, float]) -> float:

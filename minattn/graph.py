@@ -14,7 +14,12 @@ from .ops import GradientError, Op
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _PLUMBING = {_PACKAGE + name for name in ("tensor.py", "graph.py", "functional.py")}
-_SCRIPT, _THREAD = os.sep + "minattn", os.path.join("concurrent", "futures", "thread.py")
+_ENDS = (
+    os.sep + "minattn",
+    os.path.join("concurrent", "futures", "thread.py"),
+    os.path.join("multiprocessing", "process.py"),
+)
+"""Files that no line of the user's is in: our own command line, and what runs the parts of Threads and Processes."""
 
 _kinds: dict[str, str] = {}  # what _kind said, for every op asks it of ten files
 
@@ -144,7 +149,6 @@ def _call_sites() -> list[Site]:
             layer = path, frame.f_lineno
         frame = frame.f_back
     inside = [layer] if layer else []
-    # our own command line, or a thread of Threads, which has no line of the user's below it
-    if frame is None or path.startswith("<frozen") or path.endswith((_SCRIPT, _THREAD)):
+    if frame is None or path.startswith("<frozen") or path.endswith(_ENDS):
         return inside
     return [(path, frame.f_lineno), *inside]

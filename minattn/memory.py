@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -23,20 +23,28 @@ class Workspace:
 
     The system gives a large array fresh memory, page by page, and takes it back when the array is freed; the next step
     pays for the same pages again. One thread borrows; any may give back.
+
+    places: what is lent first to arrays of the shape and dtype of one of these
     """
 
-    def __init__(self) -> None:
-        self._free: dict[int, list[Array]] = {}
-        self._lent: dict[int, tuple[weakref.ref[Any], Array]] = {}
+    def __init__(self, places: Iterable[Array] = ()) -> None:
+        self._free: dict[Any, list[Array]] = {}  # by size in bytes, or by shape and dtype
+        self._lent: dict[int, tuple[weakref.ref[Any], Any, Array]] = {}
+        for place in places:
+            self._free.setdefault((place.shape, place.dtype), []).append(place.reshape(-1).view(np.uint8))
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array with arbitrary content. Its memory comes back when it and all views of it are gone."""
-        count = math.prod(shape)
-        memory = self._take(count * dtype.itemsize)
+        count, kind = math.prod(shape), (shape, dtype)
+        if self._free.get(kind):
+            key, memory = kind, self._free[kind].pop()
+        else:
+            memory = self._take(count * dtype.itemsize)
+            key = memory.size
         # not a view of an array but of a buffer: NumPy makes it the base of all views that are made of it
         array = np.frombuffer(memory.data, dtype, count)
         owner = weakref.ref(array, self._give_back)
-        self._lent[id(owner)] = owner, memory
+        self._lent[id(owner)] = owner, key, memory
         return array.reshape(shape)
 
     def _take(self, size: int) -> Array:
@@ -49,8 +57,8 @@ class Workspace:
         return np.empty(rounded, np.uint8)
 
     def _give_back(self, owner: weakref.ref[Any]) -> None:
-        _, memory = self._lent.pop(id(owner))
-        self._free.setdefault(memory.size, []).append(memory)
+        _, key, memory = self._lent.pop(id(owner))
+        self._free.setdefault(key, []).append(memory)
 
 
 _workspace: ContextVar[Workspace | None] = ContextVar("workspace", default=None)

@@ -55,17 +55,26 @@ class Optimizer:
         self._bundles = _bundles(self.parameters, self.decay_of)
         self.state: dict[str, dict[str, Array]] = {slot: {} for slot in self.slots}
         self._flat_state = [self._zeros(bundle) for bundle in self._bundles]
+        self._name_state()
 
     def _zeros(self, bundle: list[str]) -> list[Array]:
-        """The state of a bundle, a flat array a slot, of which `state` holds the parts of each parameter."""
-        first = self.parameters[bundle[0]].data
-        ends = np.cumsum([self.parameters[name].size for name in bundle]).tolist()
-        flat = [array_module(first).zeros(ends[-1], first.dtype) for _ in self.slots]
-        for slot, array in zip(self.slots, flat, strict=True):
-            for name, end in zip(bundle, ends, strict=True):
-                parameter = self.parameters[name]
-                self.state[slot][name] = array[end - parameter.size : end].reshape(parameter.shape)
-        return flat
+        """The state of a bundle: a flat array a slot."""
+        first, size = self.parameters[bundle[0]].data, sum(self.parameters[name].size for name in bundle)
+        return [array_module(first).zeros(size, first.dtype) for _ in self.slots]
+
+    def _name_state(self) -> None:
+        """Let `state` hold the parts of the flat arrays that belong to each parameter."""
+        for bundle, flat in zip(self._bundles, self._flat_state, strict=True):
+            for slot, rest in zip(self.slots, flat, strict=True):
+                for name in bundle:
+                    size, shape = self.parameters[name].size, self.parameters[name].shape
+                    self.state[slot][name] = rest[:size].reshape(shape)
+                    rest = rest[size:]
+
+    def move_state(self, copy: Callable[[Array], Array]) -> None:
+        """Keep the state in what `copy` makes of its flat arrays from now on."""
+        self._flat_state = [[copy(array) for array in flat] for flat in self._flat_state]
+        self._name_state()
 
     def step(self, threads: Threads | None = None) -> None:
         """Change every parameter that has a gradient, in place; the threads, if there are any, share the work."""
@@ -75,6 +84,16 @@ class Optimizer:
             self._update(pieces)
         else:
             threads.map(self._update, threads.deal(pieces))
+        self._tell()
+
+    def step_part(self, part: int, count: int) -> None:
+        """One of `count` parts of what `step` does, which together, in processes that share all arrays, are a step."""
+        self.steps += 1
+        self._update(list(self._pieces())[part::count])
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say of every parameter that has a gradient that it was changed."""
         for parameter in self.parameters.values():
             if parameter.grad is not None:
                 parameter.changed()

@@ -35,5 +35,5 @@ def no_figures(monkeypatch):
 @pytest.fixture
 def threads_for_little_work(monkeypatch):
     """Models of tests are so small that they would be left to one thread."""
-    monkeypatch.setattr("minattn.training.data_parallel.LEAST", 1)
-    monkeypatch.setattr("minattn.optim.FEW", 1)
+    for least in ("training.data_parallel.LEAST", "training.forked.LEAST", "training.forked.FEW", "optim.FEW"):
+        monkeypatch.setattr(f"minattn.{least}", 1)

@@ -1,9 +1,10 @@
-"""A batch on several threads gives the loss and the gradients of the whole batch, and always the same bits."""
+"""A batch on several threads, or processes, gives the loss and gradients of the whole batch, always the same bits."""
 
 import gc
 import os
 import re
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import Dropout, Parameter
 from minattn.optim import SGD, Adam, AdamW
 from minattn.parallel import Threads
-from minattn.training import DataParallel
+from minattn.processes import can_fork
+from minattn.training import DataParallel, ForkedDataParallel
 from minattn.training import data_parallel as module
 
 pytestmark = pytest.mark.usefixtures("threads_for_little_work")
 
 COUNTS = [1, 2, 3]
+KINDS = ["threads", "processes"] if can_fork() else ["threads"]
 VOCABULARY, LAST = 30, 29
 HERE = os.path.relpath(__file__)
 LAYERS = os.path.join("minattn", "nn", "layers.py")
@@ -69,6 +72,17 @@ def gradients_of(model):
     return gradients
 
 
+@contextmanager
+def sharing(kind, count, model, optimizer=None):
+    """Threads or processes that share the batches of a model."""
+    with Threads(count) as threads:
+        if kind == "threads":
+            yield DataParallel(model, threads)
+        else:
+            with ForkedDataParallel(model, optimizer or SGD(model.named_parameters()), count) as parallel:
+                yield parallel
+
+
 def plain(model, batch):
     loss = model.loss(*batch)
     loss.backward()
@@ -98,22 +112,24 @@ def assert_same_bits(got, expected):
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
-@pytest.mark.parametrize("kind", ["own", "tied", "l2"])
-def test_loss_and_gradients_are_those_of_the_whole_batch(kind, batch, count):
-    model = make_model(de_embedding=kind)
+@pytest.mark.parametrize("de_embedding", ["own", "tied", "l2"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_loss_and_gradients_are_those_of_the_whole_batch(kind, de_embedding, batch, count):
+    model = make_model(de_embedding=de_embedding)
     expected = plain(model, batch)
-    with Threads(count) as threads:
-        loss = DataParallel(model, threads).backward(*batch)
+    with sharing(kind, count, model) as parallel:
+        loss = parallel.backward(*batch)
     assert_equal((loss, gradients_of(model)), expected)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("changes", [{"positions": "learned"}, {"norm_first": False}, {"layers": 0}], ids=str)
-def test_the_same_holds_for_other_models_and_for_gradients_added_block_by_block(changes, monkeypatch):
+def test_the_same_holds_for_other_models_and_for_gradients_added_block_by_block(kind, changes, monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 7)
     model = make_model(**changes)
     expected = plain(model, BATCHES["padded"])
-    with Threads(3) as threads:
-        loss = DataParallel(model, threads).backward(*BATCHES["padded"])
+    with sharing(kind, 3, model) as parallel:
+        loss = parallel.backward(*BATCHES["padded"])
     assert_equal((loss, gradients_of(model)), expected)
 
 
@@ -132,23 +148,24 @@ def test_every_thread_computes_a_part(monkeypatch):
     assert sorted(len(ids) for ids in rows.values()) == [2, 2, 3]
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", COUNTS)
-def test_without_any_target_the_op_says_so_and_no_gradient_is_left(count):
+def test_without_any_target_the_op_says_so_and_no_gradient_is_left(count, kind):
     model = make_model()
     batch = without_targets(make_batch(3, 4, 5), slice(None))
     wanted = pytest.raises(FloatingPointError, match="a mean over no tokens: every target is -100")
-    with np.errstate(all="ignore"), Threads(count) as threads, wanted:
-        DataParallel(model, threads).backward(*batch)
+    with np.errstate(all="ignore"), sharing(kind, count, model) as parallel, wanted:
+        parallel.backward(*batch)
     assert not any(gradient is not None for gradient in gradients_of(model).values())
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", COUNTS)
-def test_gradients_are_added_to_those_that_are_there(count):
+def test_gradients_are_added_to_those_that_are_there(count, kind):
     model, batch = make_model(), BATCHES["padded"]
     loss, gradients = plain(model, batch)
     doubled = loss, {name: 2 * gradient for name, gradient in gradients.items()}
-    with Threads(count) as threads:
-        parallel = DataParallel(model, threads)
+    with sharing(kind, count, model) as parallel:
         for parameter in model.parameters():  # in columns, as an op may leave them
             parameter.grad = np.zeros(parameter.shape, order="F")
         parallel.backward(*batch)
@@ -156,7 +173,8 @@ def test_gradients_are_added_to_those_that_are_there(count):
     assert_equal((loss, gradients_of(model)), doubled)
 
 
-def test_a_parameter_without_axes_gets_a_gradient_without_axes():
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_parameter_without_axes_gets_a_gradient_without_axes(kind):
     class Scaled(ReconstructionModel):
         def loss(self, *batch):
             return super().loss(*batch) * self.scale
@@ -164,8 +182,8 @@ def test_a_parameter_without_axes_gets_a_gradient_without_axes():
     model = make_model()
     model.__class__, model.scale = Scaled, Parameter(np.array(2.0))
     expected = plain(model, BATCHES["padded"])
-    with Threads(2) as threads:
-        loss = DataParallel(model, threads).backward(*BATCHES["padded"])
+    with sharing(kind, 2, model) as parallel:
+        loss = parallel.backward(*BATCHES["padded"])
     assert model.scale.grad.shape == ()
     assert_equal((loss, gradients_of(model)), expected)
 
@@ -175,12 +193,11 @@ def test_a_parameter_without_axes_gets_a_gradient_without_axes():
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_the_same_batch_on_the_same_number_of_threads_gives_the_same_bits(count, dropout):
+def test_the_same_batch_on_the_same_number_of_threads_or_processes_gives_the_same_bits(count, dropout):
     results = []
-    for _ in range(2):
+    for kind in 2 * KINDS:
         model = make_model(np.float32, dropout=dropout)
-        with Threads(count) as threads:
-            parallel = DataParallel(model, threads)
+        with sharing(kind, count, model) as parallel:
             for _ in range(3):
                 loss = parallel.backward(*BATCHES["padded"], seeded(*range(count)))
                 results.append((loss, gradients_of(model)))
@@ -222,7 +239,8 @@ def test_an_optimizer_step_on_threads_gives_the_bits_of_one_without(make, count,
 # --- dropout
 
 
-def test_each_thread_draws_its_dropout_from_its_own_generator():
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_thread_draws_its_dropout_from_its_own_generator(kind):
     model, batch = make_model(dropout=0.3), make_batch(6, 2, 1, 6, 3, 5)
     total, gradients, loss = (batch[2] != -100).sum(), {}, 0.0
     for rows, seed in ((slice(0, 3), 10), (slice(3, 6), 20)):
@@ -234,19 +252,18 @@ def test_each_thread_draws_its_dropout_from_its_own_generator():
         own_loss, own = plain(model, part)
         loss += share * own_loss
         gradients = {name: gradients.get(name, 0) + share * gradient for name, gradient in own.items()}
-    with Threads(2) as threads:
-        parallel = DataParallel(model, threads)
+    with sharing(kind, 2, model) as parallel:
         assert_equal((parallel.backward(*batch, seeded(10, 20)), gradients_of(model)), (loss, gradients))
         for others in ((11, 20), (10, 21)):
             assert parallel.backward(*batch, seeded(*others)) != pytest.approx(loss, rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", COUNTS)
-def test_all_threads_follow_train_and_eval(count):
+def test_all_threads_follow_train_and_eval(count, kind):
     model, batch = make_model(dropout=0.3), BATCHES["padded"]
     expected = plain(model.eval(), batch)
-    with Threads(count) as threads:
-        parallel = DataParallel(model.train(), threads)
+    with sharing(kind, count, model.train()) as parallel:
         training = parallel.backward(*batch, seeded(*range(count)))
         assert training != pytest.approx(expected[0], rel=1e-6)
         gradients_of(model)
@@ -256,28 +273,26 @@ def test_all_threads_follow_train_and_eval(count):
         assert parallel.backward(*batch, seeded(*range(count))) == training
 
 
-def test_all_threads_follow_a_block_that_was_set_to_eval_alone():
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_threads_follow_a_block_that_was_set_to_eval_alone(kind):
     model, batch = make_model(dropout=0.3, layers=1), BATCHES["padded"]
     expected = plain(model.eval(), batch)
     model.train().blocks[0].eval()
-    with Threads(2) as threads:
-        parallel = DataParallel(model, threads)
+    with sharing(kind, 2, model) as parallel:
         assert_equal((parallel.backward(*batch, seeded(0, 1)), gradients_of(model)), expected)
 
 
 # --- one set of parameters
 
 
-@pytest.mark.parametrize("kind", ["own", "tied"])
-def test_all_threads_see_what_an_optimizer_has_changed(kind):
-    model, batch = make_model(de_embedding=kind), BATCHES["padded"]
-    with Threads(3) as threads:
-        parallel = DataParallel(model, threads)
-        for replica in parallel.models:
-            assert all(p is q for p, q in zip(replica.parameters(), model.parameters(), strict=True))
-        optimizer = SGD(model.parameters(), lr=0.5)
+@pytest.mark.parametrize("de_embedding", ["own", "tied"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_threads_see_what_an_optimizer_has_changed(kind, de_embedding):
+    model, batch = make_model(de_embedding=de_embedding), BATCHES["padded"]
+    optimizer = SGD(model.named_parameters(), lr=0.5)
+    with sharing(kind, 3, model, optimizer) as parallel:
         before = parallel.backward(*batch)
-        optimizer.step(threads)
+        parallel.step(optimizer)
         optimizer.zero_grad()
         expected = plain(model, batch)
         assert abs(expected[0] - before) > 1e-3
@@ -287,15 +302,15 @@ def test_all_threads_see_what_an_optimizer_has_changed(kind):
 # --- what goes wrong, and what is left behind
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [2, 3])
-def test_nan_in_a_thread_names_op_and_layer_adds_no_gradient_and_leaves_the_threads_usable(count):
+def test_nan_in_a_thread_names_op_and_layer_adds_no_gradient_and_leaves_the_threads_usable(count, kind):
     model, (ids, mask, targets) = make_model(), make_batch(6, 2, 1, 6, 3, 5, 4)
     model.embedding.weight.data[LAST] = np.nan
     expected = plain(model, (ids, mask, targets))
     broken = ids.copy()
     broken[-1, 0] = LAST
-    with np.errstate(all="ignore"), Threads(count) as threads:
-        parallel = DataParallel(model, threads)
+    with np.errstate(all="ignore"), sharing(kind, count, model) as parallel:
         with pytest.raises(FloatingPointError) as raised:
             parallel.backward(broken, mask, targets)
         cause = r"gave NaN: its input 1 came in with NaN"
@@ -312,17 +327,17 @@ def test_nan_in_a_thread_names_op_and_layer_adds_no_gradient_and_leaves_the_thre
         assert_equal((parallel.backward(ids, mask, targets), gradients_of(model)), expected)
 
 
-def test_the_garbage_collector_finds_nothing_after_a_step():
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_garbage_collector_finds_nothing_after_a_step(kind):
     model, batch = make_model(np.float32, dropout=0.1), BATCHES["padded"]
     optimizer = AdamW(model.named_parameters())
-    with Threads(3) as threads:
-        parallel = DataParallel(model, threads)
+    with sharing(kind, 3, model, optimizer) as parallel:
         gc.collect()
         gc.disable()
         try:
             for _ in range(2):
                 parallel.backward(*batch, seeded(0, 1, 2))
-                optimizer.step(threads)
+                parallel.step(optimizer)
                 optimizer.zero_grad()
                 assert gc.collect() == 0
         finally:
@@ -334,4 +349,4 @@ def test_little_work_is_left_to_fewer_threads(monkeypatch, least, parts):
     monkeypatch.setattr(module, "LEAST", least)
     model, batch = make_model(), make_batch(8, 8, 8, 8)
     with Threads(3) as threads:
-        assert len(DataParallel(model, threads)._parts(*batch)) == parts
+        assert len(DataParallel(model, threads)._parts(module.Part(*batch))) == parts

@@ -527,8 +527,7 @@ def targets_of_a_step(data, tmp_path, model, blanks):
         seen.append(targets)
         return 0.0
 
-    parallel = SimpleNamespace(backward=backward, threads=SimpleNamespace(count=1))
-    trainer.optimizer.step = lambda threads: None
+    parallel = SimpleNamespace(backward=backward, step=lambda optimizer: None, count=1)
     batch = trainer.batches.at(0)
     trainer.train_step(batch, parallel)
     return batch, seen[0]

@@ -12,6 +12,7 @@ from .finetune import (
     open_pretrained,
     pretrained_config,
 )
+from .forked import ForkedDataParallel, sharing
 from .limits import check_memory, check_trainable
 from .model import Model
 from .restore import Restoration, load_model, restore, restore_ids
@@ -22,6 +23,7 @@ from .trainer import Trainer
 __all__ = [
     "Data",
     "DataParallel",
+    "ForkedDataParallel",
     "HeldOut",
     "Model",
     "ModelConfig",
@@ -51,6 +53,7 @@ __all__ = [
     "pretrained_config",
     "restore",
     "restore_ids",
+    "sharing",
     "source",
     "text_of",
     "training_config",

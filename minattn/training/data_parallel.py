@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import Array, array_module
 from ..nn import Dropout
 from ..ops.fast import blocks
+from ..optim import Optimizer
 from ..parallel import Threads
 from ..tensor import Tensor
 from .model import Model
@@ -25,13 +26,37 @@ Python runs one thread at a time, and only NumPy's own work beside it: threads w
 """
 
 
-class Part(NamedTuple):
-    """What one thread works on: its model, and some rows of the batch."""
+Piece = tuple[Array, list[Array]]
+"""A block of a gradient, and those of other threads that are added to it."""
 
-    model: Model
+
+class Part(NamedTuple):
+    """What one thread works on: some rows of the batch."""
+
     ids: Array
     attention_mask: Array | None
     targets: Array
+
+    @property
+    def counted(self) -> int:
+        """How many tokens are to be restored."""
+        return int((self.targets != -100).sum())
+
+
+def deal(batch: Part, count: int) -> list[Part]:
+    """A batch in `count` stretches of nearly equal length, without those in which nothing is to be restored."""
+    ends = [round(len(batch.ids) * i / count) for i in range(count + 1)]
+    parts = []
+    for rows in map(slice, ends, ends[1:]):
+        mask = None if batch.attention_mask is None else batch.attention_mask[rows]
+        parts.append(Part(batch.ids[rows], mask, batch.targets[rows]))
+    return [part for part in parts if part.counted] or parts[-1:]
+
+
+def shares(parts: Sequence[Part]) -> list[float]:
+    """What the mean loss of each part counts in that of the batch; 1 where no token is to be restored: it explains."""
+    counted = [part.counted for part in parts]
+    return [count / sum(counted) if any(counted) else 1.0 for count in counted]
 
 
 class DataParallel:
@@ -67,54 +92,55 @@ class DataParallel:
                 dropout.training = own.training
                 if generators is not None:
                     dropout.generator = generators[i]
-        parts = self._parts(ids, attention_mask, targets)
-        total = sum(_counted(part) for part in parts)
+        parts = self._parts(Part(ids, attention_mask, targets))
 
-        def run(part: Part) -> tuple[float, list[tuple[Tensor, Array]]]:
-            loss = part.model.loss(part.ids, part.attention_mask, part.targets)
-            share = _counted(part) / total if total else 1.0  # without any token to restore: the loss will explain
+        def run(work: tuple[Model, Part, float]) -> tuple[float, list[tuple[Tensor, Array]]]:
+            model, part, share = work
+            loss = model.loss(*part)
             return share * loss.item(), loss.gradients(share)
 
-        results = self.threads.map(run, parts)
+        results = self.threads.map(run, list(zip(self.models, parts, shares(parts), strict=False)))
         self._add([gradients for _, gradients in results])
         return sum(loss for loss, _ in results)
 
-    def _parts(self, ids: Array, attention_mask: Array | None, targets: Array) -> list[Part]:
-        count = min(max(ids.size * self.model.config.width // LEAST, 1), self.threads.count)
-        ends = [round(len(ids) * i / count) for i in range(count + 1)]
-        parts = []
-        for i, model in enumerate(self.models[:count]):
-            rows = slice(ends[i], ends[i + 1])
-            mask = None if attention_mask is None else attention_mask[rows]
-            parts.append(Part(model, ids[rows], mask, targets[rows]))
-        return [part for part in parts if _counted(part)] or parts[-1:]
+    @property
+    def count(self) -> int:
+        """The most parts of a batch."""
+        return self.threads.count
+
+    def step(self, optimizer: Optimizer) -> None:
+        """Let the optimizer change the parameters, on the same threads."""
+        optimizer.step(self.threads)
+
+    def _parts(self, batch: Part) -> list[Part]:
+        return deal(batch, min(max(batch.ids.size * self.model.config.width // LEAST, 1), self.threads.count))
 
     def _add(self, results: list[list[tuple[Tensor, Array]]]) -> None:
         """Add the gradients of the threads in the order of the parts; the threads share the work, block by block."""
-        shares: dict[int, tuple[Tensor, list[Array]]] = {}
+        uses: dict[int, tuple[Tensor, list[Array]]] = {}
         for gradients in results:
             for leaf, gradient in gradients:
-                shares.setdefault(id(leaf), (leaf, []))[1].append(gradient)
-        pieces: list[tuple[Array, list[Array]]] = []
-        for leaf, others in shares.values():
+                uses.setdefault(id(leaf), (leaf, []))[1].append(gradient)
+        pieces: list[Piece] = []
+        for leaf, others in uses.values():
             if leaf.grad is None:
                 leaf.grad = others.pop(0)
-            if not others:
-                continue
-            # it is added to through a flat view
-            leaf.grad = array_module(leaf.grad).ascontiguousarray(leaf.grad).reshape(leaf.shape)
-            total, flat = leaf.grad.reshape(-1), [other.reshape(-1) for other in others]
-            pieces += [(total[block], [g[block] for g in flat]) for block in blocks(total, total.size, BLOCK)]
+            if others:
+                # it is added to through a flat view
+                leaf.grad = array_module(leaf.grad).ascontiguousarray(leaf.grad).reshape(leaf.shape)
+                pieces += in_blocks(leaf.grad, others)
         if pieces:
-            self.threads.map(_sum, self.threads.deal(pieces))
+            self.threads.map(add_up, self.threads.deal(pieces))
 
 
-def _sum(pieces: Sequence[tuple[Array, list[Array]]]) -> None:
+def in_blocks(total: Array, gradients: Sequence[Array]) -> list[Piece]:
+    """What is to be added to `total`, which is contiguous, block by block."""
+    total, flat = total.reshape(-1), [gradient.reshape(-1) for gradient in gradients]
+    return [(total[block], [g[block] for g in flat]) for block in blocks(total, total.size, BLOCK)]
+
+
+def add_up(pieces: Sequence[Piece]) -> None:
+    """Add to each block those that belong to it, in their order."""
     for total, gradients in pieces:
         for gradient in gradients:
             total += gradient
-
-
-def _counted(part: Part) -> int:
-    """How many tokens of a part are to be restored."""
-    return int((part.targets != -100).sum())

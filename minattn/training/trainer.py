@@ -16,8 +16,8 @@ from ..optim import AdamW, clip_grad_norm_, learning_rate
 from ..parallel import Threads
 from ..text import Batch, Batches
 from .data import Data
-from .data_parallel import DataParallel
 from .evaluation import BLANKED, HeldOut
+from .forked import Parallel, sharing
 from .model import Model
 from .run import Run
 from .settings import TrainingConfig
@@ -72,9 +72,12 @@ class Trainer:
         finite; what was saved before stays.
         """
         try:
-            # NaN and Inf are looked for, and reported once
-            with np.errstate(all="ignore"), self.threads() as threads:
-                return self._train(threads, report, stop)
+            with (
+                np.errstate(all="ignore"),  # NaN and Inf are looked for, and reported once
+                self.threads() as threads,
+                sharing(self.model, self.optimizer, threads) as parallel,
+            ):
+                return self._train(threads, parallel, report, stop)
         except FloatingPointError as error:
             saved = self.run.saved_steps()
             kept = f"the checkpoint of step {saved[-1]} is kept" if saved else "no checkpoint was saved before"
@@ -84,11 +87,16 @@ class Trainer:
         """Those that the settings ask for; one on a GPU, which has its own."""
         return Threads(self.config.threads if self.device.name == "cpu" else 1)
 
-    def _train(self, threads: Threads, report: Callable[[dict[str, Any]], None], stop: Callable[[], bool]) -> bool:
+    def _train(
+        self,
+        threads: Threads,
+        parallel: Parallel,
+        report: Callable[[dict[str, Any]], None],
+        stop: Callable[[], bool],
+    ) -> bool:
         steps = self.config.steps
         every = max(steps // (FEWER_EVALUATIONS if self.is_masked_lm else EVALUATIONS), 1)
         self.model.train()
-        parallel = DataParallel(self.model, threads)
         while self.step < steps and not stop():
             row = self.train_step(self.batches.at(self.step), parallel)
             if self.step % every == 0 or self.step == steps:
@@ -101,14 +109,14 @@ class Trainer:
         self.save()
         return self.step >= steps
 
-    def train_step(self, batch: Batch, parallel: DataParallel) -> dict[str, Any]:
+    def train_step(self, batch: Batch, parallel: Parallel) -> dict[str, Any]:
         """One step on one batch; returns step, loss, lr and tokens_per_second."""
         started = time.perf_counter()
         place = self.device.from_host
         lr = learning_rate(self.step, self.config.steps, self.config.lr, round(self.config.warmup * self.config.steps))
         self.step += 1
         seed = [self.config.seed, self.step, DROPOUT_STREAM]
-        generators = [np.random.default_rng([*seed, thread]) for thread in range(parallel.threads.count)]
+        generators = [np.random.default_rng([*seed, thread]) for thread in range(parallel.count)]
         targets = batch.targets
         if self.is_masked_lm and batch.blanked.any():
             targets = np.where(batch.blanked, targets, -100)
@@ -117,7 +125,7 @@ class Trainer:
         if not math.isfinite(norm):
             raise FloatingPointError("the length of the gradient overflowed")
         self.optimizer.lr = lr
-        self.optimizer.step(parallel.threads)
+        parallel.step(self.optimizer)
         self.optimizer.zero_grad()
         seconds = time.perf_counter() - started
         return {

@@ -1,0 +1,144 @@
+"""Several processes at once, for work whose Python would keep threads waiting for each other; and memory they share."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import select
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .backend import Array
+from .errors import RunError
+
+PATIENCE = 1e-3
+"""Seconds."""
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+
+def can_fork() -> bool:
+    """Whether a copy of this process can compute. On Windows there is none; on macOS, BLAS libraries hang in it."""
+    return sys.platform == "linux"
+
+
+def shared(array: Array) -> Array:
+    """An array of the same shape and dtype, of zeros, in memory that all processes see which are forked from now on."""
+    memory = mmap.mmap(-1, max(array.nbytes, 1))
+    return np.frombuffer(memory, array.dtype, array.size).reshape(array.shape)
+
+
+def shared_copy(array: Array) -> Array:
+    """The same numbers in such memory."""
+    copy = shared(array)
+    copy[...] = array
+    return copy
+
+
+class Processes:
+    """Inside `with Processes(count, target) as processes:` so many copies of this process work on `target` at once.
+
+    A copy has all that there was when it was made, and does not see what is changed later, but in shared arrays. It
+    ends with the `with`, and when this process is gone. Ctrl-C is left to this process.
+    """
+
+    def __init__(self, count: int, target: object) -> None:
+        if count < 1:
+            raise ValueError(f"Processes: count must be at least 1, got {count}")
+        self.count, self._target = count, target
+        self._copies: list[tuple[BaseProcess, Connection]] = []
+
+    def __enter__(self) -> Processes:
+        import multiprocessing
+
+        context = multiprocessing.get_context("fork")
+        for rank in range(1, self.count):
+            here, there = context.Pipe()
+            copy = context.Process(target=self._serve, args=(rank, there, here), daemon=True)
+            with (
+                warnings.catch_warnings()
+            ):  # from Python 3.12 on: the copy has none of the threads that others run here
+                warnings.simplefilter("ignore", DeprecationWarning)
+                copy.start()
+            there.close()
+            self._copies.append((copy, here))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _, connection in self._copies:
+            connection.close()
+        for copy, _ in self._copies:
+            copy.join()
+        self._copies.clear()
+
+    def map(self, method: str, parts: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """target.method(rank, *part) for each of at most `count` parts, in their order; rank 0 is this process.
+
+        Raises what the first part that failed raised, when all have ended, and RunError where a copy was killed.
+        """
+        if len(parts) > len(self._copies) + 1:
+            raise RuntimeError(f"Processes: {len(parts)} parts for {len(self._copies) + 1} processes")
+        others = [connection for (_, connection), _ in zip(self._copies, parts[1:], strict=False)]
+        for connection, part in zip(others, parts[1:], strict=True):
+            with contextlib.suppress(BrokenPipeError):  # it was killed, which its answer will tell
+                connection.send((method, part))
+        try:
+            results = [getattr(self._target, method)(0, *parts[0])] if parts else []
+        finally:
+            answers = [_receive(connection) for connection in others]
+        for has_failed, answer in answers:
+            if has_failed:
+                raise answer
+        return results + [answer for _, answer in answers]
+
+    def _serve(self, rank: int, connection: Connection, other_end: Connection) -> None:
+        """What a copy does until this process closes the connection, or is gone."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        other_end.close()
+        for _, earlier in self._copies:
+            earlier.close()
+        while True:
+            _await(connection)
+            try:
+                method, part = connection.recv()
+            except EOFError:
+                return
+            try:
+                answer = False, getattr(self._target, method)(rank, *part)
+            except Exception as error:
+                answer = True, error
+            try:
+                connection.send(answer)
+            except BrokenPipeError:
+                return
+
+
+def _await(connection: Connection) -> None:
+    """Look for a message for a while before the system is asked to wake this process, which takes it longer."""
+    deadline = time.perf_counter() + PATIENCE
+    while not select.select([connection], [], [], 0)[0] and time.perf_counter() < deadline:
+        os.sched_yield()
+
+
+def _receive(connection: Connection) -> tuple[bool, Any]:
+    _await(connection)
+    try:
+        answer: tuple[bool, Any] = connection.recv()
+        return answer
+    except (EOFError, ConnectionResetError):
+        return True, RunError(
+            "a process that shared the work was killed, perhaps for want of memory; use fewer threads"
+        )
