@@ -52,18 +52,23 @@ class Minattn(Encoder):
     """This project. Threads share the batch, unless it is too small: then BLAS has them."""
 
     def open(self, model: Path, threads: int) -> None:
+        from minattn.memory import Workspace
         from minattn.models import load_pretrained
         from minattn.parallel import Threads
 
         self.model = load_pretrained(model, report=lambda text: None)
+        self.workspace = Workspace()
         self.threads = Threads(threads).__enter__() if len(self.ids) >= threads > 1 else None
         tokens = self.mask.sum(axis=1).cumsum()
         ends = [0, *(int(np.searchsorted(tokens, tokens[-1] * i / threads)) + 1 for i in range(1, threads)), None]
         self.parts = [slice(ends[i], ends[i + 1]) for i in range(threads)]
 
     def step(self) -> np.ndarray:
+        from minattn import reuse_memory
+
         if self.threads is None:
-            return self.forward(slice(None))
+            with reuse_memory(self.workspace):
+                return self.forward(slice(None))
         return np.concatenate(self.threads.map(self.forward, self.parts))
 
     def forward(self, part: slice) -> np.ndarray:

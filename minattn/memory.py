@@ -18,6 +18,10 @@ LARGE = 1 << 16
 """Bytes from which on an array comes from the workspace; smaller ones cost the system nothing."""
 
 
+ALIGNMENT = 64
+"""Bytes of a cache line, and of the widest vector register: it takes longer to load where it lies across two lines."""
+
+
 class Workspace:
     """Lends memory to arrays, and lends it again as soon as no array uses it any more.
 
@@ -54,7 +58,9 @@ class Workspace:
         for larger in range(rounded, 2 * rounded + 1, step):
             if self._free.get(larger):
                 return self._free[larger].pop()
-        return np.empty(rounded, np.uint8)
+        memory = np.empty(rounded + ALIGNMENT - 1, np.uint8)
+        start = -memory.__array_interface__["data"][0] % ALIGNMENT
+        return memory[start : start + rounded]
 
     def _give_back(self, owner: weakref.ref[Any]) -> None:
         _, key, memory = self._lent.pop(id(owner))

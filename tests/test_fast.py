@@ -10,7 +10,16 @@ from numeric import assert_close
 from minattn import Tensor, composed, reuse_memory
 from minattn import functional as F
 from minattn.ops import attention, linear_cross_entropy, pointwise
-from minattn.ops.fast import blocks, column_sums, gather, product, row_dots, row_sums
+from minattn.ops.fast import (
+    blocks,
+    column_sums,
+    features_first,
+    gather,
+    is_features_first,
+    product,
+    row_dots,
+    row_sums,
+)
 from minattn.ops.layer_norm import LayerNorm
 
 LAYOUTS = {
@@ -330,6 +339,32 @@ def test_a_vector_that_is_left_out_may_hold_anything():
     x[targets == -100] = np.nan
     for got, wanted in zip(losses_of(fused, (x, weight, bias), targets), expected, strict=True):
         np.testing.assert_array_equal(got, wanted)
+
+
+# --- vectors with their features first in memory
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 8.0])  # with 8, the largest scores have to be taken off
+def test_attention_is_the_same_for_vectors_with_their_features_first(scale, masked):
+    batch, heads, tokens, width = 2, 3, 7, 4
+    mask = np.random.default_rng(4).random((batch, 1, tokens, tokens)) < 0.7 if masked else None
+    rows = [scale * normal(batch * tokens, heads * width, seed=i) for i in range(3)]
+    upstream = normal(batch, heads, tokens, width, seed=3)
+    results = []
+    for order in (np.array, features_first):
+        q, k, v = (order(x).reshape(batch, tokens, heads, width).swapaxes(1, 2) for x in rows)
+        op = attention.ScaledDotProductAttention()
+        results.append((op.forward(*(x for x in (q, k, v, mask) if x is not None)), *op.backward(upstream)[:3]))
+    for first, expected in zip(*reversed(results), strict=True):
+        assert_close(first, expected, relative=1e-12, least=1e-12)
+
+
+def test_the_features_of_vectors_and_of_their_heads_are_known_to_be_first():
+    x = normal(5, 12)
+    heads = features_first(x).reshape(1, 5, 3, 4).swapaxes(1, 2)
+    assert is_features_first(features_first(x)) and is_features_first(heads)
+    assert not is_features_first(x) and not is_features_first(x.reshape(1, 5, 3, 4).swapaxes(1, 2))
 
 
 # --- one element, one token

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minattn import reuse_memory
-from minattn.memory import LARGE, Workspace, copy, empty, empty_like, physical_memory
+from minattn.memory import ALIGNMENT, LARGE, Workspace, copy, empty, empty_like, physical_memory
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.optim import AdamW
 from minattn.parallel import Threads
@@ -70,6 +70,26 @@ def test_an_array_outlives_the_workspace():
         kept = copy(BIG + 7)
     gc.collect()
     assert (kept == 7).all()
+
+
+@pytest.mark.parametrize("count", [LARGE, LARGE + 1, 3 * LARGE, 5 * LARGE + 7])
+def test_lent_memory_begins_with_a_cache_line(count):
+    with reuse_memory():
+        arrays = [empty((count,), BIG) for _ in range(5)]
+    assert not any(address(array) % ALIGNMENT for array in arrays)
+
+
+def test_a_place_is_lent_before_anything_else_to_arrays_of_its_shape_and_dtype_and_comes_back():
+    places = [np.empty((3, LARGE), np.float32), np.empty((3, LARGE), np.float32), np.empty(2)]
+    known = set(map(address, places[:2]))
+    with reuse_memory(Workspace(places)):
+        for _ in range(2):
+            arrays = [empty_like(BIG) for _ in range(3)]
+            assert {address(array) for array in arrays[:2]} == known and address(arrays[2]) not in known
+            del arrays
+        others = empty((LARGE, 3), BIG), empty((3, LARGE), BIG, np.float64)
+        assert not known & set(map(address, others))
+        assert address(empty_like(BIG)) in known
 
 
 def test_outside_and_in_other_threads_nothing_is_lent():

@@ -7,7 +7,7 @@ import numpy as np
 from ..backend import Array, array_module
 from ..memory import empty_like
 from .base import Op, register
-from .fast import LOG2_E, is_moderate, product, row_dots, row_sums
+from .fast import LOG2_E, is_features_first, is_moderate, product, row_dots, row_sums
 from .samples import attention_samples
 from .softmax import shift
 
@@ -71,7 +71,7 @@ def exponentials(q: Array, k: Array, mask: Array | None) -> tuple[Array, Array]:
     if mask is not None and mask.all():
         mask = None
     for is_shifted in (False, True):
-        s = product(q, k.swapaxes(-1, -2))
+        s = product(q, k.swapaxes(-1, -2), like=q if is_features_first(q) else None)
         if mask is not None:
             xp.copyto(s, -xp.inf, where=~mask)
         if is_shifted:

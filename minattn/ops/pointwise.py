@@ -9,7 +9,7 @@ from .erf import normal_cdf, normal_density
 from .fast import blocks, in_memory_order
 from .samples import gelu_samples, positive_samples, relu_samples, single_samples
 
-GELU_BLOCK = 1 << 15
+GELU_BLOCK = 1 << 16
 """Elements for which the intermediates of GELU stay in a core's cache."""
 
 
