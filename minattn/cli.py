@@ -72,7 +72,7 @@ def parser() -> Parser:
             epilog=EXAMPLES[name],
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        sub.set_defaults(command=run)
+        sub.set_defaults(command=run, parser=sub)
         return sub
 
     add_train(command("train", run_train, "train a model to restore text, and show what it learned"))
@@ -130,17 +130,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        options = parser().parse_args(arguments)
+        options, rest = parser().parse_known_args(arguments)
     except SystemExit as stopped:  # --help and --version
         return stopped.code if isinstance(stopped.code, int) else 1
+    _take_texts(options, rest)
     for name, value in vars(options).items():
         if isinstance(value, str) and not value:  # as an unset variable of a shell leaves it
-            raise InputError(f"{name} is empty; see minattn --help")
+            options.parser.error(f"{name} is empty")
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str):
                 _check_utf8(name, text)
     code: int = options.command(options)
     return code
+
+
+def _take_texts(options: argparse.Namespace, rest: list[str]) -> None:
+    """Take texts that argparse leaves over, because an option stands before them; refuse anything else."""
+    are_options = any(word.startswith("-") and word != "-" for word in rest)
+    if rest and not are_options:
+        if "texts" in options:
+            options.texts += rest
+            return
+        if getattr(options, "text", "") is None:
+            options.text, *rest = rest
+    if rest:
+        hint = "" if are_options else "; what has spaces in it needs quotes"
+        options.parser.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
 
 
 def _check_utf8(name: str, value: str) -> None:

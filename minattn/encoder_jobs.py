@@ -25,8 +25,8 @@ from .text import WordPiece
 from .training import find_pretrained
 
 Say = Callable[[str], None]
-SENTENCES, MODULES, POOLING = "sentence_bert_config.json", "modules.json", "1_Pooling/config.json"
-"""Files of sentence-transformers: the most tokens, the steps after the encoder, and how vectors become one."""
+SENTENCES, MODULES, POOLING = "sentence_bert_config.json", "modules.json", "1_Pooling"
+"""Files of sentence-transformers: the most tokens, the steps, and the usual folder of how vectors become one."""
 
 
 @dataclass(frozen=True)
@@ -67,29 +67,53 @@ def open_folder(folder: str, say: Say) -> Opened:
     place = find_pretrained(folder)
     model = load_pretrained(place, report=say)
     tokenizer = WordPiece.from_pretrained(place)
-    if tokenizer.vocab_size > model.config.vocab_size:
+    pieces, rows = tokenizer.vocab_size, model.config.vocab_size
+    if pieces > rows:
         raise InputError(
-            f"{place}: the tokenizer has {tokenizer.vocab_size:,} pieces, but the model only "
-            f"{model.config.vocab_size:,}; they are not of one model"
+            f"{place}: the tokenizer has {pieces:,} pieces, but the model only {rows:,}; they are not of one model"
         )
+    if rows - pieces >= padding_at_most(rows):
+        has = f"the tokenizer has {pieces:,} pieces for the model's {rows:,}"
+        say(f"{place}: {has}; if its file was cut off, get it again")
     return Opened(place, model, tokenizer, say)
 
 
+def padding_at_most(rows: int) -> int:
+    """More rows than this that a table of embeddings has without a token are not there to make it a round number.
+
+    Tables are padded to a multiple of a power of two, up to 1024, for speed. A few tokens too many are common as well.
+
+    >>> padding_at_most(30592), padding_at_most(30522)
+    (128, 8)
+    """
+    return max(8, min(rows & -rows, 1024))
+
+
 def read_texts(given: Sequence[str]) -> list[str]:
-    """The texts, with the lines of standard input in the place of `-`. Raises InputError for what is not UTF-8."""
+    """The texts, with the lines of standard input in the place of `-`. Raises InputError for a blank line."""
     texts: list[str] = []
     for text in given:
         if text != "-":
             texts.append(text)
             continue
-        try:
-            lines = sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n")
-        except UnicodeDecodeError as error:
-            raise InputError(f"standard input must be UTF-8 text, a line each, but byte {error.start} is not") from None
-        texts += lines.removesuffix("\n").split("\n") if lines else []
+        content = standard_input()
+        lines = content.removesuffix("\n").split("\n") if content else []
+        if blank := [i for i, line in enumerate(lines, 1) if not line.strip()]:
+            raise InputError(f"line {blank[0]:,} of standard input is blank; each line is a text, leave it out")
+        texts += lines
     if not texts:
         raise InputError("there are no texts: standard input is empty")
     return texts
+
+
+def standard_input() -> str:
+    """All of it as text. Raises InputError for what is not UTF-8."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"standard input must be UTF-8 text, but byte {error.start} is not; save it as UTF-8"
+        ) from None
 
 
 def embed_job(folder: str, given: Sequence[str], truncate: bool, threads: int, say: Say) -> tuple[list[str], Vectors]:
@@ -107,21 +131,23 @@ def sentence_settings(folder: Path, say: Say) -> tuple[str, int | None]:
 
     Raises InputError for a way that is not known.
     """
-    steps = read_list(folder / MODULES) if (folder / MODULES).exists() else []
-    known = ("Transformer", "Pooling", "Normalize")
-    kinds = [str(step.get("type", "")).rpartition(".")[2] for step in steps if isinstance(step, dict)]
-    if unknown := [kind for kind in kinds if kind not in known]:
+    listed = read_list(folder / MODULES) if (folder / MODULES).exists() else []
+    steps = {str(step.get("type", "")).rpartition(".")[2]: step for step in listed if isinstance(step, dict)}
+    if unknown := [kind for kind in steps if kind not in ("Transformer", "Pooling", "Normalize")]:
         say(f"{folder / MODULES} has a step {unknown[0]}, which is not applied: these are not that model's own vectors")
+    pooling = folder / str(steps.get("Pooling", {}).get("path", POOLING)) / "config.json"
+    if "Pooling" in steps and not pooling.is_file():
+        raise InputError(f"{pooling}, which says how vectors are pooled by {MODULES}, is missing; get it as well")
     limit = read_json(folder / SENTENCES).get("max_seq_length") if (folder / SENTENCES).exists() else None
     if limit is not None and not (type(limit) is int and limit >= 2):
         raise InputError(f"{folder / SENTENCES}: max_seq_length must be a number of tokens, got {limit!r}")
-    modes = read_json(folder / POOLING) if (folder / POOLING).exists() else {"pooling_mode_mean_tokens": True}
+    modes = read_json(pooling) if pooling.exists() else {"pooling_mode_mean_tokens": True}
     chosen = [name for name, value in modes.items() if name.startswith("pooling_mode") and value not in (False, None)]
     if chosen == ["pooling_mode_cls_token"] or modes.get("pooling_mode") == "cls":
         return "cls", limit
     if chosen == ["pooling_mode_mean_tokens"] or modes.get("pooling_mode") == "mean":
         return "mean", limit
-    raise InputError(f"{folder / POOLING}: known are mean and cls, got {', '.join(chosen) or 'none'}")
+    raise InputError(f"{pooling}: known are mean and cls, got {', '.join(chosen) or 'none'}")
 
 
 def read_list(path: Path) -> list[Any]:
@@ -163,8 +189,8 @@ class DeEmbedded:
 
 
 def deembed_job(folder: str, text: str, truncate: bool, say: Say) -> DeEmbedded:
-    """What the tokens of a text come back as at each stage; [MASK] stands for a blank."""
-    opened = open_folder(folder, say)
+    """What the tokens of a text come back as at each stage; [MASK] stands for a blank, - for standard input."""
+    text, opened = standard_input() if text == "-" else text, open_folder(folder, say)
     (row,) = opened.encode([text], truncate, blanks=True)
     found = LayerDeEmbedding(opened.model, opened.tokenizer.vocab_size)(np.array([row]))
     flat = {stage: {kind: ids[0] for kind, ids in by_kind.items()} for stage, by_kind in found.items()}
@@ -203,8 +229,8 @@ class Filled:
 
 
 def fill_job(folder: str, text: str, top: int, truncate: bool, say: Say) -> Filled:
-    """Fill the blanks of a text, [MASK] in it."""
-    opened = open_folder(folder, say)
+    """Fill the blanks of a text, [MASK] in it; - stands for standard input."""
+    text, opened = standard_input() if text == "-" else text, open_folder(folder, say)
     model, tokenizer = opened.model, opened.tokenizer
     if not isinstance(model, MaskedLM):
         raise InputError(
@@ -212,6 +238,8 @@ def fill_job(folder: str, text: str, top: int, truncate: bool, say: Say) -> Fill
             "model, or make one of it: minattn train TEXT --from FOLDER"
         )
     (row,) = opened.encode([text], truncate, blanks=True)
+    if "[MASK]" in text and tokenizer.mask_id not in row:
+        raise InputError("the blank is in the part that was cut off; move [MASK] nearer to the beginning")
     blanks = fill_blanks(model, tokenizer, row, top)
     places = [i for i, number in enumerate(row) if number == tokenizer.mask_id]
     ids = {piece: i for i, piece in enumerate(tokenizer.pieces)}

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 from .files import check_place
 from .parallel import cores
-from .terminal import padded, print_table, shortened
+from .terminal import columns, padded, print_table, shortened
 
 if TYPE_CHECKING:
     from .encoder_jobs import DeEmbedded
+    from .models.texts import Vectors
 
 EXAMPLES = {
     "embed": """examples:
@@ -37,6 +39,7 @@ FOLDER holds a BERT or DistilBERT model as transformers writes it: config.json, 
 TABLE = 12
 """The most texts of which each pair is shown."""
 WIDE = 40
+"""The most columns of a text that are shown."""
 LISTED = 12
 """The most failures that are listed in a line."""
 
@@ -53,7 +56,7 @@ def add_embed(parser: argparse.ArgumentParser) -> None:
 def add_deembed(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn deembed` its options."""
     _add_common(parser)
-    parser.add_argument("text", nargs="?", metavar="TEXT", help="a text; [MASK] in it stands for a blank")
+    parser.add_argument("text", nargs="?", metavar="TEXT", help="a text, - for standard input; [MASK] is a blank")
     parser.add_argument("--table", action="store_true", help="all tokens of the vocabulary instead, a text each")
     _add_threads(parser)
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
@@ -62,7 +65,7 @@ def add_deembed(parser: argparse.ArgumentParser) -> None:
 def add_fill(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn fill` its options."""
     _add_common(parser)
-    parser.add_argument("text", metavar="TEXT", help="a text; [MASK] stands for a blank")
+    parser.add_argument("text", metavar="TEXT", help="a text, - for standard input; [MASK] is a blank")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="how many tokens to show for each blank (5)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -94,18 +97,8 @@ def run_embed(options: argparse.Namespace) -> int:
     elif len(texts) == 1:
         first = ", ".join(f"{x:.4f}" for x in vectors[0, :6])
         print(f"{vectors.shape[1]} numbers of length 1: {first}, … (--json shows all; two texts are compared)")
-    elif len(texts) <= TABLE:
-        similar = vectors @ vectors.T
-        rows = [("", "", *(f"{i + 1:>5}" for i in range(len(texts))))]
-        for i, text in enumerate(texts):
-            rows.append((f"{i + 1:>2}", shortened(text, WIDE), *(f"{x:5.2f}" for x in similar[i])))
-        print_table(rows)
     else:
-        for i, text in enumerate(texts):
-            similarities = vectors @ vectors[i]
-            similarities[i] = -2  # below any cosine
-            other = int(similarities.argmax())
-            print(f"{similarities[other]:5.2f}  {padded(shortened(text, WIDE), WIDE)}  {shortened(texts[other], WIDE)}")
+        _print_similar(texts, vectors)
     return 0
 
 
@@ -142,6 +135,31 @@ def run_fill(options: argparse.Namespace) -> int:
     return 0
 
 
+def _print_similar(texts: Sequence[str], vectors: Vectors) -> None:
+    """How similar each pair is where that fits the terminal, each text's nearest other one otherwise."""
+    terminal = get_terminal_size((1000, 0)).columns  # where the output goes elsewhere, it may be as wide as it likes
+    shown = [shortened(text, WIDE) for text in texts]
+    if len(texts) <= TABLE and 4 + max(map(columns, shown)) + 7 * len(texts) <= terminal:
+        rows = [("", "", *(f"{i + 1:>5}" for i in range(len(texts))))]
+        for i, similarities in enumerate(vectors @ vectors.T):
+            rows.append((f"{i + 1:>2}", shown[i], *map(_cosine, similarities)))
+        print_table(rows)
+        return
+    width = min(WIDE, max(8, (terminal - 11) // 2))
+    print(f"cosine  {padded('text', width)}  {shortened('nearest other text', width)}")
+    for i, text in enumerate(texts):
+        similarities = vectors @ vectors[i]
+        similarities[i] = -2  # below any cosine
+        other = int(similarities.argmax())
+        nearest = shortened(texts[other], width)
+        print(f"{_cosine(similarities[other])}   {padded(shortened(text, width), width)}  {nearest}")
+
+
+def _cosine(x: float) -> str:
+    """Two decimals, and no minus before a zero."""
+    return f"{round(float(x), 2) + 0.0:5.2f}"
+
+
 KINDS = {"l2": "L2", "cosine": "cosine", "dot": "dot"}
 
 
@@ -149,17 +167,17 @@ def _print_tokens(result: DeEmbedded) -> None:
     """A table a kind: a row a token, a column a stage."""
     pieces = result.tokenizer.pieces
     stages = list(result.found)
-    columns = [_column(stage) for stage in stages]
+    heads = [_column(stage) for stage in stages]
     for kind, name in KINDS.items():
-        rows = [(f"by {name}", *columns)]
+        rows = [(f"by {name}", *heads)]
         for i, token in enumerate(result.ids):
             best = [int(result.found[stage][kind][i]) for stage in stages]
             rows.append((pieces[token], *("·" if number == token else pieces[number] for number in best)))
         rows.append(("come back", *(f"{result.share(stage, kind):.0%}" for stage in stages)))
         print_table(rows)
         print()
-    head = "; head: the masked-LM head" if columns[-1] == "head" else ""
-    print(f"word: the word embedding; 0: with position and token type, normalised; 1, 2, …: the layers{head}")
+    head = "; head: masked-LM head" if heads[-1] == "head" else ""
+    print(f"word: word embedding; 0: embeddings, of word, position and token type, normalised; 1, …: layer 1, …{head}")
 
 
 def _print_shares(result: DeEmbedded) -> None:
@@ -177,7 +195,8 @@ def _print_shares(result: DeEmbedded) -> None:
             words = [(token, other) for token, other in failures if len(token) > 1 and token.isalpha()] or failures
             if failures:
                 shown = ", ".join(f"{token} → {other}" for token, other in words[:LISTED])
-                print(f"\n{stage}, {name}: {len(failures):,} come back as another\n  {shown}")
+                example = ", for example" if len(failures) > LISTED or len(words) < len(failures) else ""
+                print(f"\n{stage}, {name}: {len(failures):,} come back as another{example}\n  {shown}")
 
 
 def _text_dict(result: DeEmbedded) -> dict[str, Any]:

@@ -87,8 +87,11 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; InputError where a file is there, RunError where the disk refuses."""
+def make_folder(folder: Path) -> bool:
+    """Make a folder and those above it, and say whether it was not there.
+
+    Raises InputError where a file is there, RunError where the disk refuses.
+    """
     with naming(folder):
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
         if not nearest.is_dir():
@@ -96,6 +99,7 @@ def make_folder(folder: Path) -> None:
         if nearest != folder:
             folder.mkdir(parents=True, exist_ok=True)
             sync_folder(folder.parent)
+        return nearest != folder
 
 
 @contextlib.contextmanager
@@ -164,6 +168,20 @@ def plain(value: Any, where: str, null_for_nan: bool = False) -> Any:
                 raise InputError(f"{where} must have text as keys, got {key!r}, which JSON would turn into text")
         return {key: plain(item, f"{where}[{key!r}]", null_for_nan) for key, item in value.items()}
     raise InputError(f"{where} must be made of numbers, text, lists and dicts, got a {type(value).__name__}")
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files below a folder that are not still being written; [] where there is no folder."""
+    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+def size_of(path: Path) -> int:
+    """The bytes in a file or in a folder's files."""
+    total = 0
+    for file in [path] if path.is_file() else files_below(path):
+        with contextlib.suppress(FileNotFoundError):  # replaced meanwhile by a training that is running
+            total += file.stat().st_size
+    return total
 
 
 def _is_special(path: Path) -> bool:

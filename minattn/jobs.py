@@ -55,6 +55,7 @@ from .training.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR, prepare_model_f
 from .training.run import MODEL
 
 REPORT = "report.json"
+STOPPING = "stopping after this step or scoring, and saving; Ctrl-C again stops at once, without saving"
 OF_A_NEW_MODEL = ("vocab_size", "layers", "width", "heads", "positions")
 """Options that a pretrained model has settled."""
 
@@ -118,9 +119,10 @@ def finetune_job(name: str, given: dict[str, Any], device: str, stream: TextIO) 
     parts = {"from": asdict(start), "model": described(model), "training": asdict(training)}
     run = _create(given, source(name, text), parts, tokenizer)
     with run.locked():
-        trainer = Trainer(model, training, data, run, device)
-        trainer.save()  # so that the run can go on without the folder
-        prepare_model_folder(run, folder, tokenizer)
+        with run.undone_unless_saved():
+            trainer = Trainer(model, training, data, run, device)
+            prepare_model_folder(run, folder, tokenizer)
+            trainer.save()  # so that the run can go on without the folder
         return _train(trainer, data, stream)
 
 
@@ -131,9 +133,8 @@ def resume_job(folder: str, given: dict[str, Any], device: str, stream: TextIO) 
     training = replace(before, **given)
     saved = run.saved_steps()
     if isinstance(config, EncoderConfig) and not saved:
-        raise InputError(
-            f"{run.folder} was stopped before its pretrained weights were saved; remove it and start anew with --from"
-        )
+        early = "was stopped before its pretrained weights were saved"
+        raise InputError(f"{run.folder} {early}; remove it and start anew with --from")
     newest = max(saved, default=0)
     if training.steps < newest:
         raise InputError(f"{run.folder} is at step {newest:,} already; --steps must be more than that")
@@ -220,7 +221,7 @@ def _train(trainer: Trainer, data: Data, stream: TextIO) -> Done:
         say(f"lost as [UNK], being too long or with letters that the vocabulary lacks: {data.unknown:,} words")
     say(f"run folder: {run.folder}" + (f", from step {trainer.step:,}" if trainer.step else ""))
     finished = False
-    with Interrupt() as interrupt:
+    with Interrupt(lambda: say("\n" * stream.isatty() + STOPPING)) as interrupt:  # below the line of the progress
         _score_start(trainer, say)
         progress = Progress(trainer.config.steps, trainer.step, stream)
         try:

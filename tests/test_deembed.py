@@ -1,7 +1,9 @@
 """De-embedding: the nearest tokens in blocks, at every layer, over the vocabulary; and `minattn deembed`."""
 
+import io
 import json
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -165,7 +167,8 @@ def test_a_text_is_shown_token_by_token_with_what_comes_back_as_another(opened, 
     found = LayerDeEmbedding(opened.model)(np.array([ids]))
     *tables, legend = out.strip().split("\n\n")
     has_head = "masked-LM head" in found
-    assert legend.startswith("word: the word embedding; 0: ") and legend.endswith("head") == has_head
+    assert legend.startswith("word: word embedding; 0: embeddings, ")
+    assert legend.endswith("layer 1, …; head: masked-LM head" if has_head else "layer 1, …")
     for table, (kind, name) in zip(tables, (("l2", "L2"), ("cosine", "cosine"), ("dot", "dot")), strict=True):
         head, *rows, shares = (line.split() for line in table.splitlines())
         assert head == ["by", name, "word", "0", "1", "2"] + ["head"] * has_head
@@ -206,7 +209,9 @@ def test_the_table_has_the_shares_of_the_vocabulary_and_the_failures_words_first
     last = content["stages"][-1]
     words = [pair for pair in last["failures"]["dot"] if pair[0].isalpha() and len(pair[0]) > 1]
     assert words and words != last["failures"]["dot"]
-    listed = out.split(f"\n{last['stage']}, dot: {len(last['failures']['dot']):,} come back as another\n  ")[1]
+    listed = out.split(
+        f"\n{last['stage']}, dot: {len(last['failures']['dot']):,} come back as another, for example\n  "
+    )[1]
     assert listed.splitlines()[0] == ", ".join(f"{token} → {other}" for token, other in words[:12])
 
 
@@ -215,14 +220,31 @@ def test_the_table_has_the_shares_of_the_vocabulary_and_the_failures_words_first
     [
         ([], "deembed takes a TEXT, or --table for the whole vocabulary; give one of the two"),
         (["the cat", "--table"], "deembed takes a TEXT, or --table"),
+        (["--table", "the cat"], "deembed takes a TEXT, or --table"),
+        (
+            ["the", "cat", "sees"],
+            "unrecognized arguments: cat sees; what has spaces in it needs quotes; see minattn deem",
+        ),
+        (["the cat", "--tables", "x"], "unrecognized arguments: --tables x; see minattn deembed --help"),
         (["--table", "--threads", "0"], "--threads must be at least 1, got 0"),
         (["the cat " * 9], "the text has 20 tokens, but this model takes 12; cut it, or give --truncate"),
         ([" "], "the text is empty, or the tokenizer drops all of it"),
-        ([""], "text is empty"),
+        ([""], "text is empty; see minattn deembed --help"),
     ],
 )
 def test_what_cannot_be_mapped_back_is_refused_in_a_sentence(opened, capsys, arguments, sentence):
     assert refused(capsys, "deembed", opened.folder, *arguments).startswith(sentence)
+
+
+def test_a_dash_stands_for_standard_input(opened, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(f"{TEXT}\n".encode())))
+    assert command(capsys, "deembed", opened.folder, "-") == command(capsys, "deembed", opened.folder, TEXT)
+
+
+@pytest.mark.parametrize("option", ["--json", "--truncate"])
+def test_a_text_may_stand_behind_an_option(opened, capsys, option):
+    expected = command(capsys, "deembed", option, opened.folder, TEXT)
+    assert command(capsys, "deembed", opened.folder, option, TEXT) == expected
 
 
 def test_a_long_text_is_truncated_on_request_and_that_is_said(opened, capsys):

@@ -6,11 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from encoder_help import POSITIONS, command, minilm_folder, needs_minilm, refused, write_encoder, write_json
+from encoder_help import POSITIONS, SENTENCES, command, minilm_folder, needs_minilm, refused, write_encoder, write_json
 from pretrained_help import hugging_face
 
 from minattn import no_grad
+from minattn.encoder_options import _cosine
 from minattn.models import embed_texts, load_pretrained, texts
+from minattn.terminal import columns, shortened
 from minattn.text import WordPiece
 
 SINGLE = 1e-5
@@ -154,6 +156,14 @@ def test_json_has_the_vectors_to_the_last_bit(bert, capsys):
     np.testing.assert_array_equal(np.array(content["vectors"], np.float32), expected)
 
 
+def test_texts_may_stand_on_both_sides_of_an_option(bert, capsys):
+    out, _ = command(capsys, "embed", bert.folder, *TEXTS[:2], "--json", *TEXTS[2:4], "--threads", "1", TEXTS[4])
+    assert json.loads(out)["texts"] == TEXTS[:5]
+    assert refused(capsys, "embed", bert.folder, "a", "--json", "b", "--no").startswith(
+        "unrecognized arguments: b --no;"
+    )
+
+
 @pytest.fixture
 def piped(monkeypatch):
     def pipe(content):
@@ -175,10 +185,26 @@ def test_many_texts_are_shown_each_with_the_nearest_other(bert, capsys, piped):
     out, _ = command(capsys, "embed", bert.folder, "-")
     vectors = one_by_one(bert, lines)
     similar = vectors @ vectors.T - 3 * np.eye(len(lines))
-    assert len(out.splitlines()) == len(lines)
-    for line, row in zip(out.splitlines(), similar, strict=True):
+    head, *shown = out.splitlines()
+    assert head.split() == ["cosine", "text", "nearest", "other", "text"]
+    for line, text, row in zip(shown, lines, similar, strict=True):
         assert float(line[:5]) == pytest.approx(row.max(), abs=0.006)  # two decimals
+        assert line[head.index("text") : head.index("near")].rstrip() == shortened(text, 40)
+        assert line[head.index("near") :] == shortened(lines[row.argmax()], 40)
     assert "a small garden" in out and "\t" not in out
+
+
+@pytest.mark.parametrize("width", [30, 65, 66, 200])
+def test_what_is_shown_is_no_wider_than_the_terminal(bert, capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    out, _ = command(capsys, "embed", bert.folder, *TEXTS[:3], "我喜欢猫", TEXTS[3])
+    assert max(map(columns, out.splitlines())) <= width
+    assert out.startswith("cosine") == (width < 4 + len(TEXTS[3]) + 7 * 5)
+
+
+def test_a_zero_has_no_minus():
+    shown = [_cosine(np.float32(x)) for x in (-0.004, 0.004, -0.006, -1.0)]
+    assert shown == [" 0.00", " 0.00", "-0.01", "-1.00"]
 
 
 def test_out_writes_a_file_that_numpy_loads(bert, capsys, tmp_path):
@@ -215,8 +241,8 @@ def test_what_cannot_be_embedded_is_refused_in_a_sentence(bert, capsys, argument
     ("content", "sentence"),
     [
         (b"", "there are no texts: standard input is empty"),
-        (b"a\n\nb\n", "text 2 is empty"),
-        (b"a\nb\xff", "standard input must be UTF-8 text, a line each, but byte 3 is not"),
+        (b"a\r\n \r\nb\n", "line 2 of standard input is blank; each line is a text, leave it out"),
+        (b"a\nb\xff", "standard input must be UTF-8 text, but byte 3 is not; save it as UTF-8"),
     ],
 )
 def test_standard_input_that_holds_no_texts_is_refused(bert, capsys, piped, content, sentence):
@@ -247,6 +273,18 @@ def test_columns_line_up_under_wide_characters_and_long_lost_words_are_shortened
 
 def test_a_folder_that_is_not_there_is_named(capsys, tmp_path):
     assert str(tmp_path / "none") in refused(capsys, "embed", tmp_path / "none", "a")
+
+
+@pytest.mark.parametrize(("extra", "is_said"), [(7, False), (8, True), (-200, False)])
+def test_a_tokenizer_that_lacks_more_pieces_than_padding_explains_is_told(capsys, tmp_path, extra, is_said):
+    pieces = WordPiece.train(SENTENCES, 200).vocab_size
+    # the next multiple of 256 is padding, another number is not
+    rows = -(-pieces // 256) * 256 if extra < 0 else pieces + extra
+    write_encoder(tmp_path, "BertModel", vocab_size=rows)
+    said = (
+        f"{tmp_path}: the tokenizer has {pieces} pieces for the model's {rows}; if its file was cut off, get it again\n"
+    )
+    assert command(capsys, "embed", tmp_path, "a").err == said * is_said
 
 
 def test_a_tokenizer_of_another_model_is_refused(capsys, tmp_path):
@@ -286,10 +324,22 @@ def test_a_pooling_that_is_not_known_is_refused(capsys, tmp_path):
     assert sentence.endswith("known are mean and cls, got pooling_mode_mean_tokens, pooling_mode_max_tokens")
 
 
+def test_the_pooling_is_read_where_the_modules_say_it_is_and_missed_there(capsys, tmp_path):
+    opened = write_encoder(tmp_path, "BertModel")
+    write_json(tmp_path / "modules.json", [{"type": "sentence_transformers.models.Pooling", "path": "7_Pooling"}])
+    write_json(tmp_path / "1_Pooling" / "config.json", {MEAN: True})
+    missing = f"{tmp_path}/7_Pooling/config.json, which says how vectors are pooled by modules.json, is missing; get it"
+    assert refused(capsys, "embed", tmp_path, "a").startswith(missing)
+    write_json(tmp_path / "7_Pooling" / "config.json", {CLS: True})
+    got = np.array(json.loads(command(capsys, "embed", tmp_path, *TEXTS, "--json").out)["vectors"])
+    np.testing.assert_allclose(got, one_by_one(opened, TEXTS, "cls"), rtol=0, atol=SINGLE)
+
+
 def test_a_step_after_the_pooling_is_said_to_be_left_out(capsys, tmp_path):
     write_encoder(tmp_path, "BertModel")
     kinds = ("Transformer", "Pooling", "Dense", "Normalize")
     write_json(tmp_path / "modules.json", [{"type": f"sentence_transformers.models.{kind}"} for kind in kinds])
+    write_json(tmp_path / "1_Pooling" / "config.json", {MEAN: True})
     assert "has a step Dense, which is not applied" in command(capsys, "embed", tmp_path, "a").err
     (tmp_path / "modules.json").write_text("{}")
     assert "expected a JSON list, got a dict" in refused(capsys, "embed", tmp_path, "a")

@@ -1,6 +1,8 @@
 """Blanks filled by a masked-LM model, and `minattn fill`."""
 
+import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,6 +97,13 @@ def test_five_are_shown_unless_told_and_json_has_them_with_their_places(opened, 
     assert "[MASK]" not in content["text"]
 
 
+def test_a_dash_stands_for_standard_input(opened, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "sys.stdin", SimpleNamespace(buffer=io.BytesIO(TEXT.replace(" sees ", "\r\nsees\n\n").encode()))
+    )
+    assert command(capsys, "fill", opened.folder, "-") == command(capsys, "fill", opened.folder, TEXT)
+
+
 def test_what_is_lost_and_what_is_cut_is_said(opened, capsys):
     _, err = command(capsys, "fill", opened.folder, "[MASK] ☃ " + "the cat " * 9, "--truncate")
     assert err.splitlines() == [
@@ -108,10 +117,15 @@ def test_what_is_lost_and_what_is_cut_is_said(opened, capsys):
     [
         (["the cat sees"], "there is no blank to fill; write [MASK] for one"),
         (["the cat [mask]"], "there is no blank to fill"),
-        ([" "], "the text is empty, or the tokenizer drops all of it"),
+        (
+            ["the", "[MASK]"],
+            "unrecognized arguments: [MASK]; what has spaces in it needs quotes; see minattn fill --help",
+        ),
+        ([""], "text is empty; see minattn fill --help"),
+        ([" "], "the text is empty, or the tokenizer drops all of it; give one with words"),
         (["[MASK]", "--top", "0"], "top must be at least 1, got 0"),
         (["the cat " * 9 + "[MASK]"], "the text has 21 tokens, but this model takes 12; cut it, or give --truncate"),
-        (["the cat " * 9 + "[MASK]", "--truncate"], "there is no blank to fill"),
+        (["the cat " * 9 + "[MASK]", "--truncate"], "the blank is in the part that was cut off; move [MASK] nearer"),
     ],
 )
 def test_what_cannot_be_filled_is_refused_in_a_sentence(opened, capsys, arguments, sentence):

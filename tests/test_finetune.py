@@ -334,6 +334,7 @@ def stop(ask, monkeypatch):
                 out = ask("train", "small.txt", *FAST, *options, "--out", "new", code=130)
         finally:
             signal.signal(signal.SIGINT, was)
+        assert "stopping after this step or scoring, and saving; Ctrl-C again stops at once" in out
         assert out.endswith(f"stopped and saved at step {step}; go on with: minattn train --resume new\n")
         assert checkpoint("new")[0] == step
 
@@ -389,6 +390,19 @@ def test_a_fine_tuning_that_was_stopped_while_it_was_scored_first_goes_on_from_t
     assert losses("new") == losses("whole") and checkpoint("new") == checkpoint("whole")
 
 
+def test_a_fine_tuning_that_fails_before_its_first_weights_are_saved_can_be_started_anew(place, ask, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    command = ("train", "small.txt", "--from", "bert", *FAST, "--out", "new")
+    for name in ("jobs.Trainer", "jobs.prepare_model_folder", "training.checkpoint.write_synced"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"minattn.{name}", stopped)
+            ask(*command, code=130)
+        assert not Path("new").exists(), name
+    ask(*command)
+
+
 def test_a_run_without_its_first_weights_is_refused(place, ask, stop):
     stop(3, "--from", "bert")
     shutil.rmtree("new/checkpoints")
@@ -400,8 +414,11 @@ def test_a_run_without_a_model_of_this_kind_says_why(place, ask, stop):
     stop(3, "--from", "bert")
     for arguments in (("train", "small.txt", "--from", "new"), ("embed", "new", "the cat")):
         assert "new has no model yet: a fine-tuning writes it at its end" in ask(*arguments, code=2)
-    (place / "new/config.json").write_text('{"format": "minattn run"}')
+    (step,) = (place / "new/checkpoints").iterdir()
+    assert f"{step} is a checkpoint of a run; give the run, {place / 'new'}" in ask("embed", step, "the cat", code=2)
     shutil.rmtree("new/model")
+    assert "new has no model yet" in ask("embed", "new", "the cat", code=2)
+    (place / "new/config.json").write_text('{"format": "minattn run"}')
     assert "new is a run of a model of its own" in ask("embed", "new", "the cat", code=2)
 
 

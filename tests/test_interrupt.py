@@ -29,6 +29,23 @@ def test_the_first_signal_is_only_noted(number):
         assert interrupt.requested
 
 
+@pytest.mark.parametrize("error", [None, RuntimeError("reentrant call"), BrokenPipeError])
+def test_the_first_signal_is_acknowledged_at_once_if_that_can_be(error):
+    seen = []
+
+    def acknowledge():
+        seen.append(interrupt.requested)
+        if error:
+            raise error
+
+    with Interrupt(acknowledge) as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        assert seen == [True]
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert seen == [True]
+
+
 @pytest.mark.parametrize("first", SIGNALS)
 @pytest.mark.parametrize("second", SIGNALS)
 def test_the_second_signal_interrupts_at_once(first, second):

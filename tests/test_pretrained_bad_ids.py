@@ -21,7 +21,7 @@ EACH = ["BertModel", "DistilBertForMaskedLM"]
         (None, "ids must be integers (B, T), or (T,) for one text, got shape () of object"),
         (5, "ids must be integers (B, T), or (T,) for one text, got shape () of int64"),
         ([10**30], "ids must be integers (B, T), or (T,) for one text, got shape (1,) of object"),
-        ([[1, 2], [3]], "ids must be rows of one length; pad them, and say so by attention_mask"),
+        ([[1, 2], [3]], "ids must be rows of one length; pad them, and say so by attention_mask: minattn.text.collate"),
         (np.zeros((1, 2, 3), int), "ids must be integers (B, T), or (T,) for one text, got shape (1, 2, 3) of int64"),
         ([1] * (POSITIONS + 1), f"a text has {POSITIONS + 1} tokens, but this model has {POSITIONS} positions; "),
     ],
@@ -34,9 +34,9 @@ def test_ids_that_cannot_be_used(kind, ids, complaint):
 
 
 @pytest.mark.parametrize("kind", EACH)
-@pytest.mark.parametrize("wrong", [-1, VOCAB, 10**15, np.iinfo(np.int64).min])
+@pytest.mark.parametrize("wrong", [-1, VOCAB, 10**15, np.iinfo(np.int64).min, 2**63, 2**64 - 1])
 def test_an_id_out_of_range(kind, wrong):
-    model, ids = make(kind), make_batch().ids
+    model, ids = make(kind), make_batch().ids.astype(np.uint64 if wrong > 10**15 else np.int64)
     ids[0, 3] = wrong
     match = rf"id {wrong} is out of range, there are {VOCAB} \(0 to {VOCAB - 1}\)$"
     for mask in (None, REAL):

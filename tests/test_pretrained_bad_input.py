@@ -15,6 +15,7 @@ from pretrained_help import (
     refusal,
     save_good,
     tensors_of,
+    unexpected,
 )
 
 from minattn.errors import InputError
@@ -54,12 +55,15 @@ def test_a_file_for_a_folder(good):
 
 def test_no_config(folder):
     (folder / "config.json").unlink()
-    assert refusal(folder) == "FOLDER/config.json is missing"
+    message = refusal(folder)
+    assert message.startswith("FOLDER/config.json is missing; the folder of a model holds it beside model.safetensors")
+    assert message.endswith("as save_pretrained in transformers writes them")
 
 
 def test_no_weights(folder):
     (folder / "model.safetensors").unlink()
-    assert refusal(folder) == "FOLDER has no model.safetensors, nor model.safetensors.index.json"
+    message = refusal(folder)
+    assert message.startswith("FOLDER has no model.safetensors, nor model.safetensors.index.json; get the weights too")
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model.bin.index.json"])
@@ -158,6 +162,45 @@ def test_a_setting_of_another_type(folder, name, value, wanted):
 def test_a_number_out_of_range(folder, changes, complaint):
     change_config(folder, **changes)
     assert refusal(folder).startswith(f"FOLDER/config.json: {complaint}")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("hidden_size", "embeddings.word_embeddings.weight has shape (60000, 12), but config.json, where hidden_size "
+         "is missing and counts as 768, says (60000, 768)"),
+        ("intermediate_size", "encoder.layer.0.intermediate.dense.weight has shape (20, 12), but config.json, where "
+         "intermediate_size is missing and counts as 3072, says (3072, 12)"),
+        ("num_hidden_layers", "config.json has no num_hidden_layers, which means 12, but the weights have 2 layers"),
+    ],
+)  # fmt: skip
+def test_a_size_that_is_missing_is_named_where_its_default_does_not_fit(folder, name, complaint):
+    change_config(folder, **{name: ...})
+    assert refusal(folder).endswith(complaint)
+
+
+@pytest.mark.parametrize(("kind", "other"), [("BertForMaskedLM", "distilbert"), ("DistilBertModel", "bert")])
+def test_a_model_type_that_is_that_of_other_tensors(tmp_path, kind, other):
+    make(kind).save_pretrained(tmp_path)
+    change_config(tmp_path, model_type=other)
+    own = "bert" if other == "distilbert" else "distilbert"
+    assert refusal(tmp_path) == (
+        f"FOLDER/config.json: model_type is {other}, but the tensors are named as those of {own}; set it to that"
+    )
+
+
+@pytest.mark.parametrize("number", [np.nan, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_a_tensor_with_a_number_that_is_not_finite(folder, number, dtype):
+    name = "encoder.layer.1.attention.self.key.weight"
+    with tensors_of(folder) as tensors:
+        tensors[name] = tensors[name].astype(dtype)
+        tensors[name][3, 4] = number
+    with pytest.raises(InputError) as caught:
+        load_pretrained(folder, report=unexpected)
+    assert str(caught.value) == (
+        f"{folder}/model.safetensors: {name} holds NaN or Inf, as would every result; get the file again"
+    )
 
 
 HUGE = 12 * 10**12

@@ -240,7 +240,7 @@ def refused(folder, message):
 
 def test_a_folder_without_a_tokenizer_is_refused_with_its_name(tmp_path):
     refused(tmp_path / "bert-base-uncased", r"bert-base-uncased: expected a folder .*, found nothing there")
-    refused(tmp_path, r"expected tokenizer\.json or vocab\.txt, found neither")
+    refused(tmp_path, r"expected tokenizer\.json or vocab\.txt, found neither; tokenizer\.save_pretrained")
     (tmp_path / "file").write_text("")
     refused(tmp_path / "file", "file: expected a folder .*, found a file")
 

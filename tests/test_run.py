@@ -88,6 +88,30 @@ def test_a_folder_whose_run_has_no_checkpoint_yet_is_refused_too(run):
         Run.create(run.folder, CONFIG, TOKENIZER)
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_new_run_is_taken_back_where_nothing_is_saved_in_it(tmp_path, monkeypatch, is_new):
+    folder = tmp_path / "run"
+    if not is_new:
+        folder.mkdir()
+        (folder / "notes.txt").write_text("mine")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    run = Run.create(folder, CONFIG, TOKENIZER)
+    with monkeypatch.context() as patched:
+        patched.setattr("minattn.training.checkpoint.write_synced", full)
+        with pytest.raises(RunError, match="No space left on device"), run.locked(), run.undone_unless_saved():
+            save(run, 0)
+    assert folder.exists() is not is_new
+    assert is_new or (folder / "notes.txt").read_text() == "mine"
+    run = Run.create(folder, CONFIG, TOKENIZER)
+    with pytest.raises(KeyboardInterrupt), run.undone_unless_saved():
+        save(run, 0)
+        raise KeyboardInterrupt
+    assert Run.open(folder).saved_steps() == [0]
+
+
 @pytest.mark.parametrize("name", ["metrics.jsonl", "checkpoints/step-000400/state.json"])
 def test_a_run_that_lost_its_config_is_not_overwritten(tmp_path, name):
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -156,6 +180,12 @@ def test_a_damaged_or_foreign_config_is_refused(run, content, complaint):
     (run.folder / "config.json").write_bytes(content)
     with pytest.raises(InputError, match=rf"config\.json .*{complaint}"):
         Run.open(run.folder)
+
+
+def test_the_folder_of_a_pretrained_model_is_named_as_one(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(InputError, match="holds a pretrained model, no run; use it with minattn embed, deembed or"):
+        Run.open(tmp_path)
 
 
 def test_a_run_without_its_tokenizer_is_refused(run):

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import functional as F
 from ..backend import Array, like, to_host
+from ..door import require_below
 from ..errors import InputError
 from ..graph import grad_enabled
 from ..nn import Dropout, Embedding, EncoderBlock, LayerNorm, Linear, Module, Padding, sinusoids
@@ -81,6 +82,8 @@ class WordEmbedding(Embedding):
 
     def of_tokens(self, ids: Array) -> Tensor:
         """The vectors of ids in any shape, (…) -> (…, D)."""
+        if ids.dtype.kind == "u":  # the largest would turn negative as int64
+            require_below("embedding", "id", ids, self.weight.shape[0])
         x = F.embedding(ids, self.weight)
         is_padding = ids == self.pad_id
         return F.where(like(is_padding[..., None], x.data), x.detach(), x) if is_padding.any() else x
@@ -115,12 +118,7 @@ class Embeddings(Module):
 class Encoder(Pretrained):
     """What BERT and DistilBERT share: embeddings, and blocks that normalise after each residual path.
 
-    forward: ids (B, T) integers, or (T,) for one text -> EncoderOutput
-        attention_mask   (B, T) booleans or 0 and 1: True at real tokens, of which each row has one or more; padding is
-                         neither looked at nor computed
-        token_type_ids   (B, T), 0 unless given, and always 0 where the model has no token types
-    Raises InputError for more tokens than positions, a shape that does not fit and a text of padding only; IndexError
-    for an id that the vocabulary does not have.
+    forward: ids (B, T) -> EncoderOutput
     """
 
     def __init__(self, config: EncoderConfig, *, pooler: bool = True, generator: np.random.Generator) -> None:
@@ -150,6 +148,17 @@ class Encoder(Pretrained):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> EncoderOutput:
+        """The vectors of texts.
+
+        ids: (B, T) integers, or (T,) for one text
+        attention_mask: (B, T) booleans or 0 and 1: True at real tokens, of which each row has one or more; padding is
+            neither looked at nor computed. All are real unless given
+        token_type_ids: (B, T) integers, 0 unless given, and always 0 where the model has no token types
+        output_hidden_states, output_attentions: keep what every layer gives, and what it looks at
+        Returns an EncoderOutput, whose last_hidden_state (B, T, D) has the dtype of the weights.
+        Raises InputError for more tokens than positions, a shape that does not fit and a text of padding only;
+        IndexError for an id that the vocabulary does not have.
+        """
         trace = Trace.of(output_hidden_states, output_attentions)
         x, padding = self.encode(ids, attention_mask, token_type_ids, trace)
         x = x if padding is None else padding.unpack(x)
@@ -237,7 +246,10 @@ def as_batch(ids: Any, argument: str = "ids", kinds: str = "iub") -> Array:
         array = to_host(ids.data if isinstance(ids, Tensor) else ids)
         array = np.asarray(array)
     except ValueError:
-        raise InputError(f"{argument} must be rows of one length; pad them, and say so by attention_mask") from None
+        raise InputError(
+            f"{argument} must be rows of one length; pad them, and say so by attention_mask: "
+            "minattn.text.collate(rows, pad_id) gives both"
+        ) from None
     if array.ndim not in (1, 2) or (array.dtype.kind not in kinds and array.size):
         raise InputError(
             f"{argument} must be integers (B, T), or (T,) for one text, got shape {array.shape} of {array.dtype}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from .. import __version__
+from ..anomaly import is_finite
 from ..errors import InputError
 from ..files import make_folder, read_json, reading, write_atomically
 from ..nn import Linear, Module
@@ -25,6 +26,9 @@ Found = dict[str, tuple[str, Stored]]
 
 MAY_MISS = ("pooler.dense.weight", "pooler.dense.bias")
 """Files of masked-LM models have no pooler; the encoder then goes without."""
+
+SIZES = ("vocab_size", "width", "hidden", "max_tokens", "token_types")
+"""What the shapes of tensors are made of, by EncoderConfig's names."""
 
 
 class Unfilled(np.random.Generator):
@@ -65,11 +69,12 @@ class Pretrained(Module):
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise ValueError(f"from_pretrained: dtype must be float32 or float64, got {np.dtype(dtype)}")
         folder = Path(folder)
-        model_type, config = read_config(settings_of(folder), str(folder / CONFIG))
+        settings = settings_of(folder)
+        model_type, config = read_config(settings, str(folder / CONFIG))
         if model_type != cls.model_type:
             raise InputError(f"{folder / CONFIG}: model_type is {model_type}, which {cls.__name__} is not")
         tensors = tensors_of(folder, model_type)
-        missing = check_tensors(cls, config, tensors, folder)
+        missing = check_tensors(cls, config, tensors, folder, settings)
         model = cls(config, generator=Unfilled()).eval()
         if np.dtype(dtype) == np.float64:
             model.double()
@@ -114,6 +119,11 @@ def settings_of(folder: Path) -> dict[str, Any]:
         if not folder.is_dir():
             what = "it is a file" if folder.exists() else "there is no such folder; models are not downloaded"
             raise InputError(f"expected a folder with {CONFIG} and {WEIGHTS} at {folder}, but {what}")
+        if not (folder / CONFIG).exists():
+            raise InputError(
+                f"{folder / CONFIG} is missing; the folder of a model holds it beside {WEIGHTS} and the tokenizer's "
+                "files, as save_pretrained in transformers writes them"
+            )
     return read_json(folder / CONFIG)
 
 
@@ -150,16 +160,24 @@ def expected_shapes(cls: type[Pretrained], config: EncoderConfig) -> dict[str, t
     return {name: tuple(sizes[n] for n in parameter.shape) for name, parameter in parameters}
 
 
-def check_tensors(cls: type[Pretrained], config: EncoderConfig, tensors: Found, folder: Path) -> list[str]:
+def check_tensors(
+    cls: type[Pretrained], config: EncoderConfig, tensors: Found, folder: Path, settings: Mapping[str, Any]
+) -> list[str]:
     """Hold the tensors of a folder to its config.json; returns the names of those that miss, and may.
 
     Raises InputError where one that matters is missing, where one has another shape or dtype, and for more layers.
     """
-    prefix = LAYERS[cls.model_type]["attention.query"].partition("{}")[0]
+    prefixes = {kind: names["attention.query"].partition("{}")[0] for kind, names in LAYERS.items()}
+    prefix = prefixes[cls.model_type]
     layers = {name.removeprefix(prefix).partition(".")[0] for name in tensors if name.startswith(prefix)}
     if len(layers) != config.layers:
-        says = f"{SETTINGS[cls.model_type]['layers']} = {config.layers}"
-        raise InputError(f"{folder / CONFIG} says {says}, but the weights have {len(layers)} layers")
+        for kind in prefixes:
+            if not layers and any(prefixes[kind] in name for name in tensors):
+                says = f"{folder / CONFIG}: model_type is {cls.model_type}"
+                raise InputError(f"{says}, but the tensors are named as those of {kind}; set it to that")
+        name = SETTINGS[cls.model_type]["layers"]
+        says = f"says {name} = {config.layers}" if name in settings else f"has no {name}, which means {config.layers}"
+        raise InputError(f"{folder / CONFIG} {says}, but the weights have {len(layers)} layers")
     shapes = expected_shapes(cls, config)
     missing = sorted(shapes.keys() - tensors.keys())
     if wanting := [name for name in missing if name not in MAY_MISS]:
@@ -171,16 +189,24 @@ def check_tensors(cls: type[Pretrained], config: EncoderConfig, tensors: Found, 
             continue
         name, stored = tensors[plain]
         if stored.shape != shape:
-            raise InputError(f"{stored.path}: {name} has shape {stored.shape}, but {CONFIG} says {shape}")
+            unsaid = [
+                f"where {theirs} is missing and counts as {getattr(config, ours)}, "
+                for ours, theirs in SETTINGS[cls.model_type].items()
+                if ours in SIZES and theirs not in settings and getattr(config, ours) in set(shape) - set(stored.shape)
+            ]
+            says = f"{CONFIG}, {unsaid[0]}says" if unsaid else f"{CONFIG} says"
+            raise InputError(f"{stored.path}: {name} has shape {stored.shape}, but {says} {shape}")
         if stored.dtype not in READABLE:
             raise InputError(f"{stored.path}: {name} has dtype {stored.dtype}, expected one of {', '.join(READABLE)}")
     return missing
 
 
 def fill(model: Pretrained, tensors: Found) -> None:
-    """Read every parameter that has a tensor, which is taken out of the dict."""
+    """Read every parameter that has a tensor, which is taken out of the dict. Raises InputError for NaN and Inf."""
     for plain, parameter in parameters_by_file_name(model, model.model_type):
         if plain in tensors:
             name, stored = tensors.pop(plain)
             stored.read_into(parameter.data, name)
+            if not is_finite(parameter.data):
+                raise InputError(f"{stored.path}: {name} holds NaN or Inf, as would every result; get the file again")
             parameter.changed()

@@ -41,7 +41,8 @@ def token_ids(
     for i, row in enumerate(rows):
         name = f"text {i + 1}" if len(rows) > 1 else "the text"
         if len(row) <= 2:
-            raise InputError(f"{name} is empty, or the tokenizer drops all of it; leave it out")
+            remedy = "leave it out" if len(rows) > 1 else "give one with words"
+            raise InputError(f"{name} is empty, or the tokenizer drops all of it; {remedy}")
         if len(row) > limit:
             if not truncate:
                 raise InputError(

@@ -67,7 +67,9 @@ def find_tensors(folder: Path) -> dict[str, Stored]:
                 f"{folder / pickle} is not read, because a pickle can run code; convert it where you trust it: "
                 "AutoModel.from_pretrained(…).save_pretrained(…) in transformers writes model.safetensors"
             )
-    raise InputError(f"{folder} has no {WEIGHTS}, nor {INDEX}")
+    raise InputError(
+        f"{folder} has no {WEIGHTS}, nor {INDEX}; get the weights too, or write them by save_pretrained in transformers"
+    )
 
 
 def sharded(index: Path) -> dict[str, Stored]:
@@ -97,11 +99,11 @@ def tensors_in(path: Path) -> dict[str, Stored]:
         try:
             with safe_open(path, framework="np"):
                 pass
-        except SafetensorError as error:
+        except SafetensorError:
             with open(path, "rb") as file:
                 if file.read(len(LFS)) == LFS:
                     raise InputError(f"{path} only names a file of Git LFS; git lfs pull there gets it") from None
-            raise InputError(f"{path} is damaged: {error}; get the file again") from None
+            raise InputError(f"{path} is damaged: {_damage(path)}; get the file again") from None
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header: dict[str, Any] = json.loads(file.read(length))
@@ -110,6 +112,19 @@ def tensors_in(path: Path) -> dict[str, Stored]:
         name: Stored(path, entry["dtype"], tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])
         for name, entry in header.items()
     }
+
+
+def _damage(path: Path) -> str:
+    """What is wrong with a file that safetensors refuses."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            header = json.loads(file.read(length)) if 8 + length < size else {}
+            end = 8 + length + max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            return "it does not begin with a whole header of safetensors"
+    return f"it has {size:,} bytes, and {end:,} by its header" if end != size else "its header is broken"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray[Any, np.dtype[Any]]]) -> None:

@@ -64,7 +64,10 @@ def read_pretrained(folder: str | os.PathLike[str]) -> TokenizerFiles:
     if whole.exists():
         text, name = _with_options(read_text(whole), options), str(whole)
     elif not vocabulary.exists():
-        raise InputError(f"{folder}: expected {TOKENIZER} or {VOCABULARY}, found neither")
+        raise InputError(
+            f"{folder}: expected {TOKENIZER} or {VOCABULARY}, found neither; "
+            "tokenizer.save_pretrained(…) in transformers writes them"
+        )
     elif tokenizer_class not in CLASSES:
         raise InputError(
             f"{folder / CONFIG}: tokenizer_class must be {' or '.join(CLASSES)} to read {VOCABULARY}, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from ..models.masked_lm import MaskedLM, MaskedLMHead
 from ..models.pretrained import CONFIG, Unfilled, settings_of
 from ..models.weights import WEIGHTS
 from ..text import WordPiece
+from .checkpoint import STATE
 from .config import MASKED_LM, Start, model_config
 from .model import Model
 from .run import FORMAT, MODEL, Run
@@ -38,18 +40,22 @@ EPOCHS = 3
 def find_pretrained(folder: str) -> Path:
     """The folder that a user means: one with a model, or a run, which has one in `model`.
 
-    Raises InputError for a run that has none, or none yet.
+    Raises InputError for a run that has none, or none yet, and for a checkpoint of one.
     """
     place, inside = Path(folder), Path(folder) / MODEL
-    has_model = (inside / CONFIG).is_file()
-    if (place / CONFIG).is_file() and read_json(place / CONFIG).get("format") == FORMAT:
-        if not has_model:
-            raise InputError(f"{place} is a run of a model of its own, no BERT; use it with minattn reconstruct")
-        if not (inside / WEIGHTS).exists():
-            raise InputError(
-                f"{place} has no model yet: a fine-tuning writes it at its end; minattn train --resume {place} goes on"
-            )
-    return inside if has_model else place
+    if (place / STATE).is_file() and not (place / CONFIG).exists():
+        raise InputError(f"{place} is a checkpoint of a run; give the run, {os.path.normpath(place / '../..')}")
+    settings = read_json(place / CONFIG) if (place / CONFIG).is_file() else {}
+    if settings.get("format") != FORMAT:
+        return inside if (inside / CONFIG).is_file() else place
+    config = settings.get("config")
+    if not isinstance(config, dict) or "from" not in config:
+        raise InputError(f"{place} is a run of a model of its own, no BERT; use it with minattn reconstruct")
+    if not ((inside / CONFIG).is_file() and (inside / WEIGHTS).exists()):
+        raise InputError(
+            f"{place} has no model yet: a fine-tuning writes it at its end; minattn train --resume {place} goes on"
+        )
+    return inside
 
 
 def pretrained_config(folder: Path) -> EncoderConfig:

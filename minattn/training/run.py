@@ -13,12 +13,14 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import (
+    files_below,
     make_folder,
     naming,
     plain,
     read_bytes,
     read_json,
     reading,
+    size_of,
     sync_folder,
     write_atomically,
 )
@@ -53,6 +55,7 @@ class Run:
         self.config = config
         self.tokenizer_json = tokenizer.decode("utf-8")
         self._tokenizer_sha256 = hashlib.sha256(tokenizer).hexdigest()
+        self._made_its_folder = False
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
@@ -70,12 +73,14 @@ class Run:
         """
         folder, content = Path(folder), _described(config)
         tokenizer = tokenizer_json.encode("utf-8")
-        make_folder(folder)
+        is_new = make_folder(folder)
         _refuse_occupied(folder, tokenizer)
         write_atomically(folder / TOKENIZER, tokenizer)
         # config.json comes last: with it the folder is a run.
         write_atomically(folder / CONFIG, content)
-        return cls(folder, json.loads(content)["config"], tokenizer)
+        run = cls(folder, json.loads(content)["config"], tokenizer)
+        run._made_its_folder = is_new
+        return run
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Run:
@@ -88,6 +93,8 @@ class Run:
             if not (folder / CONFIG).exists():
                 raise InputError(f"{folder} is not a run: it has no {CONFIG}")
         stored = read_json(folder / CONFIG)
+        if "format" not in stored and "model_type" in stored:
+            raise InputError(f"{folder} holds a pretrained model, no run; use it with minattn embed, deembed or fill")
         checkpoints.check_format(folder / CONFIG, stored, FORMAT, VERSION)
         if not isinstance(stored.get("config"), dict):
             raise InputError(f"{folder / CONFIG} is damaged: it lacks config")
@@ -189,6 +196,19 @@ class Run:
                 raise InputError(message) from None
             yield
 
+    @contextlib.contextmanager
+    def undone_unless_saved(self) -> Iterator[None]:
+        """Take a new run back where the work inside fails before anything is saved; a folder of before stays."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):  # what stays costs space; the reason why it failed matters more
+                if not self.saved_steps():
+                    (self.folder / CONFIG).unlink(missing_ok=True)
+                    if self._made_its_folder:
+                        shutil.rmtree(self.folder)
+            raise
+
     def log(self, row: Mapping[str, Any]) -> None:
         """Append one line to metrics.jsonl; NaN and the infinities become null."""
         append_row(self.metrics_path, row)
@@ -206,7 +226,7 @@ class Run:
         saved, rows = checkpoints.whole_checkpoints(self._checkpoints), self.metrics()
         newest = saved[max(saved)] if saved else None
         names = [CONFIG, TOKENIZER, METRICS, "checkpoints", "figures", *[MODEL] * (self.folder / MODEL).exists()]
-        sizes = {name: _size(self.folder / name) for name in names}
+        sizes = {name: size_of(self.folder / name) for name in names}
         return {
             "folder": str(self.folder),
             "config": self.config,
@@ -214,7 +234,7 @@ class Run:
             "steps": max((row["step"] for row in rows if "step" in row), default=0),
             "saved_steps": list(saved),
             "metrics": len(rows),
-            "figures": sorted(path.name for path in _files(self.figures_folder)),
+            "figures": sorted(path.name for path in files_below(self.figures_folder)),
             "bytes": sizes | {"total": sum(sizes.values())},
         }
 
@@ -277,17 +297,3 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_ctime_ns
-
-
-def _files(folder: Path) -> list[Path]:
-    """The files below a folder that are not still being written; [] where there is no folder."""
-    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-
-
-def _size(path: Path) -> int:
-    """The bytes in a file or in a folder's files."""
-    total = 0
-    for file in [path] if path.is_file() else _files(path):
-        with contextlib.suppress(FileNotFoundError):  # replaced meanwhile by a training that is running
-            total += file.stat().st_size
-    return total
