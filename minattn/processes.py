@@ -78,6 +78,8 @@ class Processes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for _, connection in self._copies:
+            with contextlib.suppress(BrokenPipeError):
+                connection.send(None)  # its end may be open in processes that others have forked meanwhile
             connection.close()
         for copy, _ in self._copies:
             copy.join()
@@ -104,7 +106,7 @@ class Processes:
         return results + [answer for _, answer in answers]
 
     def _serve(self, rank: int, connection: Connection, other_end: Connection) -> None:
-        """What a copy does until this process closes the connection, or is gone."""
+        """What a copy does until this process sends None, or is gone."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         other_end.close()
@@ -113,9 +115,12 @@ class Processes:
         while True:
             _await(connection)
             try:
-                method, part = connection.recv()
+                request = connection.recv()
             except EOFError:
                 return
+            if request is None:
+                return
+            method, part = request
             try:
                 answer = False, getattr(self._target, method)(rank, *part)
             except Exception as error:

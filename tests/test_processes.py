@@ -131,7 +131,7 @@ def test_ctrl_c_is_left_to_this_process():
 def test_a_process_that_was_killed_is_an_error_with_its_likely_reason():
     with Processes(2, Target()) as processes:
         for _ in range(2):
-            with pytest.raises(RunError, match="was killed, maybe for want of memory; use fewer threads"):
+            with pytest.raises(RunError, match="was killed, perhaps for want of memory; use fewer threads"):
                 processes.map("die", [()] * 2)
 
 
@@ -146,6 +146,15 @@ def test_no_process_is_left_after_the_with(error):
     except ZeroDivisionError:
         pass
     assert not any(map(is_running, pids))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_they_end_though_others_have_been_forked_meanwhile(first):
+    both = [Processes(2, Target()), Processes(2, Target())]
+    pids = [processes.__enter__().map("pid", [()] * 2)[1] for processes in both]
+    for i in (first, 1 - first):
+        both[i].__exit__(None, None, None)
+        assert not is_running(pids[i])
 
 
 def test_no_process_outlives_one_that_was_killed():
