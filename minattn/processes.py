@@ -20,7 +20,7 @@ from .backend import Array
 from .errors import RunError
 
 PATIENCE = 1e-3
-"""Seconds."""
+"""Seconds for which a process looks for a message by itself, which is more than there is between the parts of a step."""
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -132,9 +132,10 @@ class Processes:
 
 
 def _await(connection: Connection) -> None:
-    """Look for a message for a while before the system is asked to wake this process, which takes it longer."""
-    deadline = time.perf_counter() + PATIENCE
-    while not select.select([connection], [], [], 0)[0] and time.perf_counter() < deadline:
+    """Look for a message for a while before the system is asked to wake this process for it, which takes longer."""
+    messages, deadline = select.poll(), time.perf_counter() + PATIENCE
+    messages.register(connection, select.POLLIN)
+    while not messages.poll(0) and time.perf_counter() < deadline:
         os.sched_yield()
 
 
