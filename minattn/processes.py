@@ -19,12 +19,12 @@ import numpy as np
 from .backend import Array
 from .errors import RunError
 
-PATIENCE = 1e-3
-"""Seconds for which a process looks for a message by itself, which is more than there is between the parts of a step."""
-
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
+
+PATIENCE = 1e-3
+"""Seconds for which a process looks for a message by itself: more than there are between two parts of a step."""
 
 
 def can_fork() -> bool:

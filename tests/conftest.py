@@ -35,5 +35,7 @@ def no_figures(monkeypatch):
 @pytest.fixture
 def threads_for_little_work(monkeypatch):
     """Models of tests are so small that they would be left to one thread."""
-    for least in ("training.data_parallel.LEAST", "training.forked.LEAST", "training.forked.FEW", "optim.FEW"):
+    for least in ("training.data_parallel.LEAST", "training.forked.LEAST"):
         monkeypatch.setattr(f"minattn.{least}", 1)
+    for few in ("training.forked.FEW", "optim.FEW"):
+        monkeypatch.setattr(f"minattn.{few}", 0)

@@ -14,9 +14,10 @@ from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import Dropout, Parameter
 from minattn.optim import SGD, Adam, AdamW
 from minattn.parallel import Threads
-from minattn.processes import can_fork
+from minattn.processes import can_fork, shared
 from minattn.training import DataParallel, ForkedDataParallel
 from minattn.training import data_parallel as module
+from minattn.training import sharing as choose
 
 pytestmark = pytest.mark.usefixtures("threads_for_little_work")
 
@@ -232,8 +233,8 @@ def test_an_optimizer_step_on_threads_gives_the_bits_of_one_without(make, count,
                 optimizer.step(threads if shares else None)
         assert (len(working) > 1) is (shares and count > 1)
         results.append([*(p.data for p in parameters), *optimizer.state_dict().values()])
-    for shared, alone in zip(*results, strict=True):
-        np.testing.assert_array_equal(shared, alone)
+    for on_threads, alone in zip(*results, strict=True):
+        np.testing.assert_array_equal(on_threads, alone)
 
 
 # --- dropout
@@ -342,6 +343,145 @@ def test_the_garbage_collector_finds_nothing_after_a_step(kind):
                 assert gc.collect() == 0
         finally:
             gc.enable()
+
+
+# --- processes only: what they share
+
+
+needs_processes = pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
+
+
+@needs_processes
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("make", [SGD, AdamW])
+@pytest.mark.parametrize("count", [2, 3])
+def test_steps_on_processes_give_the_bits_of_steps_on_threads(count, make, alone, monkeypatch):
+    for name in ("training.data_parallel.BLOCK", "optim.BLOCK"):  # several blocks a parameter
+        monkeypatch.setattr(f"minattn.{name}", 50)
+    monkeypatch.setattr("minattn.training.forked.FEW", 10**9 if alone else 0)
+    results = []
+    for kind in KINDS:
+        model = make_model(np.float32, dropout=0.2)
+        optimizer = make(model.named_parameters(), lr=0.1, weight_decay=0.1)
+        with sharing(kind, count, model.train(), optimizer) as parallel:
+            losses = []
+            for step, batch in enumerate([BATCHES["padded"], BATCHES["one sentence"], BATCHES["no mask"]] * 2):
+                optimizer.lr = 0.1 / (1 + step)
+                losses.append(parallel.backward(*batch, seeded(*range(step, step + count))))
+                parallel.step(optimizer)
+                optimizer.zero_grad()
+        results.append((losses, model.state_dict() | optimizer.state_dict()))
+    assert results[0][0] == results[1][0]
+    for name, array in results[0][1].items():
+        np.testing.assert_array_equal(results[1][1][name], array)
+    assert optimizer.steps == 6
+
+
+@needs_processes
+@pytest.mark.parametrize("method", ["run", "add", "update"])
+def test_every_process_does_its_share_of(method, monkeypatch):
+    done = shared(np.zeros(3))
+    original = getattr(ForkedDataParallel, method)
+
+    def watched(self, rank, *arguments):
+        done[rank] = os.getpid()
+        return original(self, rank, *arguments)
+
+    monkeypatch.setattr(ForkedDataParallel, method, watched)
+    model = make_model()
+    optimizer = SGD(model.named_parameters())
+    with sharing("processes", 3, model, optimizer) as parallel:
+        parallel.backward(*BATCHES["padded"])
+        parallel.step(optimizer)
+    assert done[0] == os.getpid() and len(set(done)) == 3 and done.all()
+
+
+@needs_processes
+def test_gradients_that_somebody_keeps_stay_what_they_are_and_the_next_ones_are_right():
+    model = make_model()
+    optimizer = SGD(model.named_parameters(), lr=0.0)
+    kept = []
+    with sharing("processes", 2, model, optimizer) as parallel:
+        for name in ("padded", "no mask", "few targets"):
+            expected = plain(model, BATCHES[name])
+            loss = parallel.backward(*BATCHES[name])
+            parallel.step(optimizer)
+            kept.append(((loss, gradients_of(model)), expected))
+            for got, wanted in kept:
+                assert_equal(got, wanted)
+
+
+@needs_processes
+def test_a_step_takes_gradients_that_were_put_in_place_of_the_computed_ones():
+    results = []
+    for kind in KINDS:
+        model = make_model()
+        optimizer = SGD(model.named_parameters(), lr=0.5)
+        with sharing(kind, 2, model, optimizer) as parallel:
+            parallel.backward(*BATCHES["padded"])
+            model.embedding.weight.grad = np.ones_like(model.embedding.weight.data)
+            model.norm.bias.grad = None
+            parallel.step(optimizer)
+        results.append(model.state_dict())
+    for name, array in results[0].items():
+        np.testing.assert_array_equal(results[1][name], array)
+
+
+@needs_processes
+@pytest.mark.parametrize("first", [True, False])
+def test_a_parameter_that_only_one_part_uses_gets_its_gradient(first):
+    class Sometimes(ReconstructionModel):
+        def loss(self, ids, mask, targets):
+            loss = super().loss(ids, mask, targets)
+            return (loss * self.scale).mean() if bool(ids[0, 0] == LAST) is first else loss
+
+    model, (ids, mask, targets) = make_model(), make_batch(6, 2, 1, 6)
+    model.__class__, model.scale = Sometimes, Parameter(np.full(4000, 2.0))
+    ids[0, 0] = LAST
+    results = []
+    for kind in KINDS:
+        with sharing(kind, 2, model) as parallel:
+            parallel.backward(ids, mask, targets)
+        results.append(gradients_of(model))
+    assert results[0]["scale"].any()
+    for name, gradient in results[0].items():
+        assert_close(results[1][name], gradient, relative=1e-12, least=1e-15)
+
+
+@needs_processes
+def test_the_model_goes_on_after_its_processes_and_with_new_ones():
+    model, batch = make_model(), BATCHES["padded"]
+    optimizer = AdamW(model.named_parameters())
+    for _ in range(2):
+        expected = plain(model, batch)
+        with sharing("processes", 2, model, optimizer) as parallel:
+            assert_equal((parallel.backward(*batch), gradients_of(model)), expected)
+            parallel.backward(*batch)
+            parallel.step(optimizer)
+            optimizer.zero_grad()
+    model.loss(*batch).backward()
+    optimizer.step()
+    assert optimizer.steps == 3 and plain(model, batch)[0] != expected[0]
+
+
+@needs_processes
+def test_another_optimizer_and_too_few_generators_are_refused():
+    model, batch = make_model(dropout=0.1), BATCHES["padded"]
+    with sharing("processes", 2, model) as parallel:
+        with pytest.raises(ValueError, match="1 generators for 2 processes"):
+            parallel.backward(*batch, seeded(0))
+        parallel.backward(*batch, seeded(0, 1))
+        with pytest.raises(ValueError, match="not the optimizer whose state the processes share"):
+            parallel.step(SGD(model.named_parameters()))
+
+
+@needs_processes
+def test_processes_are_used_where_there_are_several_threads_to_take_the_place_of():
+    model = make_model()
+    optimizer = SGD(model.named_parameters())
+    for count, kind in ((1, DataParallel), (2, ForkedDataParallel)):
+        with Threads(count) as threads, choose(model, optimizer, threads) as parallel:
+            assert type(parallel) is kind and parallel.count == count
 
 
 @pytest.mark.parametrize(("least", "parts"), [(1, 3), (4 * 8 * 8, 1), (4 * 8 * 8 // 2, 2), (10**9, 1)])

@@ -58,7 +58,7 @@ def test_the_mistake_on_the_page_is_named_with_its_sentence_and_what_to_look_at(
     wrong = exercise.fill("dx = p * (g - g.mean(axis=-1, keepdims=True))")
     (tmp_path / exercise.file).write_text(wrong, encoding="utf-8")
     said = " ".join(run("check", "softmax").stdout.split())
-    assert "exactly this: The plain mean of g is subtracted" in said and "what is each entry weighed by?" in said
+    assert "exactly this: The plain mean of g is subtracted" in said and "what is each entry weighted by?" in said
 
 
 @pytest.mark.parametrize("solved", [True, False])

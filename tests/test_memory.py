@@ -3,6 +3,7 @@
 import gc
 import os
 import tracemalloc
+from contextlib import ExitStack
 from threading import Thread
 
 import numpy as np
@@ -13,7 +14,8 @@ from minattn.memory import ALIGNMENT, LARGE, Workspace, copy, empty, empty_like,
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.optim import AdamW
 from minattn.parallel import Threads
-from minattn.training import DataParallel
+from minattn.processes import can_fork
+from minattn.training import DataParallel, ForkedDataParallel
 
 pytestmark = pytest.mark.usefixtures("threads_for_little_work")
 
@@ -125,20 +127,26 @@ def test_a_result_has_the_order_of_axes_of_what_it_is_like(order):
     assert empty_like(x, (7, 3)).flags.c_contiguous
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_steady_training_step_allocates_no_large_array(count):
+@pytest.mark.parametrize(("count", "kind"), [(1, "threads"), (2, "threads"), (2, "processes")])
+def test_a_steady_training_step_allocates_no_large_array(count, kind):
+    if kind == "processes" and not can_fork():
+        pytest.skip("processes cannot be forked here")
     config = ReconstructionConfig(3000, 64, 2, 4, 256, 32, dropout=0.1)
     model = ReconstructionModel(config, generator=np.random.default_rng(0))
     optimizer = AdamW(model.named_parameters())
     ids = np.random.default_rng(1).integers(0, 3000, (32, 32))
     mask = np.ones(ids.shape, bool)
-    with Threads(count) as threads:
-        parallel = DataParallel(model, threads)
+    with ExitStack() as stack:
+        threads = stack.enter_context(Threads(count))
+        if kind == "threads":
+            parallel = DataParallel(model, threads)
+        else:
+            parallel = stack.enter_context(ForkedDataParallel(model, optimizer, count))
 
         def step():
             optimizer.zero_grad()
             parallel.backward(ids, mask, ids, [np.random.default_rng(i) for i in range(count)])
-            optimizer.step(threads)
+            parallel.step(optimizer)
 
         for _ in range(3):
             step()

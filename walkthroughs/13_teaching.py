@@ -555,7 +555,7 @@ from minattn.check.mistakes import mistake
 
 kinds["plain_mean"] = Kind(
     "All entries count the same in an average that has weights.",
-    "every mean and every sum of an average: what is each entry weighed by?",
+    "every mean and every sum of an average: what is each entry weighted by?",
 )
 
 

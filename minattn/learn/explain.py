@@ -32,7 +32,8 @@ def explain(
     worst = max(found, key=lambda difference: difference.share)
     if worst.share < 1e-5:
         digits = int(-np.log10(worst.share))
-        text = f"{worst.where} is right to {digits} digits only, as a measured slope is; a derivative is right to 15"
+        close = "as a measured slope is, or a quotient with a small number in its denominator"
+        text = f"{worst.where} is right to {digits} digits only, {close}; a derivative is right to 15"
         return "measured", text, ()
     tops = {difference.where.partition("[")[0] for difference in found}
     wrong = [name for name in exercise.answers if name in tops]

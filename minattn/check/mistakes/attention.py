@@ -216,10 +216,10 @@ def attention_sum_over_queries(g: Array, q: Array, k: Array, v: Array, *mask: Ar
 @mistake(
     "ScaledDotProductAttention",
     "wrong_variable",
-    "The sum of the softmax's gradient is taken over dp alone, ds = p (dp - Σ dp); each dp is weighed by its p, Σ dp "
+    "The sum of the softmax's gradient is taken over dp alone, ds = p (dp - Σ dp); each dp is weighted by its p, Σ dp "
     "p.",
 )
-def attention_sum_not_weighed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+def attention_sum_not_weighted(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     dp = g @ _transpose(v)
     ds = p * (dp - dp.sum(axis=-1, keepdims=True)) * factor

@@ -61,10 +61,10 @@ def softmax_of_inputs(g: Array, x: Array, axis: int = -1) -> Array:
 @mistake(
     "Softmax",
     "wrong_variable",
-    "The sum is taken over g alone: p (g - Σ g) in place of p (g - Σ g p), where every g is weighed by its "
+    "The sum is taken over g alone: p (g - Σ g) in place of p (g - Σ g p), where every g is weighted by its "
     "probability.",
 )
-def softmax_sum_not_weighed(g: Array, x: Array, axis: int = -1) -> Array:
+def softmax_sum_not_weighted(g: Array, x: Array, axis: int = -1) -> Array:
     return softmax_of(x, axis) * (g - g.sum(axis=axis, keepdims=True))
 
 
