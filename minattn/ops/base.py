@@ -50,23 +50,32 @@ class Op:
             if dtype.kind != "f":  # ids, masks, whole numbers: no gradient
                 gradients[i] = None
                 continue
-            if gradient is None:
-                raise GradientError(f"{self}.backward returned None for input {i}, which has a gradient")
-            if not is_array(gradient := as_array(gradient)):
-                kind = type(gradient).__name__
-                raise GradientError(f"{self}.backward: the gradient of input {i} must be an array, got {kind}")
-            if self.broadcasts:
-                gradient = sum_to_shape(gradient, shape)
-            if gradient.dtype != dtype and len({dtype for _, dtype in self.signatures}) > 1:  # inputs of mixed dtypes
-                gradient = gradient.astype(dtype)
-            if gradient.shape != shape or gradient.dtype != dtype:
-                raise GradientError(
-                    f"{self}.backward: the gradient of input {i} has shape {gradient.shape} and dtype "
-                    f"{gradient.dtype}, the input has shape {shape} and dtype {dtype}"
-                )
+            if not (isinstance(gradient, np.ndarray) and gradient.shape == shape and gradient.dtype == dtype):
+                gradient = self._fitted(i, gradient, shape, dtype)
             # the graph adds to gradients in place, so that no two may be the same array
-            gradients[i] = gradient.copy() if any(gradient is other for other in gradients[:i]) else gradient
+            for other in gradients[:i]:
+                if gradient is other:
+                    gradient = gradient.copy()
+            gradients[i] = gradient
         return tuple(gradients)
+
+    def _fitted(self, i: int, gradient: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+        """The gradient of input i with the shape and dtype of that; raises GradientError where it cannot have them."""
+        if gradient is None:
+            raise GradientError(f"{self}.backward returned None for input {i}, which has a gradient")
+        if not is_array(gradient := as_array(gradient)):
+            kind = type(gradient).__name__
+            raise GradientError(f"{self}.backward: the gradient of input {i} must be an array, got {kind}")
+        if self.broadcasts:
+            gradient = sum_to_shape(gradient, shape)
+        if gradient.dtype != dtype and len({dtype for _, dtype in self.signatures}) > 1:  # inputs of mixed dtypes
+            gradient = gradient.astype(dtype)
+        if gradient.shape != shape or gradient.dtype != dtype:
+            raise GradientError(
+                f"{self}.backward: the gradient of input {i} has shape {gradient.shape} and dtype "
+                f"{gradient.dtype}, the input has shape {shape} and dtype {dtype}"
+            )
+        return gradient
 
     def explain(self, *inputs: Array) -> str | None:
         """Why these inputs lead to NaN or Inf, where that is known."""
