@@ -28,8 +28,15 @@ PATIENCE = 1e-3
 
 
 def can_fork() -> bool:
-    """Whether a copy of this process can compute. On Windows there is none; on macOS, BLAS libraries hang in it."""
-    return sys.platform == "linux"
+    """Whether copies of this process can be made and compute.
+
+    Windows has none, on macOS BLAS libraries hang in them, and a daemon of multiprocessing may not have any.
+    """
+    if sys.platform != "linux":
+        return False
+    from multiprocessing import current_process
+
+    return not current_process().daemon
 
 
 def shared(array: Array) -> Array:
@@ -83,6 +90,7 @@ class Processes:
             connection.close()
         for copy, _ in self._copies:
             copy.join()
+            copy.close()
         self._copies.clear()
 
     def map(self, method: str, parts: Sequence[tuple[Any, ...]]) -> list[Any]:

@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import threading
+import weakref
 from contextlib import contextmanager
 
 import numpy as np
@@ -473,13 +474,32 @@ def test_another_optimizer_and_too_few_generators_are_refused():
         parallel.backward(*batch, seeded(0, 1))
         with pytest.raises(ValueError, match="not the optimizer whose state the processes share"):
             parallel.step(SGD(model.named_parameters()))
+    with pytest.raises(RuntimeError, match="it has its processes inside `with` only"):
+        parallel.backward(*batch)
 
 
 @needs_processes
+def test_nothing_of_the_processes_is_left_for_the_garbage_collector():
+    model, batch = make_model(), BATCHES["padded"]
+    optimizer = SGD(model.named_parameters())
+    gc.collect()
+    gc.disable()
+    try:
+        with Threads(2), ForkedDataParallel(model, optimizer, 2) as parallel:
+            parallel.backward(*batch)
+            parallel.step(optimizer)
+        left = weakref.ref(parallel)
+        del parallel
+        assert left() is None
+    finally:
+        gc.enable()
+
+
 def test_processes_are_used_where_there_are_several_threads_to_take_the_place_of():
     model = make_model()
     optimizer = SGD(model.named_parameters())
-    for count, kind in ((1, DataParallel), (2, ForkedDataParallel)):
+    kinds = [(1, DataParallel), (2, ForkedDataParallel if can_fork() else DataParallel)]
+    for count, kind in kinds:
         with Threads(count) as threads, choose(model, optimizer, threads) as parallel:
             assert type(parallel) is kind and parallel.count == count
 

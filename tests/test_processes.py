@@ -208,3 +208,19 @@ def test_more_parts_than_processes_are_refused_before_any_runs_and_so_is_every_p
     assert not target.array.any()
     with pytest.raises(RuntimeError, match="2 parts for 1 process"):
         processes.map("mark", [()] * 2)
+
+
+def test_a_daemon_of_multiprocessing_has_none():
+    program = """
+from multiprocessing import get_context
+from minattn.processes import can_fork
+def tell(queue):
+    queue.put(can_fork())
+context = get_context("fork")
+queue = context.SimpleQueue()
+for daemon in (False, True):
+    context.Process(target=tell, args=(queue,), daemon=daemon).start()
+    print(queue.get())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class ForkedDataParallel:
 
     def __init__(self, model: Model, optimizer: Optimizer, count: int) -> None:
         self.model, self.optimizer, self.count = model, optimizer, count
-        self.processes = Processes(count, self)
+        self._processes: Processes | None = None
         self.dropouts = [module for module in model.modules() if isinstance(module, Dropout)]
         self.trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
         self.names = {id(parameter): name for name, parameter in self.trained.items()}
@@ -56,13 +57,15 @@ class ForkedDataParallel:
         self.alone = count == 1 or elements < FEW * BLOCK  # whether sums and updates are too little to be shared
 
     def __enter__(self) -> ForkedDataParallel:
-        self.processes.__enter__()
+        self._processes = Processes(self.count, self).__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.processes.__exit__(kind, error, trace)
+        if self._processes is not None:
+            self._processes.__exit__(kind, error, trace)
+            self._processes = None
 
     def backward(
         self,
@@ -82,7 +85,7 @@ class ForkedDataParallel:
             for i, (part, share) in enumerate(zip(parts, shares(parts), strict=True))
         ]
         try:
-            results = self.processes.map("run", work)
+            results = self._map("run", work)
             self._add([places for _, places in results])
             for name, gradient in self.own.items():
                 parameter = self.trained[name]
@@ -100,7 +103,12 @@ class ForkedDataParallel:
         if self.alone or NOWHERE in places.values():  # somebody has put another gradient there
             optimizer.step()
         else:
-            self.processes.map("update", [(optimizer.lr, optimizer.steps, places)] * self.count)
+            self._map("update", [(optimizer.lr, optimizer.steps, places)] * self.count)
+
+    def _map(self, method: str, parts: Sequence[tuple[Any, ...]]) -> list[Any]:
+        if self._processes is None:
+            raise RuntimeError("ForkedDataParallel: it has its processes inside `with` only; use it there")
+        return self._processes.map(method, parts)
 
     # --- what the processes do
 
@@ -157,7 +165,7 @@ class ForkedDataParallel:
         if self.alone or len(places) == 1 or NOWHERE in places[0].values():
             self.add(0, 1, places)
         else:
-            self.processes.map("add", [(self.count, places)] * self.count)
+            self._map("add", [(self.count, places)] * self.count)
 
     def _placed(self, rank: int, gradient: Array) -> tuple[Array, int]:
         """A gradient in one of the places of a process, and which; outside of them if all of its shape are taken."""
