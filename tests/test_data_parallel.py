@@ -18,6 +18,7 @@ from minattn.parallel import Threads
 from minattn.processes import can_fork, shared
 from minattn.training import DataParallel, ForkedDataParallel
 from minattn.training import data_parallel as module
+from minattn.training import forked
 from minattn.training import sharing as choose
 
 pytestmark = pytest.mark.usefixtures("threads_for_little_work")
@@ -413,19 +414,60 @@ def test_gradients_that_somebody_keeps_stay_what_they_are_and_the_next_ones_are_
 
 
 @needs_processes
-def test_a_step_takes_gradients_that_were_put_in_place_of_the_computed_ones():
+def test_a_step_takes_gradients_that_were_put_in_place_of_the_computed_ones_or_taken_away():
     results = []
     for kind in KINDS:
         model = make_model()
-        optimizer = SGD(model.named_parameters(), lr=0.5)
+        optimizer = AdamW(model.named_parameters(), lr=0.1)
         with sharing(kind, 2, model, optimizer) as parallel:
-            parallel.backward(*BATCHES["padded"])
-            model.embedding.weight.grad = np.ones_like(model.embedding.weight.data)
-            model.norm.bias.grad = None
-            parallel.step(optimizer)
-        results.append(model.state_dict())
+            for step in range(4):
+                parallel.backward(*BATCHES["padded"])
+                for i, parameter in enumerate(model.parameters()):
+                    if step == 1:
+                        parameter.grad = np.full(parameter.shape, i + 1.0)
+                    elif step == 2 and i % 3:
+                        parameter.grad = None
+                parallel.step(optimizer)
+                optimizer.zero_grad()
+        results.append(model.state_dict() | optimizer.state_dict())
     for name, array in results[0].items():
         np.testing.assert_array_equal(results[1][name], array)
+
+
+@needs_processes
+def test_only_a_gradient_in_rows_is_in_a_place():
+    with sharing("processes", 2, make_model()) as parallel:
+        for i, place in enumerate(parallel.places[0]):
+            assert parallel._place_of(0, place) == i
+            assert parallel._place_of(0, place.copy()) == forked.NOWHERE
+        square = next(place for place in parallel.places[0] if place.shape == (8, 8))
+        assert parallel._place_of(0, square.T) == forked.NOWHERE
+
+
+@needs_processes
+def test_arrays_of_a_parameters_shape_leave_its_gradient_a_place():
+    rows = 600  # as many as tokens in a part: what the layers compute has the shape of the tables
+    config = ReconstructionConfig(rows, 16, 2, 2, 32, 20, dropout=0.0, de_embedding="own")
+    model = ReconstructionModel(config, generator=np.random.default_rng(0)).double()
+    ids = np.random.default_rng(1).integers(0, rows, (2 * rows // 20, 20))
+    expected = plain(model, (ids, None, ids))
+    optimizer = SGD(model.named_parameters(), lr=0.0)
+    with sharing("processes", 2, model, optimizer) as parallel:
+        for _ in range(3):
+            assert_equal((parallel.backward(ids, None, ids), gradients_of(model)), expected)
+            parallel.step(optimizer)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_computed_before_a_step_cannot_be_differentiated_after_it(kind):
+    model, batch = make_model(), BATCHES["padded"]
+    optimizer = SGD(model.named_parameters(), lr=0.1)
+    with sharing(kind, 2, model, optimizer) as parallel:
+        loss = model.loss(*batch)
+        parallel.backward(*batch)
+        parallel.step(optimizer)
+        with pytest.raises(RuntimeError, match="was changed in place after it was used"):
+            loss.backward()
 
 
 @needs_processes
