@@ -16,9 +16,8 @@ from minattn.nn import Dropout, Parameter
 from minattn.optim import SGD, Adam, AdamW
 from minattn.parallel import Threads
 from minattn.processes import can_fork, shared
-from minattn.training import DataParallel, ForkedDataParallel
+from minattn.training import DataParallel, ForkedDataParallel, forked
 from minattn.training import data_parallel as module
-from minattn.training import forked
 from minattn.training import sharing as choose
 
 pytestmark = pytest.mark.usefixtures("threads_for_little_work")
