@@ -61,13 +61,17 @@ class Minattn:
     def __init__(self, layers, width, heads, tokens, size, vocabulary, *, threads, tied) -> None:
         from minattn.optim import AdamW
         from minattn.parallel import Threads
-        from minattn.training import sharing
 
         self.threads = Threads(threads).__enter__()
         self.model = _model(layers, width, heads, tokens, vocabulary, tied)
         self.ids = batch(tokens, size, vocabulary)
         self.optimizer = AdamW(self.model.named_parameters(), LR)
-        self.parallel = sharing(self.model, self.optimizer, self.threads).__enter__()
+        self.parallel = self.share()
+
+    def share(self):
+        from minattn.training import sharing
+
+        return sharing(self.model, self.optimizer, self.threads).__enter__()
 
     def backward(self) -> float:
         self.optimizer.zero_grad()
@@ -80,6 +84,15 @@ class Minattn:
     def step(self) -> None:
         self.backward()
         self.parallel.step(self.optimizer)
+
+
+class OnThreads(Minattn):
+    """The same on threads of one process, as where the system cannot fork."""
+
+    def share(self):
+        from minattn.training import DataParallel
+
+        return DataParallel(self.model, self.threads)
 
 
 class Products:
@@ -123,7 +136,7 @@ class Products:
                 np.matmul(p.swapaxes(-1, -2), q, out=y)
 
 
-ENGINES = {"minattn": Minattn, "products": Products}
+ENGINES = {"minattn": Minattn, "on_threads": OnThreads, "products": Products}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

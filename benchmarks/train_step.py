@@ -7,6 +7,7 @@ Every engine runs in a process of its own, pinned to as many cores as it may use
 The processes take turns, half a second each; the table shows medians over all turns, in brackets over PyTorch eager's.
 Before timing, the loss and all gradients of the first step are compared; compilation is neither timed nor measured.
 "products" are only the matrix products of the step, of the same shapes, into buffers that are reused: the floor.
+"on_threads" is minattn on threads of one process, which it is where the system cannot fork.
 """
 
 import argparse
@@ -29,7 +30,15 @@ SIZES = {  # layers, width, heads, tokens, batch, vocabulary
 }
 TIED = {"no": [False], "yes": [True], "both": [False, True]}
 ENGINES = Path(__file__).with_name("engines.py")
-NAMES = {"minattn": "minattn", "torch": "PyTorch", "compile": "compile", "jax": "JAX", "products": "products"}
+CHOICES = ["on_threads", *PEERS]
+NAMES = {
+    "minattn": "minattn",
+    "on_threads": "on threads",
+    "torch": "PyTorch",
+    "compile": "compile",
+    "jax": "JAX",
+    "products": "products",
+}
 
 
 def main() -> None:
@@ -40,13 +49,13 @@ def main() -> None:
         "--tied", choices=TIED, nargs="?", const="yes", default="no", help="de-embed with the embedding's table"
     )
     options.add_argument(
-        "--engines", nargs="*", choices=PEERS, default=list(PEERS), help="beside minattn and its products"
+        "--engines", nargs="*", choices=CHOICES, default=list(PEERS), help="beside minattn and its products"
     )
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--json", metavar="FILE", help="also write the numbers here")
     options = options.parse_args()
 
-    peers = [engine for engine in PEERS if engine in options.engines]
+    peers = [engine for engine in CHOICES if engine in options.engines]
     for engine in [engine for engine in peers if missing(engine)]:
         print(f"{NAMES[engine]} is skipped: {missing(engine)}")
         peers.remove(engine)
@@ -58,7 +67,7 @@ def main() -> None:
             for tied in TIED[options.tied]:
                 rows.append({"size": size, **compare(engines, SIZES[size], threads, tied, options.rounds)})
                 print(line(rows[-1], rows[-1]["ms"], 1), flush=True)
-    print("\nThe peak of a process's memory while it steps:\n\n" + heading(engines[:-1], "MiB"))
+    print("\nThe peak of memory while an engine steps:\n\n" + heading(engines[:-1], "MiB"))
     for row in rows:
         print(line(row, row["peak_mib"], 0))
     if options.json:
