@@ -185,6 +185,11 @@ def test_a_parameter_without_axes_gets_a_gradient_without_axes(kind):
     model.__class__, model.scale = Scaled, Parameter(np.array(2.0))
     expected = plain(model, BATCHES["padded"])
     with sharing(kind, 2, model) as parallel:
+        parallel.backward(*BATCHES["padded"])
+        once = model.scale.grad.copy()
+        parallel.backward(*BATCHES["padded"])
+        assert isinstance(model.scale.grad, np.ndarray) and model.scale.grad == 2 * once
+        gradients_of(model)
         loss = parallel.backward(*BATCHES["padded"])
     assert model.scale.grad.shape == ()
     assert_equal((loss, gradients_of(model)), expected)

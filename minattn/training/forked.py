@@ -12,6 +12,7 @@ import numpy as np
 from ..backend import Array
 from ..memory import Workspace, reuse_memory
 from ..nn import Dropout
+from ..ops.base import as_array
 from ..optim import FEW, Optimizer
 from ..parallel import Threads
 from ..processes import Processes, can_fork, shared, shared_copy
@@ -89,7 +90,7 @@ class ForkedDataParallel:
             self._add([places for _, places in results])
             for name, gradient in self.own.items():
                 parameter = self.trained[name]
-                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+                parameter.grad = gradient if parameter.grad is None else as_array(parameter.grad + gradient)
         finally:
             self.own.clear()
         return float(sum(loss for loss, _ in results))
