@@ -69,16 +69,21 @@ class Processes:
         import multiprocessing
 
         context = multiprocessing.get_context("fork")
-        for rank in range(1, self.count):
-            here, there = context.Pipe()
-            copy = context.Process(target=self._serve, args=(rank, there, here), daemon=True)
-            with (
-                warnings.catch_warnings()
-            ):  # from Python 3.12 on: the copy has none of the threads that others run here
-                warnings.simplefilter("ignore", DeprecationWarning)
-                copy.start()
-            there.close()
-            self._copies.append((copy, here))
+        try:
+            for rank in range(1, self.count):
+                here, there = context.Pipe()
+                copy = context.Process(target=self._serve, args=(rank, there, here), daemon=True)
+                with warnings.catch_warnings():
+                    # Python 3.12 warns of threads that run here: the copy does not have them, and needs none
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    copy.start()
+                there.close()
+                self._copies.append((copy, here))
+        except OSError as error:
+            self.__exit__(None, None, None)
+            raise RunError(
+                f"no process could be started to share the work: {error.strerror}; use fewer threads"
+            ) from None
         return self
 
     def __exit__(

@@ -1,5 +1,6 @@
 """Processes share work: results in order, errors to the caller, arrays that all of them see, and no process left."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -146,6 +147,22 @@ def test_no_process_is_left_after_the_with(error):
     except ZeroDivisionError:
         pass
     assert not any(map(is_running, pids))
+
+
+def test_where_no_more_processes_may_be_started_that_is_said_and_those_that_were_end(monkeypatch):
+    fork, started = os.fork, []
+
+    def limited():
+        if started:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        if pid := fork():
+            started.append(pid)
+        return pid
+
+    monkeypatch.setattr(os, "fork", limited)
+    with pytest.raises(RunError, match="started to share the work: Resource temporarily unavailable; use fewer thr"):
+        Processes(3, Target()).__enter__()
+    assert len(started) == 1 and not is_running(started[0])
 
 
 @pytest.mark.parametrize("first", [0, 1])
