@@ -10,7 +10,8 @@ import time
 from dataclasses import replace
 
 from minattn.models import ReconstructionConfig
-from minattn.training import Run, Trainer, TrainingConfig, choose_tokenizer, find_text, load_data
+from minattn.runs import Run
+from minattn.training import Trainer, TrainingConfig, choose_tokenizer, find_text, load_data
 
 VARIATIONS = {  # name: changes of the model, changes of the training
     "defaults": ({}, {}),

@@ -52,9 +52,9 @@ class Minattn(Encoder):
     """This project. Threads share the batch, unless it is too small: then BLAS has them."""
 
     def open(self, model: Path, threads: int) -> None:
-        from minattn.memory import Workspace
-        from minattn.models import load_pretrained
+        from minattn.fast import Workspace
         from minattn.parallel import Threads
+        from minattn.pretrained import load_pretrained
 
         self.model = load_pretrained(model, report=lambda text: None)
         self.workspace = Workspace()

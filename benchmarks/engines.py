@@ -69,7 +69,7 @@ class Minattn:
         self.parallel = self.share()
 
     def share(self):
-        from minattn.training import sharing
+        from minattn.parallel import sharing
 
         return sharing(self.model, self.optimizer, self.threads).__enter__()
 
@@ -90,7 +90,7 @@ class OnThreads(Minattn):
     """The same on threads of one process, as where the system cannot fork."""
 
     def share(self):
-        from minattn.training import DataParallel
+        from minattn.parallel import DataParallel
 
         return DataParallel(self.model, self.threads)
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from . import ops
 from .backend import array_module, like, to_host
-from .door import boolean, broadcasts_to, integers, require_below, require_floats, require_one_of, require_some
-from .memory import empty
+from .fast import empty
 from .tensor import Dims, Operand, Tensor, apply, as_tensor, as_tensors
+from .validate import boolean, broadcasts_to, integers, require_below, require_floats, require_one_of, require_some
 
 LONG = 512
 """From how many tokens on attention goes block by block."""

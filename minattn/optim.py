@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .backend import Array, array_module, like, to_host
 from .errors import InputError
-from .memory import empty, empty_like
+from .fast import blocks, empty, empty_like
 from .nn import Parameter
-from .ops.fast import blocks
-from .parallel import Threads
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .parallel import Threads
 
 Parameters = Iterable[Parameter] | Iterable[tuple[str, Parameter]]
 
@@ -76,7 +77,7 @@ class Optimizer:
         self._flat_state = [[copy(array) for array in flat] for flat in self._flat_state]
         self._name_state()
 
-    def step(self, threads: Threads | None = None) -> None:
+    def step(self, threads: "Threads | None" = None) -> None:
         """Change every parameter that has a gradient, in place; the threads, if there are any, share the work."""
         self.steps += 1
         pieces = list(self._pieces())

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .anomaly import is_finite, trace_backward, trace_forward
 from .backend import Array, array_module, device_of, get_device, is_array, to_host
 from .graph import Node, grad_enabled, walk
 from .ops import Op
 from .ops.base import as_array
+from .trace import is_finite, trace_backward, trace_forward
 
 Operand = Any  # Tensor | Array | number
 Dims = int | tuple[int, ...] | None

@@ -4,7 +4,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from small_run import OPTIONS, run, write_text
+from support.small_run import OPTIONS, run, write_text
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +29,13 @@ def place(trained, tmp_path, monkeypatch):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Trainings draw nothing, which would take most of their time."""
-    monkeypatch.setattr("minattn.jobs.draw_run", lambda run, data: [])
+    monkeypatch.setattr("minattn.cli.training_work.draw_run", lambda run, data: [])
 
 
 @pytest.fixture
 def threads_for_little_work(monkeypatch):
     """Models of tests are so small that they would be left to one thread."""
-    for least in ("training.data_parallel.LEAST", "training.forked.LEAST"):
+    for least in ("parallel.data_parallel.LEAST", "parallel.forked.LEAST"):
         monkeypatch.setattr(f"minattn.{least}", 1)
-    for few in ("training.forked.FEW", "optim.FEW"):
+    for few in ("parallel.forked.FEW", "optim.FEW"):
         monkeypatch.setattr(f"minattn.{few}", 0)

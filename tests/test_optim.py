@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from numeric import assert_close
+from support.numeric import assert_close
 
 from minattn import Tensor, optim
 from minattn.errors import InputError

@@ -13,7 +13,7 @@ import textwrap
 import numpy as np
 
 from minattn.check import check_backward
-from minattn.check.mistakes import catalogue
+from minattn.check.catalogue import catalogue
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.show.page import BLUE, GREEN, ORANGE, RED, figure, show
 

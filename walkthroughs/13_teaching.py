@@ -22,8 +22,8 @@ import numpy as np
 
 import minattn
 from minattn.learn import Limits, course, find
-from minattn.learn.answers import CLOSE
-from minattn.learn.judge import judge
+from minattn.learn.comparison import CLOSE
+from minattn.learn.marking import judge
 from minattn.learn.submission import RESULTS, Submission
 from minattn.show.page import BLUE, GREEN, RED, SKY, figure, show
 
@@ -550,8 +550,8 @@ run("minattn learn check softmax --dir frank", slice(4, -2))
 SEEN = """
 import numpy as np
 
-from minattn.check.kinds import Kind, kinds
-from minattn.check.mistakes import mistake
+from minattn.check.mistake_kinds import Kind, kinds
+from minattn.check.catalogue import mistake
 
 kinds["plain_mean"] = Kind(
     "All entries count the same in an average that has weights.",

@@ -2,7 +2,7 @@
 
 from .curve import Curve
 from .entry import check_backward, check_function, check_op
-from .model import check_model
+from .model_check import check_model
 from .report import ArgumentResult, Evidence, Finding, Report
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from .blame import describe_error
+from .error_location import describe_error
 from .problem import Problem, as_gradients, copies, has_gradient
 from .report import EXACTLY, Evidence, Finding
 

@@ -11,14 +11,14 @@ import numpy as np
 from ..errors import InputError
 from ..ops import Op, registry
 from ..tensor import Tensor
+from .adapters import TensorPasses
+from .catalogue.op_names import find_op
 from .examine import examine
-from .graphs import wrong_ops
-from .mistakes.names import find_op
-from .operators import check_on_samples, check_once
+from .graph_check import wrong_ops
+from .op_check import check_on_samples, check_once
 from .points import DRAWS
 from .prepare import names_of, prepare
 from .report import Report
-from .wrapped import TensorPasses
 
 
 def check_backward(

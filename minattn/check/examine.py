@@ -11,12 +11,12 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError
-from .blame import describe_error
+from .catalogue.options import fitting_options
+from .cause import Evidences, explain
+from .comparison import DIRECTIONS, Judgement, judge, judge_ties
 from .contract import check_contract
 from .curve import Curve, measure_curve
-from .explain import Evidences, explain
-from .judge import DIRECTIONS, Judgement, judge, judge_ties
-from .mistakes.options import fitting_options
+from .error_location import describe_error
 from .points import bolder_points, second_point
 from .prepare import make_repeatable
 from .problem import Problem

@@ -11,7 +11,7 @@ import numpy as np
 
 from .entry import check_backward
 from .kind_examples import Example, examples
-from .kinds import Kind, kinds
+from .mistake_kinds import Kind, kinds
 from .report import Report
 
 _PAGE = """# {name}

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError
-from .blame import describe_error
+from .error_location import describe_error
 from .points import random_upstream
 from .problem import Problem, copies, has_gradient
 from .randomness import Randomness

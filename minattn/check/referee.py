@@ -11,7 +11,7 @@ import numpy as np
 from ..backend import Array
 from .problem import Problem
 from .slopes import Line, Slope, complex_slope, difference_slope
-from .truth import Truth
+from .true_gradient import Truth
 
 _MOST_KEPT = 2_000_000  # numbers of a Jacobian that is kept
 _RELATIVE = {"complex step": 1e-8, "central differences": 1e-6, "central differences in float32": 5e-3}

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..files import write_atomically
-from .checking import check_in
+from ..runs import write_atomically
+from .check_file import check_in
 from .exercise import Exercise, course
-from .folder import locate
-from .process import Limits
+from .learner_folder import locate
 from .runner import Runner
 from .screen import Screen, clean
+from .submission_process import Limits
 from .verdict import Verdict
 
 COLUMNS = ("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "seconds", "seed")

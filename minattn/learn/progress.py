@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import RunError
-from ..files import write_atomically
+from ..runs import write_atomically
 from .exercise import Exercise, course
 from .verdict import Verdict
 

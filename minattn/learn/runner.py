@@ -22,12 +22,12 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import RunError
-from .inside.messages import reader
-from .process import PATIENCE, Forked, Limits, Process, Started
+from .child.messages import reader
+from .submission_process import PATIENCE, Forked, Limits, Process, Started
 
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries do not work in a fork
 USUAL = Limits()
-START = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from inside.process import main; main()"
+START = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from child.serve import main; main()"
 
 
 class Runner:

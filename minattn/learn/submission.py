@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .inside.messages import encode, receive
-from .inside.session import Session
+from .child.messages import encode, receive
+from .child.session import Session
 
 RESULTS = ("passed", "to do", "wrong", "error", "refused", "time", "memory", "crash", "missing")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .checking import check_in
+from ..terminal import Keys
+from .check_file import check_in
 from .exercise import Exercise, course
-from .folder import locate, reset
-from .keys import Keys
+from .learner_folder import locate, reset
 from .progress import Progress
 from .runner import Runner
 from .screen import Screen

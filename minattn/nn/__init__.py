@@ -2,7 +2,7 @@
 
 from .attention import MultiHeadSelfAttention
 from .deembedding import DeEmbedding, Nearest
-from .encoder import EncoderBlock, FeedForward
+from .encoder_block import EncoderBlock, FeedForward
 from .layers import Dropout, Embedding, LayerNorm, Linear
 from .module import Module, Parameter
 from .padding import Padding

@@ -8,10 +8,10 @@ import numpy as np
 
 from .. import functional as F
 from ..backend import Array
-from ..door import boolean
+from ..fast import LOG2_E
 from ..ops.attention import exponentials
-from ..ops.fast import LOG2_E
 from ..tensor import Tensor
+from ..validate import boolean
 from .layers import Linear
 from .module import Module
 from .padding import Padding

@@ -9,8 +9,7 @@ import numpy as np
 
 from .. import functional as F
 from ..backend import Array, array_module
-from ..memory import empty_like
-from ..ops.fast import blocks, product, row_dots
+from ..fast import blocks, empty_like, product, row_dots
 from ..tensor import Tensor
 from .layers import Embedding
 from .module import Module, Parameter

@@ -11,7 +11,7 @@ from .layer_norm import LayerNorm
 from .linear_algebra import Einsum, Linear, MatMul
 from .linear_cross_entropy import LinearCrossEntropy
 from .pointwise import GELU, Exp, Log, ReLU, Sigmoid, Sqrt, Tanh
-from .reduce import Max, Mean, Sum, Variance
+from .reduction import Max, Mean, Sum, Variance
 from .shape import BroadcastTo, Concatenate, Index, Reshape, Split, Stack, Transpose
 from .softmax import LogSoftmax, LogSumExp, Softmax
 

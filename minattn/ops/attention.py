@@ -5,9 +5,8 @@ import math
 import numpy as np
 
 from ..backend import Array, array_module
-from ..memory import empty_like
+from ..fast import LOG2_E, empty_like, is_features_first, is_moderate, product, row_dots, row_sums
 from .base import Op, register
-from .fast import LOG2_E, is_features_first, is_moderate, product, row_dots, row_sums
 from .samples import attention_samples
 from .softmax import shift
 

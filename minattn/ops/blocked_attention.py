@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..backend import Array, array_module
-from ..memory import empty, empty_like
+from ..fast import LOG2_E, empty, empty_like, product, row_dots, row_sums
 from .base import Op, register
-from .fast import LOG2_E, product, row_dots, row_sums
 from .samples import blocked_attention_samples
 
 

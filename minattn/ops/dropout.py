@@ -1,7 +1,7 @@
 """Dropout."""
 
 from ..backend import Array, array_module
-from ..memory import empty_like
+from ..fast import empty_like
 from .base import Op, register
 from .samples import dropout_samples
 

@@ -1,9 +1,8 @@
 """Looking tokens up in a table of vectors."""
 
 from ..backend import Array, array_module
-from ..memory import empty
+from ..fast import empty, gather
 from .base import Op, register
-from .fast import gather
 from .samples import embedding_samples
 
 

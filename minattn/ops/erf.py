@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from ..backend import Array, array_module
-from ..memory import empty_like
-from .fast import LOG2_E
+from ..fast import LOG2_E, empty_like
 
 # The coefficients were fitted by benchmarks/fit_normal_cdf.py.
 

@@ -3,9 +3,8 @@
 import math
 
 from ..backend import Array, array_module
-from ..memory import empty_like
+from ..fast import column_sums, empty_like, row_dots, row_sums
 from .base import Op, register
-from .fast import column_sums, row_dots, row_sums
 from .samples import layer_norm_samples
 
 

@@ -3,8 +3,8 @@
 import math
 
 from ..backend import Array, array_module
+from ..fast import column_sums, product
 from .base import Op, register
-from .fast import column_sums, product
 from .samples import einsum_samples, linear_samples, matmul_samples
 
 

@@ -5,9 +5,8 @@ import math
 import numpy as np
 
 from ..backend import Array, array_module
-from ..memory import empty, empty_like
+from ..fast import LOG2_E, blocks, empty, empty_like, is_moderate, product, row_sums
 from .base import Op, register
-from .fast import LOG2_E, blocks, is_moderate, product, row_sums
 from .samples import linear_cross_entropy_samples
 
 BLOCK = 1 << 17

@@ -3,10 +3,9 @@
 import math
 
 from ..backend import Array, array_module
-from ..memory import empty_like
+from ..fast import blocks, empty_like, in_memory_order
 from .base import Op, register
 from .erf import normal_cdf, normal_density
-from .fast import blocks, in_memory_order
 from .samples import gelu_samples, positive_samples, relu_samples, single_samples
 
 GELU_BLOCK = 1 << 16

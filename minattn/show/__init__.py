@@ -1,11 +1,5 @@
 """Everything one looks at."""
 
-from .figures import (
-    attention_maps,
-    nearest_neighbours,
-    positional_encoding,
-    save_figure,
-    training_curves,
-)
+from .figures import attention_maps, nearest_neighbours, positional_encoding, save_figure, training_curves
 
 __all__ = ["attention_maps", "nearest_neighbours", "positional_encoding", "save_figure", "training_curves"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import read_bytes
+from ..runs import read_bytes
 
 # How exactly a cell's numbers come back on another machine: relative, by its tag.
 TOLERANCES = {"": 1e-3, "rough": 0.1, "timed": float("inf")}

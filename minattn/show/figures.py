@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from ..files import make_folder, write_atomically
+from ..runs import make_folder, write_atomically
 from .canvas import MOST_TICKS, grid, label_tokens, new_figure, set_title
 from .glyphs import families, shown
 

@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import make_folder, read_bytes, write_atomically
+from ..runs import make_folder, read_bytes, write_atomically
 from .cells import FOLDED
 from .execute import Done, Drawn, PageError, execute
 from .package import NotInstalled

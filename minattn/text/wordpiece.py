@@ -17,9 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..files import make_folder, write_atomically
-from .pretrained import CLASSES, CONFIG, TOKENIZER, VOCABULARY, read_pretrained, read_text, tokenizer_config
+from ..runs import make_folder, write_atomically
 from .spacing import join_words
+from .tokenizer_files import (
+    CLASSES,
+    CONFIG,
+    TOKENIZER,
+    VOCABULARY,
+    read_pretrained,
+    read_text,
+    tokenizer_config,
+)
 from .vocabulary import PREFIX, SPECIALS, UNKNOWN, check_specials, learned
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import read_bytes
+from ..runs import read_bytes
 from ..text import WordPiece, cut, read_pieces, shipped, split_pieces
 
 READERS = {"en": "reader.en.txt", "zh": "reader.zh.txt"}

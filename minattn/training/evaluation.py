@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..anomaly import is_finite, trace_forward
 from ..backend import Array, like, to_host
 from ..graph import no_grad
 from ..parallel import Threads
 from ..text import Batch, Batches, WordPiece
+from ..trace import is_finite, trace_forward
 from .model import Model
 
 DRAWS = 8

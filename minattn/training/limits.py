@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..errors import InputError
-from ..memory import physical_memory
-from ..models import EncoderConfig
-from .config import ModelConfig
+from ..fast import physical_memory
+from ..pretrained import EncoderConfig
 from .data import Data
+from .run_config import ModelConfig
 from .settings import TrainingConfig
 
 

@@ -9,10 +9,10 @@ from ..backend import to_host
 from ..errors import InputError
 from ..functional import softmax
 from ..graph import no_grad
+from ..runs import Run
 from ..text import WordPiece
-from .config import unfilled_model
 from .model import Model
-from .run import Run
+from .run_config import unfilled_model
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..anomaly import is_finite
 from ..backend import get_device, to_host
 from ..errors import InputError, RunError
 from ..models import ReconstructionConfig, ReconstructionModel
-from ..models.masked_lm import MaskedLM
 from ..optim import AdamW, clip_grad_norm_, learning_rate
-from ..parallel import Threads
+from ..parallel import Parallel, Threads, sharing
+from ..pretrained.masked_lm import MaskedLM
+from ..runs import Run
 from ..text import Batch, Batches
+from ..trace import is_finite
 from .data import Data
 from .evaluation import BLANKED, HeldOut
-from .forked import Parallel, sharing
 from .model import Model
-from .run import Run
 from .settings import TrainingConfig
 
 EVALUATIONS = 10

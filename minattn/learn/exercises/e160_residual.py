@@ -127,7 +127,7 @@ dw = x.reshape(-1, x.shape[-1]).T @ du.reshape(-1, x.shape[-1])
         "du = g * (1 - c * c); dx = g + du @ w.T; dw is (rows of x).T @ (rows of du).",
     ),
     note="Gradients of deep networks arrive at all because of that plus sign. The engine: EncoderBlock.join in "
-    "minattn/nn/encoder.py.",
+    "minattn/nn/encoder_block.py.",
     cases=cases,
     answers=("dx", "dw"),
 )

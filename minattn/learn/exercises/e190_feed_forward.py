@@ -146,8 +146,8 @@ dx = du @ w1.T
         "du = (g @ w2.T) * slope_of_gelu(u); dx = du @ w1.T; dw1 = x.T @ du; db1 = du.sum(axis=0).",
     ),
     note="That is backpropagation: every op knows only its own derivative, and hands the result to the one before. The "
-    "slope is always taken where forward was: at its input. The engine: FeedForward in minattn/nn/encoder.py, whose "
-    "backward nobody had to write.",
+    "slope is always taken where forward was: at its input. The engine: FeedForward in minattn/nn/encoder_block.py, "
+    "whose backward nobody had to write.",
     cases=cases,
     answers=("dx", "dw1", "db1", "dw2", "db2"),
 )

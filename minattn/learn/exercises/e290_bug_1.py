@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..bugs import finds
+from ..bug_hunt import finds
 from ..exercise import Cases, Exercise, Mistake
 
 

@@ -1,0 +1,302 @@
+"""Wrong backward passes of scaled dot-product attention.
+
+Right is: dv = pᵀ g, dp = g vᵀ, ds = p (dp - Σ dp p), dq = ds k / √d, dk = dsᵀ q / √d.
+"""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...backend import Array
+from .base import Backward, catalogue, mistake
+from .right_parts import unbroadcast
+
+Gradients = tuple[Array | None, ...]
+
+
+def _transpose(x: Array) -> Array:
+    return x.swapaxes(-1, -2)
+
+
+def _factor(q: Array, causal: bool = False, scale: float | None = None) -> float:
+    return 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+
+
+def _scores(q: Array, k: Array, mask: Array | None = None, causal: bool = False, scale: float | None = None) -> Array:
+    """The scaled scores, and -inf where a query may not look."""
+    s = q @ _transpose(k) * _factor(q, scale=scale)
+    if mask is not None:
+        s = np.where(mask, s, -np.inf)
+    if causal:
+        s = np.where(np.tril(np.ones(s.shape[-2:], bool)), s, -np.inf)
+    return s
+
+
+def _weights(q: Array, k: Array, *mask: Array, **options: Any) -> Array:
+    """Softmax of the scores; a query that may look nowhere gets zeros."""
+    s = _scores(q, k, *mask, **options)
+    largest = s.max(axis=-1, keepdims=True)
+    e = np.exp(s - np.where(np.isfinite(largest), largest, 0))
+    total = e.sum(axis=-1, keepdims=True)
+    return e / np.where(total == 0, 1, total)
+
+
+def _softmax_backward(p: Array, dp: Array) -> Array:
+    return p * (dp - (dp * p).sum(axis=-1, keepdims=True))
+
+
+def _for_inputs(dq: Array, dk: Array, dv: Array, q: Array, k: Array, v: Array, *mask: Array) -> Gradients:
+    """The gradients summed to the shapes of their inputs; a mask has none."""
+    summed = unbroadcast(dq, q.shape), unbroadcast(dk, k.shape), unbroadcast(dv, v.shape)
+    return *summed, *(None for _ in mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "cross_terms_missing",
+    "The softmax is differentiated by its diagonal alone, ds = p (1 - p) dp; every score also lowers the other "
+    "weights of its row, and ds = p (dp - Σ dp p) belongs there.",
+)
+def attention_softmax_diagonal_only(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = p * (1 - p) * (g @ _transpose(v)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "constant_factor",
+    "The scale is forgotten in dq and dk; the scores were multiplied by 1/√d, and so are their gradients.",
+)
+def attention_scale_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p = _weights(q, k, *mask, **options)
+    ds = _softmax_backward(p, g @ _transpose(v))
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "constant_factor",
+    "The scale is applied twice, which makes it 1/d, the root forgotten; the gradients of q and k get 1/√d once.",
+)
+def attention_scale_twice(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v)) * factor
+    return _for_inputs(ds @ k * factor, _transpose(ds) @ q * factor, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "constant_factor",
+    "The gradients of q and k are divided by the scale; the forward pass multiplied by it, and so does the backward "
+    "pass.",
+)
+def attention_scale_divided(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v)) / factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "constant_factor",
+    "The scale is applied to dq and forgotten in dk; both went into the scaled product, and both get it.",
+)
+def attention_scale_only_in_dq(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v))
+    return _for_inputs(ds @ k * factor, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "missing_transpose",
+    "The gradient of k is ds q, which fits only where there are as many queries as keys; dsᵀ q belongs there.",
+)
+def attention_dk_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v)) * factor
+    return _for_inputs(ds @ k, ds @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "missing_transpose",
+    "The gradient of v is p g, which fits only where there are as many queries as keys; pᵀ g belongs there.",
+)
+def attention_dv_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, p @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "swapped_arguments",
+    "Queries and keys are mixed up, dq = ds q and dk = dsᵀ k; dq = ds k and dk = dsᵀ q belong there.",
+)
+def attention_q_and_k_swapped(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v)) * factor
+    return _for_inputs(ds @ q, _transpose(ds) @ k, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "mask_leak",
+    "The weights are computed again without any mask, so that gradients flow where no query could look; they are "
+    "those of the forward pass, with zeros under the mask.",
+)
+def attention_masks_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, scale=options.get("scale")), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "mask_leak",
+    "The padding mask is applied on the way back and the causal mask is forgotten, so that a token's gradient reaches "
+    "the tokens after it; both masks belong in the weights.",
+)
+def attention_causal_mask_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, scale=options.get("scale")), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "treated_as_constant",
+    "The attention weights are treated as a constant, so that only v gets a gradient; they were computed from q and "
+    "k, which get ds k / √d and dsᵀ q / √d.",
+)
+def attention_weights_constant(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p = _weights(q, k, *mask, **options)
+    return _for_inputs(np.zeros_like(q), np.zeros_like(k), _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "treated_as_constant",
+    "The denominator of the softmax is treated as a constant, ds = p dp; it grows with every score, and ds = p (dp - "
+    "Σ dp p) belongs there.",
+)
+def attention_denominator_constant(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = p * (g @ _transpose(v)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "missing_path",
+    "The softmax is left out on the way back, ds = dp; ds = p (dp - Σ dp p) belongs there.",
+)
+def attention_softmax_skipped(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = np.broadcast_to(g @ _transpose(v) * factor, p.shape)
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "wrong_axis",
+    "The sum Σ dp p of the softmax runs over the queries; it runs over the keys, along the last axis.",
+)
+def attention_sum_over_queries(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    dp = g @ _transpose(v)
+    ds = p * (dp - (dp * p).sum(axis=-2, keepdims=True)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "wrong_variable",
+    "The sum of the softmax's gradient is taken over dp alone, ds = p (dp - Σ dp); each dp is weighted by its p, Σ dp "
+    "p.",
+)
+def attention_sum_not_weighted(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    dp = g @ _transpose(v)
+    ds = p * (dp - dp.sum(axis=-1, keepdims=True)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "wrong_variable",
+    "The gradient of v is built from the scores before the softmax; from the weights it belongs, dv = pᵀ g.",
+)
+def attention_dv_from_scores(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v)) * factor
+    s = q @ _transpose(k) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(s) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "sign",
+    "The two terms of the softmax's gradient are the wrong way round, ds = p (Σ dp p - dp), which turns the sign of "
+    "dq and dk; ds = p (dp - Σ dp p) belongs there.",
+)
+def attention_sign(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = -_softmax_backward(p, g @ _transpose(v)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "upstream_ignored",
+    "The upstream gradient is taken to be 1 everywhere; g itself belongs in dv = pᵀ g and dp = g vᵀ.",
+)
+def attention_upstream_ignored(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor, one = _weights(q, k, *mask, **options), _factor(q, **options), np.ones_like(g)
+    ds = _softmax_backward(p, one @ _transpose(v)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ one, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "not_finite",
+    "A query that may look nowhere gets 0/0 in the softmax, and NaN runs into the gradients; the weights of such a "
+    "row are zeros.",
+)
+def attention_masked_row_not_finite(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    s, factor = _scores(q, k, *mask, **options), _factor(q, **options)
+    e = np.exp(s - s.max(axis=-1, keepdims=True))
+    p = e / e.sum(axis=-1, keepdims=True)
+    ds = _softmax_backward(p, g @ _transpose(v)) * factor
+    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake(
+    "ScaledDotProductAttention",
+    "broadcast_not_summed",
+    "Keys and values that several heads share keep one gradient for each head; the sum over the heads belongs there.",
+)
+def attention_heads_not_summed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
+    ds = _softmax_backward(p, g @ _transpose(v)) * factor
+    gradients = ds @ k, _transpose(ds) @ q, _transpose(p) @ g
+    return *gradients, *(None for _ in mask)
+
+
+def _in_blocks(backward: Backward) -> Backward:
+    """The same mistake in an op that has block sizes, which change no gradient."""
+
+    def blocked(g: Array, *inputs: Array, queries: int = 0, keys: int = 0, **options: Any) -> Any:
+        return backward(g, *inputs, **options)
+
+    return blocked
+
+
+catalogue["BlockedAttention"] = [
+    replace(entry, name=f"blocked_{entry.name}", op="BlockedAttention", backward=_in_blocks(entry.backward))
+    for entry in catalogue["ScaledDotProductAttention"]
+]

@@ -1,0 +1,186 @@
+"""Wrong backward passes of a linear layer and the cross-entropy of its logits, in one.
+
+Right is: z = x Wᵀ + b, dz = g (softmax(z) - onehot(y)) / N, dx = dz W, dW = dzᵀ x, db = Σ dz.
+Inputs are x (…, D), weight (V, D), the targets (…), and a bias (V,) or none.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ...backend import Array
+from .base import mistake
+from .right_parts import softmax_of
+
+Gradients = tuple[Array | None, ...]
+
+
+def _logits(x: Array, weight: Array, *bias: Array) -> Array:
+    return x @ weight.T + sum(bias)
+
+
+def _dz(
+    g: Array,
+    z: Array,
+    targets: Array,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    **_: Any,
+) -> Array:
+    """The gradient of the logits."""
+    counts, classes = targets != ignore_index, z.shape[-1]
+    dl = g * counts / (counts.sum() if reduction == "mean" else 1)
+    wanted = (1 - label_smoothing) * np.eye(classes)[np.where(counts, targets, 0)] + label_smoothing / classes
+    return dl[..., None] * (softmax_of(z) - wanted)
+
+
+def _rows(x: Array) -> Array:
+    return x.reshape(-1, x.shape[-1])
+
+
+def _linear_backward(dz: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """The gradients of x and the weight, None for the targets, and that of the bias, where there is one."""
+    return dz @ weight, _rows(dz).T @ _rows(x), None, *(_rows(dz).sum(axis=0) for _ in bias)
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "constant_factor",
+    "The division by the number of targets is forgotten; the loss is a mean, and every row's logits get g / N (p - "
+    "onehot).",
+)
+def linear_cross_entropy_not_averaged(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    targets, *bias = rest
+    dz = _dz(g, _logits(x, weight, *bias), targets, **{**options, "reduction": "sum"})
+    return _linear_backward(dz, x, weight, *bias)
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "sign",
+    "The difference is the wrong way round, onehot - p; the logits get p - onehot, and every gradient follows from "
+    "that.",
+)
+def linear_cross_entropy_sign(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    targets, *bias = rest
+    return _linear_backward(-_dz(g, _logits(x, weight, *bias), targets, **options), x, weight, *bias)
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "transposed",
+    "The weight's gradient is xᵀ dz, which is its transpose; dzᵀ x has the weight's shape (V, D).",
+)
+def linear_cross_entropy_weight_transposed(
+    g: Array, x: Array, weight: Array, *rest: Array, **options: Any
+) -> Gradients:
+    targets, *bias = rest
+    dz = _dz(g, _logits(x, weight, *bias), targets, **options)
+    dx, _, *others = _linear_backward(dz, x, weight, *bias)
+    return dx, _rows(x).T @ _rows(dz), *others
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "missing_transpose",
+    "The weight's gradient xᵀ dz is reshaped to the weight's shape, which mixes its entries; it is transposed, dzᵀ x.",
+)
+def linear_cross_entropy_weight_reshaped(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    targets, *bias = rest
+    dz = _dz(g, _logits(x, weight, *bias), targets, **options)
+    dx, _, *others = _linear_backward(dz, x, weight, *bias)
+    return dx, (_rows(x).T @ _rows(dz)).reshape(weight.shape), *others
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "overwritten_not_accumulated",
+    "The rows of the right classes are subtracted with dW[targets] -= …, which counts a class that is wanted twice "
+    "only once; np.subtract.at, or dzᵀ x, counts every row.",
+)
+def linear_cross_entropy_rows_overwritten(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    targets, *bias = rest
+    z = _logits(x, weight, *bias)
+    dz = _dz(g, z, targets, **options)
+    dx, _, *others = _linear_backward(dz, x, weight, *bias)
+    counts = (targets != options.get("ignore_index", -100)).reshape(-1)
+    y, rows = targets.reshape(-1)[counts], _rows(x)[counts]
+    dl = np.broadcast_to(g, targets.shape).reshape(-1)[counts] * (1 - options.get("label_smoothing", 0.0))
+    if options.get("reduction", "mean") == "mean":
+        dl = dl / counts.sum()
+    pull_to_target = dl[:, None] * rows
+    dweight = _rows(dz).T @ _rows(x)
+    np.add.at(dweight, y, pull_to_target)  # what is left is the part of the probabilities
+    dweight[y] -= pull_to_target
+    return dx, dweight, *others
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "treated_as_constant",
+    "The logarithm of the softmax's denominator is treated as a constant, so that only the rows of the right classes "
+    "get gradients; the logits get p - onehot.",
+)
+def linear_cross_entropy_denominator_constant(
+    g: Array, x: Array, weight: Array, *rest: Array, **options: Any
+) -> Gradients:
+    targets, *bias = rest
+    z = _logits(x, weight, *bias)
+    counts = targets != options.get("ignore_index", -100)
+    dl = g * counts / (counts.sum() if options.get("reduction", "mean") == "mean" else 1)
+    dz = _dz(g, z, targets, **options) - dl[..., None] * softmax_of(z)
+    return _linear_backward(dz, x, weight, *bias)
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "mask_leak",
+    "Rows with an ignored target get a gradient as if their target were class 0; they count nowhere, and 0 belongs "
+    "there.",
+)
+def linear_cross_entropy_ignored_rows_leak(
+    g: Array, x: Array, weight: Array, *rest: Array, **options: Any
+) -> Gradients:
+    targets, *bias = rest
+    counts = targets != options.get("ignore_index", -100)
+    if options.get("reduction", "mean") == "mean":
+        g = g / counts.sum()
+    filled = np.where(counts, targets, 0)
+    dz = _dz(g, _logits(x, weight, *bias), filled, **{**options, "reduction": "sum"})
+    return _linear_backward(dz, x, weight, *bias)
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "missing_path",
+    "The weight is treated as a constant and gets zeros, as a tied embedding table often is; dzᵀ x belongs there.",
+)
+def linear_cross_entropy_weight_constant(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    targets, *bias = rest
+    dz = _dz(g, _logits(x, weight, *bias), targets, **options)
+    dx, _, *others = _linear_backward(dz, x, weight, *bias)
+    return dx, np.zeros_like(weight), *others
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "wrong_variable",
+    "The bias is forgotten when the logits are computed again for the way back; the probabilities of the forward pass "
+    "belong there.",
+)
+def linear_cross_entropy_bias_forgotten(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    targets, *bias = rest
+    return _linear_backward(_dz(g, _logits(x, weight), targets, **options), x, weight, *bias)
+
+
+@mistake(
+    "LinearCrossEntropy",
+    "upstream_ignored",
+    "The upstream gradient is taken to be 1, as if nothing came after the loss; it belongs on every gradient as a "
+    "factor.",
+)
+def linear_cross_entropy_upstream_ignored(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    targets, *bias = rest
+    dz = _dz(np.ones_like(g), _logits(x, weight, *bias), targets, **options)
+    return _linear_backward(dz, x, weight, *bias)

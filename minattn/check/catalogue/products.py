@@ -1,0 +1,215 @@
+"""Wrong backward passes of matrix products: matmul and linear."""
+
+import numpy as np
+
+from ...backend import Array
+from .base import mistake
+from .right_parts import unbroadcast
+
+Pair = tuple[Array, Array]
+
+
+def _as_matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """g, a and b with a vector a as a row and a vector b as a column."""
+    if b.ndim == 1:
+        g, b = g[..., None], b[:, None]
+    return (g[..., None, :], a[None, :], b) if a.ndim == 1 else (g, a, b)
+
+
+def _for_inputs(da: Array, db: Array, a: Array, b: Array) -> Pair:
+    """The gradients of rows, columns and copies, summed to the shapes of a and b."""
+    da = da[..., 0, :] if a.ndim == 1 else da
+    db = db[..., 0] if b.ndim == 1 else db
+    return unbroadcast(da, a.shape), unbroadcast(db, b.shape)
+
+
+def _transpose(x: Array) -> Array:
+    return x.swapaxes(-1, -2)
+
+
+@mistake(
+    "MatMul",
+    "missing_transpose",
+    "The gradient of a is g b, which fits only where the matrices are square; g bᵀ belongs there.",
+)
+def matmul_b_not_transposed(g: Array, a: Array, b: Array) -> Pair:
+    gm, am, bm = _as_matrices(g, a, b)
+    return _for_inputs(gm @ bm, _transpose(am) @ gm, a, b)
+
+
+@mistake(
+    "MatMul",
+    "missing_transpose",
+    "The gradient of b is a g, which fits only where the matrices are square; aᵀ g belongs there.",
+)
+def matmul_a_not_transposed(g: Array, a: Array, b: Array) -> Pair:
+    gm, am, bm = _as_matrices(g, a, b)
+    return _for_inputs(gm @ _transpose(bm), am @ gm, a, b)
+
+
+@mistake(
+    "MatMul",
+    "missing_transpose",
+    "The matrix b is reshaped to the shape of its transpose, which mixes its entries; it is transposed, g bᵀ.",
+)
+def matmul_b_reshaped(g: Array, a: Array, b: Array) -> Pair:
+    gm, am, bm = _as_matrices(g, a, b)
+    return _for_inputs(gm @ bm.reshape(_transpose(bm).shape), _transpose(am) @ gm, a, b)
+
+
+@mistake("MatMul", "transposed", "The gradient of b comes out transposed, gᵀ a; aᵀ g has the shape of b.")
+def matmul_db_transposed(g: Array, a: Array, b: Array) -> Pair:
+    gm, am, bm = _as_matrices(g, a, b)
+    da, db = _for_inputs(gm @ _transpose(bm), _transpose(am) @ gm, a, b)
+    return da, db.T if b.ndim == 1 else _transpose(db).copy()
+
+
+@mistake(
+    "MatMul",
+    "elementwise_for_matmul",
+    "The gradients are multiplied element by element, g * b and g * a, which fits only where the matrices are square; "
+    "the matrix products g bᵀ and aᵀ g belong there.",
+)
+def matmul_elementwise(g: Array, a: Array, b: Array) -> Pair:
+    return g * b, g * a
+
+
+@mistake(
+    "MatMul",
+    "broadcast_not_summed",
+    "A matrix that was used for the whole batch keeps one gradient for each use; the sum over the batch belongs there.",
+)
+def matmul_batch_not_summed(g: Array, a: Array, b: Array) -> Pair:
+    gm, am, bm = _as_matrices(g, a, b)
+    da, db = gm @ _transpose(bm), _transpose(am) @ gm
+    return da[..., 0, :] if a.ndim == 1 else da, db[..., 0] if b.ndim == 1 else db
+
+
+@mistake(
+    "MatMul",
+    "constant_factor",
+    "The gradient of b is divided by the number of rows of a; the sum over the rows belongs there, and a mean belongs "
+    "in the loss.",
+)
+def matmul_rows_averaged(g: Array, a: Array, b: Array) -> Pair:
+    gm, am, bm = _as_matrices(g, a, b)
+    return _for_inputs(gm @ _transpose(bm), _transpose(am) @ gm / am.shape[-2], a, b)
+
+
+@mistake("MatMul", "wrong_axis", "All axes are reversed with .T, the batch's too; only the last two change places.")
+def matmul_all_axes_reversed(g: Array, a: Array, b: Array) -> Pair:
+    gm, am, bm = _as_matrices(g, a, b)
+    return _for_inputs(gm @ bm.T, am.T @ gm, a, b)
+
+
+@mistake(
+    "MatMul",
+    "upstream_ignored",
+    "The upstream gradient is taken to be 1 everywhere; g itself belongs in g bᵀ and aᵀ g.",
+)
+def matmul_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
+    gm, am, bm = _as_matrices(np.ones_like(g), a, b)
+    return _for_inputs(gm @ _transpose(bm), _transpose(am) @ gm, a, b)
+
+
+Gradients = tuple[Array, ...]
+
+
+def _rows(x: Array) -> Array:
+    return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
+
+
+@mistake(
+    "Linear",
+    "transposed",
+    "The weight's gradient is xᵀ g, which is its transpose; gᵀ x has the weight's shape (O, I).",
+)
+def linear_weight_transposed(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    return g @ weight, _rows(x).T @ _rows(g), *(_rows(g).sum(axis=0) for _ in bias)
+
+
+@mistake(
+    "Linear",
+    "missing_transpose",
+    "The weight's gradient xᵀ g is reshaped to the weight's shape, which mixes its entries; it is transposed, gᵀ x.",
+)
+def linear_weight_reshaped(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    return g @ weight, (_rows(x).T @ _rows(g)).reshape(weight.shape), *(_rows(g).sum(axis=0) for _ in bias)
+
+
+@mistake(
+    "Linear",
+    "transposed",
+    "The gradient of x is g Wᵀ, the same product as in the forward pass, which fits only where W is square; g W "
+    "belongs there.",
+)
+def linear_weight_used_as_in_forward(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    return g @ weight.T, _rows(g).T @ _rows(x), *(_rows(g).sum(axis=0) for _ in bias)
+
+
+@mistake(
+    "Linear",
+    "broadcast_not_summed",
+    "The bias keeps one gradient for each row; it was added to all of them, and the sum over the rows belongs there.",
+)
+def linear_bias_not_summed(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    return g @ weight, _rows(g).T @ _rows(x), *(g.copy() for _ in bias)
+
+
+@mistake("Linear", "constant_factor", "The bias gets the mean over the rows; the sum belongs there.")
+def linear_bias_averaged(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    return g @ weight, _rows(g).T @ _rows(x), *(_rows(g).mean(axis=0) for _ in bias)
+
+
+@mistake(
+    "Linear",
+    "wrong_axis",
+    "The bias gets the sum over the features, one number a row; the sum over the rows, one number a feature, belongs "
+    "there.",
+)
+def linear_bias_summed_over_features(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    return g @ weight, _rows(g).T @ _rows(x), *(_rows(g).sum(axis=1) for _ in bias)
+
+
+@mistake(
+    "Linear",
+    "constant_factor",
+    "The weight's gradient is divided by the number of rows; the sum over the rows belongs there, and a mean belongs "
+    "in the loss.",
+)
+def linear_weight_averaged(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    dweight = _rows(g).T @ _rows(x) / max(len(_rows(x)), 1)
+    return g @ weight, dweight, *(_rows(g).sum(axis=0) for _ in bias)
+
+
+@mistake(
+    "Linear",
+    "overwritten_not_accumulated",
+    "Every row overwrites the weight's gradient of the row before it, so that only the last one is left; the sum over "
+    "all rows belongs there.",
+)
+def linear_last_row_kept(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    dweight = np.zeros_like(weight)
+    for g_row, x_row in zip(_rows(g), _rows(x), strict=True):
+        dweight = np.outer(g_row, x_row)
+    return g @ weight, dweight, *(_rows(g).sum(axis=0) for _ in bias)
+
+
+@mistake(
+    "Linear",
+    "zero_gradient",
+    "The bias gets zeros, as if it had no part in the output; the sum of the upstream gradient over the rows belongs "
+    "there.",
+)
+def linear_bias_zero(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    return g @ weight, _rows(g).T @ _rows(x), *(np.zeros_like(b) for b in bias)
+
+
+@mistake(
+    "Linear",
+    "upstream_ignored",
+    "The upstream gradient is taken to be 1 everywhere; g itself belongs in g W, gᵀ x and Σ g.",
+)
+def linear_upstream_ignored(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    one = np.ones_like(g)
+    return one @ weight, _rows(one).T @ _rows(x), *(_rows(one).sum(axis=0) for _ in bias)

@@ -1,0 +1,134 @@
+"""Whether the numbers are right: one argument at one point, and all arguments together at kinks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backend import Array
+from .problem import Problem
+from .referee import step_lengths, true_gradient, true_slopes
+from .report import EXACTLY, Evidence, Finding
+from .true_gradient import Truth
+
+EVERY_ENTRY = 1000
+"""An argument of so many entries or fewer has every one of them checked; a larger one is checked along directions."""
+DIRECTIONS = 16
+_MOST_ENTRIES = 20_000  # of an argument whose every entry is measured once a direction has shown it to be wrong
+_SECONDS = 2.0  # that a check of every entry of one argument may take at one point
+_CALLS = 8  # of forward that an entry takes by differences, about
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """A gradient beside the true one; of a large argument, both along random directions. Errors are shares of the
+    largest true entry, or plain numbers where that is about zero."""
+
+    problem: Problem
+    argument: int
+    gradient: Array
+    compared: Array
+    truth: Truth
+
+    @property
+    def is_entrywise(self) -> bool:
+        return bool(self.truth.value.shape == self.problem.inputs[self.argument].shape)
+
+    @property
+    def wrong(self) -> Array:
+        return self.truth.wrong(self.compared)
+
+    @property
+    def is_right(self) -> bool:
+        return not self.wrong.any()
+
+    @property
+    def has_power(self) -> bool:
+        """Whether a wrong gradient would have been seen: the true one is not about zero, and known well."""
+        return not self.truth.is_about_zero and not self.truth.is_blurred
+
+    @property
+    def error(self) -> float:
+        """The largest error."""
+        distance = self.truth.distance(self.compared)[self.truth.is_known]
+        return float(distance.max(initial=0.0) / self._unit)
+
+    @property
+    def tolerance(self) -> float:
+        """The largest tolerance."""
+        tolerance = self.truth.tolerance[self.truth.is_known]
+        return float(tolerance.max(initial=0.0) / self._unit)
+
+    @property
+    def _unit(self) -> float:
+        """What errors are a share of: the largest true entry, or 1 where that is about zero."""
+        return 1.0 if self.truth.is_about_zero else self.truth.scale
+
+    @property
+    def evidence(self) -> Evidence:
+        """The worst entry, and the share of entries that are wrong; without an index where directions were checked."""
+        if not self.truth.value.size:
+            return Evidence()
+        distance = np.where(self.wrong, np.nan_to_num(self.truth.distance(self.compared), nan=np.inf), -1.0)
+        index = tuple(int(k) for k in np.unravel_index(np.argmax(distance), distance.shape))
+        low, high = float(self.truth.low[index]), float(self.truth.high[index])
+        expected = float(self.truth.value[index]) if low == high else (low, high)
+        share = float(self.wrong.mean())
+        return Evidence(index if self.is_entrywise else None, float(self.compared[index]), expected, share)
+
+
+def judge(problem: Problem, argument: int, gradient: Array) -> Judgement:
+    """Compare a gradient, of its input's shape, with the true one: every entry, or random directions if it is large, or
+    forward so slow that every entry would take seconds."""
+    x = problem.inputs[argument]
+    if x.size <= min(EVERY_ENTRY, _affordable(problem)):
+        return Judgement(problem, argument, gradient, gradient, true_gradient(problem, argument))
+    rng = np.random.default_rng(x.size)
+    directions = rng.normal(size=(DIRECTIONS, *x.shape)) * step_lengths(x)
+    truth = true_slopes(problem, {argument: directions})
+    slopes = directions.reshape(DIRECTIONS, -1) @ gradient.ravel()
+    verdict = Judgement(problem, argument, gradient, slopes, truth)
+    if verdict.is_right or not is_measurable(problem, argument):
+        return verdict
+    return Judgement(problem, argument, gradient, gradient, true_gradient(problem, argument))
+
+
+def is_measurable(problem: Problem, argument: int) -> bool:
+    """Whether every entry of an argument can be measured in some seconds."""
+    size: int = problem.inputs[argument].size
+    return size <= min(_MOST_ENTRIES, 5 * _affordable(problem))
+
+
+def _affordable(problem: Problem) -> float:
+    """How many entries can be measured in the time that there is."""
+    return _SECONDS / (_CALLS * problem.seconds) if problem.seconds else math.inf
+
+
+def judge_ties(judgements: list[Judgement]) -> Finding | None:
+    """Move all entries that sit on a kink together. Inputs that are tied for the largest may share the upstream in any
+    way, each from nothing to all of it, but in the sum it must come out once.
+
+    judgements: of all arguments at one point, each of them right by itself
+    """
+    kinks = {j.argument: j.truth.low < j.truth.high for j in judgements if j.is_entrywise}
+    kinks = {i: kink for i, kink in kinks.items() if kink.any()}
+    if sum(int(kink.sum()) for kink in kinks.values()) < 2:
+        return None
+    problem = judgements[0].problem
+    gradients = {j.argument: j.gradient for j in judgements}
+    truth = true_slopes(problem, {i: kink[None].astype(np.float64) for i, kink in kinks.items()})
+    together = np.array([sum(float(gradients[i][kink].sum()) for i, kink in kinks.items())])
+    if not truth.wrong(together).any():
+        return None
+    names = " and ".join(problem.names[i] for i in kinks)
+    low, high = float(truth.low[0]), float(truth.high[0])
+    text = (
+        f"entries of {names} are tied, or at a kink: each gradient may be right, but together they are not: "
+        f"moving all of these entries at once changes the result by {low:.6g} a unit, and the gradients say "
+        f"{together[0]:.6g}"
+    )
+    advice = "the upstream may be shared among the tied entries in any way, but in the sum it must come out once"
+    evidence = Evidence(None, float(together[0]), low if low == high else (low, high))
+    return Finding(names, "ties", text, evidence, EXACTLY, advice)

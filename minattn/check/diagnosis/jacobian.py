@@ -1,0 +1,176 @@
+"""Probes that compare the learner's matrix M with the Jacobian J, entry by entry: what is missing, what is too much.
+
+M is measured with upstreams that are 1 at one output. Its rows are outputs, its columns the entries of the argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...backend import Array
+from .factors import describe_factor, factor_between
+from .measurements import Guess, Lab, same
+
+
+class Pattern:
+    """Where M and J are zero, and where M is right.
+
+    is_live: J is not zero; is_used: M is not; is_right: they are equal; own: an output and the entry at its own place
+    """
+
+    def __init__(self, lab: Lab, learned: Array, jacobian: Array) -> None:
+        self.out, self.into, self.rows = lab.problem.output.shape, lab.x.shape, lab.rows
+        self.learned, self.jacobian = learned, jacobian
+        size = max(float(np.abs(jacobian).max()), 1e-300)
+        row = np.abs(jacobian).max(axis=1, keepdims=True)
+        self.is_live = np.abs(jacobian) > 1e-8 * size
+        self.is_used = np.abs(learned) > 1e-7 * size
+        largest = np.maximum(np.abs(jacobian), np.maximum(1e-3 * row, 1e-3 * size))
+        self.is_right = np.abs(learned - jacobian) <= 1e-6 * largest
+        self.leaks = self.is_used & ~self.is_live
+
+    def index(self, axis: int) -> Array:
+        """The index along one axis of the output, as a column over the rows."""
+        return np.indices(self.out).reshape(len(self.out), -1)[axis][self.rows, None]
+
+    def place(self, axis: int) -> Array:
+        """The index along one axis of the argument, as a row over the columns."""
+        return np.indices(self.into).reshape(len(self.into), -1)[axis][None, :]
+
+    @property
+    def own(self) -> Array:
+        return self.rows[:, None] == np.arange(self.learned.shape[1])
+
+
+def pattern(lab: Lab) -> Pattern | None:
+    """None where one of the two is not known, or not finite."""
+    learned, jacobian = lab.learned, lab.jacobian
+    if learned is None or jacobian is None or not learned.size:
+        return None
+    jacobian = jacobian[lab.rows]
+    return Pattern(lab, learned, jacobian) if np.isfinite(learned).all() and np.isfinite(jacobian).all() else None
+
+
+def diagonal(lab: Lab) -> Iterator[Guess]:
+    """Only the diagonal of the Jacobian: each entry of the argument gets something from its own output alone."""
+    p = pattern(lab)
+    if p is None or p.out != p.into or (p.is_used & ~p.own).any():
+        return
+    if not (p.is_live & ~p.own).any() or not (p.is_live & p.own).any():
+        return
+    axes = [axis for axis in range(len(p.out)) if (p.is_live & (p.index(axis) != p.place(axis))).any()]
+    along = f"along axis {' and '.join(map(str, axes))}"
+    if p.is_right[p.own].all():
+        sentence = (
+            f"only the diagonal of the Jacobian is used; an entry of {lab.name} acts on other outputs {along} too"
+        )
+        yield Guess("cross_terms_missing", sentence)
+    else:
+        sentence = f"each entry hears from its own output alone, as if what is computed {along} were a constant"
+        yield Guess("treated_as_constant", sentence, False)
+
+
+def leak(lab: Lab) -> Iterator[Guess]:
+    """Gradients between entries that have nothing to do with each other: J = 0 and M ≠ 0."""
+    p = pattern(lab)
+    if p is None or not p.leaks.any():
+        return
+    dead = ~lab.jacobian.any(axis=0) if lab.jacobian is not None else np.zeros(lab.x.size, bool)
+    if not p.leaks[:, ~dead].any():
+        is_rest_right = bool(p.is_right[:, ~dead].all())
+        count = int(p.leaks.any(axis=0).sum())
+        ending = ", all others are right" if is_rest_right else ""
+        have, get = (
+            (f"{count} entries of {lab.name} have", "get") if count > 1 else (f"an entry of {lab.name} has", "gets")
+        )
+        sentence = f"{have} no effect on the output and {get} a gradient{ending}"
+        yield Guess("mask_leak", sentence, is_rest_right)
+        return
+    for axis, n in enumerate(p.out):
+        for place, m in enumerate(p.into):
+            if n != m or n < 2:
+                continue
+            index, there = p.index(axis), p.place(place)
+            if not (p.is_live & (index != there)).any() and (p.leaks & (index != there)).any():
+                sentence = (
+                    f"entries of {lab.name} at different places along axis {place} do not see each other in the "
+                    "forward pass, but their gradients are mixed: something runs over the wrong axis"
+                )
+                yield Guess("wrong_axis", sentence, False)
+                return
+            if not (p.is_live & (index < there)).any() and (p.leaks & (index < there)).any():
+                sentence = f"an output does not depend on later places along axis {axis}, but sends them a gradient"
+                yield Guess("mask_leak", sentence, False)
+                return
+
+
+def kept(lab: Lab) -> Iterator[Guess]:
+    """Of several contributions to an entry one alone is there, and it is right."""
+    p = pattern(lab)
+    if p is None or len(p.rows) < lab.problem.output.size or not (p.is_live.sum(axis=0) > 1).any():
+        return
+    if not (p.is_right | ~p.is_used).all() or p.is_right.all() or not p.is_used.any():
+        return
+    missing = p.is_live & ~p.is_used
+    for axis, n in enumerate(p.out):
+        for which, only in (("last", n - 1), ("first", 0)):
+            if n > 1 and np.array_equal(missing, p.is_live & (p.index(axis) != only)):
+                kind = "overwritten_not_accumulated" if which == "last" else "broadcast_not_summed"
+                sentence = (
+                    f"{lab.name} acts all along axis {axis} of the output, and the {which} contribution alone is there"
+                )
+                yield Guess(kind, sentence)
+                return
+    rows = p.rows[:, None]
+    last = np.where(p.is_live, rows, -1).max(axis=0)
+    first = np.where(p.is_live, rows, len(rows)).min(axis=0)
+    for which, only in (("last", last), ("first", first)):
+        if np.array_equal(missing, p.is_live & (rows != only)):
+            sentence = f"where an entry of {lab.name} is used several times, the {which} contribution alone is there"
+            yield Guess("overwritten_not_accumulated", sentence)
+            return
+
+
+def wrong_sum(lab: Lab) -> Iterator[Guess]:
+    """got is the sum of the upstream over other axes."""
+    g = lab.problem.upstream
+    for axis in range(g.ndim):
+        if lab.got.size > 1 and same(g.sum(axis=axis), lab.got):
+            yield Guess("wrong_axis", f"the sum of the upstream gradient over axis {axis}; another one was repeated")
+            return
+
+
+def coupling(lab: Lab) -> Iterator[Guess]:
+    """Off its diagonal M is c J: the term through which the elements of a row act on each other, times c."""
+    p = pattern(lab)
+    if p is None or p.out != p.into or p.leaks.any():
+        return
+    off = p.is_live & ~p.own
+    c = factor_between(p.learned[off], p.jacobian[off]) if off.sum() > 1 else None
+    if c is None or abs(c - 1) < 1e-6:
+        return
+    term = "the term through which elements act on each other's outputs"
+    if abs(c + 1) < 1e-6:
+        yield Guess("sign", f"{term} has the wrong sign", False)
+    else:
+        yield Guess("constant_factor", f"{term} is multiplied by {describe_factor(lab, c)}", False)
+
+
+def shortcut(lab: Lab) -> Iterator[Guess]:
+    """truth - got = g: what comes along a shortcut is not there."""
+    if same(lab.wanted - lab.got, lab.problem.upstream):
+        sentence = "the upstream gradient itself is not there, which comes along a shortcut past everything else"
+        yield Guess("missing_path", sentence)
+
+
+def other_numbers(lab: Lab) -> Iterator[Guess]:
+    """M ≠ 0 only where J ≠ 0: every entry hears from the right outputs, in other measures. A value is another one."""
+    p = pattern(lab)
+    if p is not None and not p.leaks.any():
+        sentence = (
+            f"each entry of {lab.name} gets its gradient from the right outputs and from no other, but with other "
+            "weights: a value in the formula is not the one that belongs there"
+        )
+        yield Guess("wrong_variable", sentence, False)

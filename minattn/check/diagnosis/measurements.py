@@ -1,0 +1,175 @@
+"""What every probe works with: the learner's backward and the true slopes, measured at any place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...backend import Array
+from ..problem import Problem
+from ..true_gradient import Truth
+
+TOLERANCE = 1e-7
+"""The share of the largest entry by which two gradients may differ and still be called the same."""
+_STEP = 1e-4
+_FEWEST_ROWS, _MOST_ROWS = 64, 400  # of the learner's matrix that are measured
+_ROWS_TIME = 0.2  # seconds that this may take, from the fewest rows on
+
+
+class Guess(NamedTuple):
+    """What a probe says: the kind of mistake, a sentence, and whether the gradient is exactly what comes out of it."""
+
+    kind: str
+    sentence: str
+    exact: bool = True
+
+
+@dataclass(eq=False)
+class Lab:
+    """A problem, the argument whose gradient is wrong, what backward gave for it, and what is right."""
+
+    problem: Problem
+    argument: int
+    got: Array
+    truth: Truth
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng([7, 11])  # none that a caller would draw the upstream with
+
+    @property
+    def x(self) -> Array:
+        """The argument's value."""
+        return self.problem.inputs[self.argument]
+
+    @property
+    def name(self) -> str:
+        return self.problem.names[self.argument]
+
+    @property
+    def wanted(self) -> Array:
+        """The true gradient."""
+        return self.truth.value
+
+    def gradients(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> list[Array | None]:
+        """The learner's gradients; all None where backward fails there."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.problem.gradients(upstream, inputs)
+        except Exception:  # whatever a stranger's backward raises at a place that it was not written for
+            return [None] * len(self.problem.inputs)
+
+    def learner(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> Array | None:
+        """The learner's gradient of the argument at a place; None where there is none of the same shape as `got`."""
+        gradient = self.gradients(upstream, inputs)[self.argument]
+        return gradient if gradient is not None and gradient.shape == self.got.shape else None
+
+    def with_input(self, index: int, value: Any) -> tuple[Any, ...]:
+        """The inputs with one of them replaced."""
+        inputs = self.problem.inputs
+        return (*inputs[:index], value, *inputs[index + 1 :])
+
+    def is_true(
+        self,
+        gradient: Array | None,
+        inputs: Sequence[Any] | None = None,
+        upstream: Array | None = None,
+        argument: int | None = None,
+    ) -> bool:
+        """Whether this is the true gradient at a place, by the slopes along three random lines."""
+        inputs = self.problem.inputs if inputs is None else inputs
+        g = self.problem.upstream if upstream is None else upstream
+        i = self.argument if argument is None else argument
+        if gradient is None or gradient.shape != inputs[i].shape or not np.isfinite(gradient).all():
+            return False
+        for _ in range(3):
+            d = self.rng.normal(size=gradient.shape)
+            slopes = self.slopes(inputs, i, d)
+            if slopes is None or slopes.shape != g.shape:
+                return False
+            expected, size = (g * slopes).sum(), np.abs(g * slopes).sum() + np.abs(gradient * d).sum()
+            if not np.abs((gradient * d).sum() - expected) <= TOLERANCE * size:
+                return False
+        return bool(np.abs(gradient).max(initial=0.0) > 1e-12)  # agreeing with zero proves nothing
+
+    def slopes(self, inputs: Sequence[Any], argument: int, direction: Array) -> Array | None:
+        """The slope of each output along a line, by central differences of fourth order; None where there is none, as
+        at a kink."""
+        x, values = inputs[argument], []
+        h = _STEP * max(1.0, float(np.abs(x).max(initial=0.0)) * 1e-2)
+        for t in (-2 * h, -h, 0.0, h, 2 * h):
+            moved = (*inputs[:argument], x + t * direction, *inputs[argument + 1 :])
+            try:
+                with np.errstate(all="ignore"):
+                    values.append(np.asarray(self.problem.call(*moved), dtype=float))
+            except Exception:  # a place where forward cannot be called
+                return None
+        a, b, here, c, d = values
+        result: Array = (8 * (c - b) - (d - a)) / (12 * h)
+        bend = np.abs(c - 2 * here + b) / h  # at a kink the slopes to both sides differ
+        return result if np.isfinite(result).all() and (bend <= 0.1 * np.abs(result).max(initial=0.0)).all() else None
+
+    @cached_property
+    def offset(self) -> Array | None:
+        """What backward gives for an upstream of zeros, where it should give zeros."""
+        return self.learner(np.zeros_like(self.problem.upstream))
+
+    @property
+    def jacobian(self) -> Array | None:
+        """∂output/∂argument, (output.size, x.size)."""
+        return self.truth.jacobian
+
+    @cached_property
+    def rows(self) -> Array:
+        """The outputs for which the learner's matrix is measured: all, or some where that would take long."""
+        size, start = self.problem.output.size, time.perf_counter()
+        self.learner()
+        most = int(np.clip(_ROWS_TIME / (time.perf_counter() - start), _FEWEST_ROWS, _MOST_ROWS))
+        return np.arange(size) if size <= most else np.sort(self.rng.choice(size, most, replace=False))
+
+    @cached_property
+    def learned(self) -> Array | None:
+        """The matrix that stands for the Jacobian in the learner's backward, (rows, x.size).
+
+        Row by row, by upstreams that are 1 at one output and 0 elsewhere.
+        """
+        if self.offset is None or self.got.shape != self.x.shape:
+            return None
+        found = []
+        for i in self.rows:
+            unit = np.zeros_like(self.problem.upstream)
+            unit.reshape(-1)[i] = 1
+            row = self.learner(unit)
+            if row is None:
+                return None
+            found.append((row - self.offset).ravel())
+        return np.array(found).reshape(len(self.rows), self.x.size)
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether each output depends on the entry of the argument at its own place alone."""
+        j = self.jacobian
+        return j is not None and self.x.shape == self.problem.output.shape and not (j - np.diag(np.diag(j))).any()
+
+    def others(self) -> Iterator[tuple[int, str, Array]]:
+        """The other inputs that have gradients: index, name, value."""
+        for i in self.problem.arguments:
+            if i != self.argument:
+                yield i, self.problem.names[i], self.problem.inputs[i]
+
+
+def same(a: Array | None, b: Array | None) -> bool:
+    """Whether two arrays are equal up to rounding, and not both zero."""
+    if a is None or b is None or a.shape != b.shape:
+        return False
+    largest = np.abs(b).max(initial=0.0)
+    return bool(largest > 0 and (np.abs(a - b) <= TOLERANCE * largest).all())
+
+
+def is_zero(a: Array, scale: float = 1.0) -> bool:
+    """Whether every entry is zero up to rounding, next to numbers of this size."""
+    return bool((np.abs(a) <= 1e-9 * max(scale, 1e-300)).all())

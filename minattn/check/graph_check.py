@@ -1,0 +1,89 @@
+"""Every op of a graph, checked where it stands: at the inputs it had, with the upstream gradient that reached it."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+
+import numpy as np
+
+from ..backend import Array
+from ..errors import InputError
+from ..graph import Gradients, Node, walk
+from ..ops import GradientError, Op, registry
+from ..tensor import Tensor
+from .adapters import OpPasses
+from .comparison import EVERY_ENTRY
+from .op_check import check_on_samples, check_once, input_names
+from .problem import Problem, has_gradient
+from .randomness import Randomness
+from .referee import step_lengths, true_slopes
+from .report import EXACTLY, Evidence, Finding
+
+_DIRECTIONS = 3
+_MOST = 3  # wrong ops that are reported
+
+
+def wrong_ops(output: Tensor, upstream: Array) -> list[Finding]:
+    """The ops whose own gradients are wrong, in the order in which backward meets them.
+
+    output: made of float64 Tensors, its graph not yet walked. Raises FloatingPointError as backward does.
+    """
+    found: list[Finding] = []
+
+    def pull(node: Node, g: Array) -> Gradients:
+        fresh = copy.copy(node.op)
+        vars(fresh).clear()
+        vars(fresh).update(node.options)
+        inputs = tuple(tensor.data for tensor in node.inputs)
+        given = g.copy()
+        gradients = node.gradients(g)
+        wrong = _judge(fresh, inputs, given, gradients)
+        if wrong is not None and len(found) < _MOST:
+            found.append(_name_op(node, fresh, wrong, is_first=not found))
+        return gradients
+
+    if output.node is not None:
+        with contextlib.suppress(GradientError):  # backward cannot go on behind a gradient of a wrong shape
+            walk(output.node, upstream.copy(), pull)
+    return found
+
+
+def _judge(op: Op, inputs: tuple[Array, ...], upstream: Array, gradients: Gradients) -> str | None:
+    """Names of the inputs whose gradients are wrong, measured along a few random directions; None if there are none."""
+    passes, rng = OpPasses(op), np.random.default_rng(0)
+    names = tuple(input_names(op, len(inputs)))
+    output = passes.forward(*inputs)
+    problem = Problem(passes.forward, passes.backward, inputs, names, output, upstream, Randomness())
+    moving = {i: x for i, x in enumerate(inputs) if has_gradient(x) and x.size}
+    directions = {i: rng.normal(size=(_DIRECTIONS, *x.shape)) * step_lengths(x) for i, x in moving.items()}
+    if not directions or _agree(problem, directions, gradients):
+        return None
+    wrong = [names[i] for i in directions if not _agree(problem, {i: directions[i]}, gradients)]
+    return " and ".join(wrong or names)
+
+
+def _agree(problem: Problem, directions: dict[int, Array], gradients: Gradients) -> bool:
+    claimed = sum((directions[i] * gradients[i]).reshape(_DIRECTIONS, -1).sum(axis=1) for i in directions)
+    return not true_slopes(problem, directions).wrong(np.asarray(claimed)).any()
+
+
+def _name_op(node: Node, op: Op, wrong: str, is_first: bool) -> Finding:
+    """A finding that names the op and where it was called, and says what a check of the op alone says."""
+    kind, sentence = "wrong", f"its gradient of {wrong} disagrees with the slope of its forward"
+    advice, sure, evidence = f"the backward of {op}: minattn.check.check_op checks it alone", EXACTLY, Evidence()
+    inputs = tuple(tensor.data for tensor in node.inputs)
+    name = type(op).__name__
+    reports = []
+    if max((np.size(x) for x in inputs), default=0) <= EVERY_ENTRY:
+        reports.append(check_once(op, inputs, name, name if name in registry else None, 0))
+    elif name in registry:
+        with contextlib.suppress(InputError):
+            reports.append(check_on_samples(op, name, 0))
+    for finding in (finding for report in reports for finding in report.findings[:1]):
+        kind, sure, evidence = finding.kind, finding.sure, finding.evidence
+        wrong = finding.argument or wrong
+        sentence = f"its gradient of {wrong} is wrong. {finding.told}"
+        advice = finding.next or advice
+    order = "the first wrong op that backward meets" if is_first else "another wrong op"
+    return Finding(f"{wrong} of {op}", kind, f"{order} is {node}: {sentence}", evidence, sure, advice)

@@ -1,0 +1,162 @@
+"""Checking a whole model: every op where it stands, and all parameters together."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array
+from ..errors import InputError
+from ..nn import Module
+from ..tensor import Tensor
+from .adapters import gradients_of
+from .curve import Curve, measure_curve
+from .error_location import describe_error
+from .graph_check import wrong_ops
+from .points import DRAWS, random_upstream, second_point
+from .prepare import make_repeatable, run_forward
+from .problem import Problem
+from .randomness import Randomness
+from .referee import step_lengths, true_slopes
+from .report import CONSISTENT, EXACTLY, ArgumentResult, Evidence, Finding, Report
+from .true_gradient import Truth
+
+_DIRECTIONS = 4
+_MOST = 3  # parameters that are reported
+
+
+def check_model(model: Module, batch: Any, seed: int = 0) -> Report:
+    """Check every op of a model at the inputs it gets there, and name the first wrong one, with where it was called.
+
+    model: stays as it is; a copy is checked, in float64, with its parameters moved away from their initial values
+    batch: what the model is called with: a tuple of arguments, a dict of named ones, one argument, or a batch of
+    minattn.text
+
+    Afterwards all parameters together: the slope of the whole model along random directions, against what came back.
+    Raises InputError where the model cannot be run on the batch, or has no parameters.
+    """
+    if not isinstance(model, Module):
+        raise InputError(f"check_model: expected a Module, got {type(model).__name__}")
+    passes = _ModelPasses(copy.deepcopy(model).double(), batch)
+    title, rng = type(model).__name__, np.random.default_rng([seed, DRAWS])
+    if not passes.names:
+        raise InputError(f"check_model: {title} has no parameters, so that there is nothing to check")
+    arrays = tuple(parameter.data for parameter in passes.parameters)
+    randomness = Randomness(passes.model)
+    output = run_forward(passes.forward, arrays, randomness)
+    start = Problem(passes.forward, passes.backward, arrays, passes.names, output, np.zeros_like(output), randomness)
+    settled = make_repeatable(second_point(start, rng) or start.at(arrays, random_upstream(output, rng)))
+    if settled is None:
+        note = "the model is not deterministic: two runs gave different outputs; let it draw from a numpy Generator"
+        return Report(title, None, (), (note,), (), partial(_curve, start, None))
+    problem = settled
+    try:
+        gradients = problem.gradients()
+        problem.call()
+        findings = wrong_ops(passes.output, problem.upstream)
+    except Exception as error:  # whatever a stranger's op raises
+        text = f"backward raised {describe_error(error)}"
+        finding = Finding(None, "exception", text, sure=EXACTLY, next="that line")
+        return Report(title, False, (finding,), (), (), partial(_curve, problem, None))
+    row = _judge_together(problem, gradients)
+    if row.ok is False and not findings:
+        findings = _cut_off(problem, gradients)
+    notes = ("the true gradient is about zero everywhere: agreeing with it proves nothing",) if row.ok is None else ()
+    ok = False if findings else row.ok
+    return Report(title, ok, tuple(findings), notes, (row,), partial(_curve, problem, gradients))
+
+
+class _ModelPasses:
+    """The two passes of a model as functions of its parameters."""
+
+    def __init__(self, model: Module, batch: Any) -> None:
+        self.model = model
+        named = dict(model.named_parameters())
+        self.names, self.parameters = tuple(named), list(named.values())
+        self.arguments: tuple[Any, ...] = ()
+        self.options: dict[str, Any] = {}
+        self.output: Tensor
+        if isinstance(batch, Mapping):
+            self.options = {name: _double(x) for name, x in batch.items()}
+        elif hasattr(batch, "ids") and hasattr(batch, "attention_mask"):
+            self.arguments = (batch.ids, batch.attention_mask)
+        else:
+            self.arguments = tuple(_double(x) for x in (batch if isinstance(batch, tuple | list) else (batch,)))
+
+    def forward(self, *arrays: Array) -> Array:
+        for parameter, array in zip(self.parameters, arrays, strict=True):
+            parameter.data = array
+            parameter.changed()
+        output = self.model(*self.arguments, **self.options)
+        if not isinstance(output, Tensor):
+            raise InputError(f"the model must return a Tensor, got {type(output).__name__}")
+        self.output = output
+        return output.data
+
+    def backward(self, upstream: Array, *arrays: Array) -> tuple[Array | None, ...]:
+        return gradients_of(self.output, upstream, self.parameters)
+
+
+def _double(x: Any) -> Any:
+    """Real numbers in float64, as a Tensor."""
+    array = x.data if isinstance(x, Tensor) else x
+    is_real = isinstance(array, np.ndarray) and array.dtype.kind == "f"
+    return Tensor(array.astype(np.float64)) if is_real else x
+
+
+def _judge_together(problem: Problem, gradients: list[Array | None]) -> ArgumentResult:
+    """Compare the slope of the whole model with what came back, along random directions of all parameters at once."""
+    truth, claimed = _slopes(problem, gradients, range(len(problem.inputs)))
+    wrong = truth.wrong(claimed)
+    scale = truth.scale or 1.0
+    return ArgumentResult(
+        f"all {len(problem.names)} parameters",
+        (sum(x.size for x in problem.inputs),),
+        truth.method,
+        f"{_DIRECTIONS} directions",
+        float(truth.distance(claimed).max()) / scale,
+        float(truth.tolerance.max()) / scale,
+        int(wrong.sum()),
+        False if wrong.any() else None if truth.is_about_zero else True,
+    )
+
+
+def _slopes(problem: Problem, gradients: list[Array | None], parameters: Iterable[int]) -> tuple[Truth, Array]:
+    """The true slopes along random directions of some parameters, and what the gradients say they are."""
+    rng = np.random.default_rng(0)
+    moving = [(i, problem.inputs[i]) for i in parameters if problem.inputs[i].size]
+    directions = {i: rng.normal(size=(_DIRECTIONS, *x.shape)) * step_lengths(x) for i, x in moving}
+    claimed = sum((d * gradients[i]).reshape(_DIRECTIONS, -1).sum(axis=1) for i, d in directions.items())
+    return true_slopes(problem, directions), np.asarray(claimed)
+
+
+def _cut_off(problem: Problem, gradients: list[Array | None]) -> list[Finding]:
+    """The parameters whose gradients are wrong although every op is right."""
+    findings = []
+    for i, name in enumerate(problem.names):
+        truth, got = _slopes(problem, gradients, [i])
+        if not truth.wrong(got).any():
+            continue
+        text = (
+            f"every op is right by itself, but the gradient that reaches {name} is not the slope of the model: a way "
+            "on which it acts on the output is missing, or one is counted twice"
+        )
+        advice = f"where {name}, or what is made of it, leaves the graph: .data, detach(), np.asarray, no_grad"
+        evidence = Evidence(None, float(got[0]), float(truth.value[0]))
+        findings.append(Finding(name, "missing_path", text, evidence, CONSISTENT, advice))
+        if len(findings) == _MOST:
+            break
+    return findings
+
+
+def _curve(problem: Problem, gradients: list[Array | None] | None, argument: str | None) -> Curve:
+    """The curve of one parameter, by default of the first."""
+    if gradients is None or (argument is not None and argument not in problem.names):
+        raise InputError(f"there is no curve for {argument or 'this model'}")
+    i = 0 if argument is None else problem.names.index(argument)
+    truth, got = _slopes(problem, gradients, [i])
+    return measure_curve(problem, i, np.asarray(gradients[i]), not truth.wrong(got).any())

@@ -1,5 +1,0 @@
-"""The diagnosis: what is probably wrong with a gradient, from the mathematics alone."""
-
-from .rank import diagnose
-
-__all__ = ["diagnose"]

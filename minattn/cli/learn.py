@@ -1,0 +1,200 @@
+"""What `minattn learn …` does."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import InputError
+from ..learn.check_file import check_in
+from ..learn.exercise import Exercise, course, find
+from ..learn.grade import grade
+from ..learn.learner_folder import init, open_folder, reset
+from ..learn.progress import Progress
+from ..learn.runner import Runner
+from ..learn.screen import Screen
+from ..learn.submission_process import Limits
+
+
+def learn_init(folder: str) -> int:
+    """Make a folder of exercises, or add what a newer version has."""
+    screen = Screen()
+    added, kept = init(Path(folder))
+    if added and kept:
+        stay = "file was there and stays as it is" if len(kept) == 1 else "files were there and stay as they are"
+        screen.say(f"{folder}: {_counted(len(added), 'exercise')} added, {len(kept)} {stay}")
+    elif added:
+        screen.say(f"{folder}: {_counted(len(added), 'exercise')}, from {added[0]} to {added[-1]}")
+    else:
+        screen.say(f"{folder}: all {len(kept)} exercises are there already; nothing was changed")
+    here = "" if Path(folder).resolve() == Path.cwd() else f"cd {shlex.quote(folder)} && "
+    screen.say(f"next: {here}minattn learn")
+    return 0
+
+
+def learn_watch(folder: str) -> int:
+    """Watch the folder, with keys; needs a terminal."""
+    place = Path(folder)
+    open_folder(place)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        current = Progress.load(place).current()
+        raise InputError(
+            f"watching needs a terminal; without one: minattn learn check {current.name}, hint, list, solution"
+        )
+    from ..learn.watch import start
+    from ..terminal import keyboard
+
+    screen = Screen()
+    with Runner() as runner, keyboard() as keys:
+        try:
+            start(place, runner, keys, screen)
+        except KeyboardInterrupt:
+            screen.write()
+    return 0
+
+
+def learn_check(folder: str, name: str | None, everything: bool, seconds: float) -> int:
+    """Check one exercise, the current one if none is named, or all."""
+    if name is not None and everything:
+        raise InputError("give the name of an exercise, or --all, not both")
+    place, screen, limits = Path(folder), Screen(), _limits(seconds)
+    if name is not None and name.endswith(".py") and Path(name).is_file():
+        place = Path(name).parent
+    open_folder(place)
+    progress = Progress.load(place)
+    with Runner(limits) as runner:
+        if everything:
+            return _check_all(place, progress, runner, screen)
+        exercise = find(name) if name else progress.current()
+        verdict = check_in(place, exercise, runner)
+    progress.noted(exercise, verdict)
+    screen.verdict(exercise, verdict)
+    screen.notes(progress)
+    screen.write()
+    if verdict.passed:
+        screen.write(screen.bar(progress))
+        following = progress.after(exercise)
+        screen.say(f"next: {following.file}" if following else "All are right.")
+    else:
+        screen.say(f"stuck? minattn learn hint {exercise.name}", "dim")
+    return 0 if verdict.passed else 1
+
+
+def _check_all(place: Path, progress: Progress, runner: Runner, screen: Screen) -> int:
+    all_right = True
+    for exercise in course():
+        verdict = check_in(place, exercise, runner)
+        progress.noted(exercise, verdict, counts=False)
+        screen.line(exercise, verdict)
+        all_right = all_right and verdict.passed
+    screen.notes(progress)
+    screen.write()
+    screen.write(screen.bar(progress))
+    return 0 if all_right else 1
+
+
+def learn_hint(folder: str, name: str | None) -> int:
+    """Show the hints so far, and one more."""
+    exercise, progress, screen = _open(folder, name)
+    count = progress.hinted(exercise)
+    progress.save()
+    screen.write(screen.paint(f"{exercise.number:02} {exercise.name}", "bold") + f"   {exercise.title}")
+    for number, text in enumerate(exercise.hints[:count], 1):
+        screen.write()
+        screen.labelled(f"hint {number} of {len(exercise.hints)}", text)
+    screen.notes(progress)
+    if count == len(exercise.hints) and not progress.is_passed(exercise):
+        screen.write()
+        screen.say(
+            f"That was the last hint. minattn learn solution {exercise.name} --anyway shows the solution.", "dim"
+        )
+    return 0
+
+
+def learn_reset(folder: str, name: str | None, yes: bool) -> int:
+    """Put a template back, after asking; the learner's file is kept."""
+    exercise, progress, screen = _open(folder, name)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"reset asks first, and there is no one to ask; minattn learn reset {exercise.name} --yes")
+        print(f"Put the template of {exercise.name} back? Your file is kept in backups. [y/N] ", end="", flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            screen.say("nothing was changed")
+            return 1
+    backup = reset(Path(folder), exercise)
+    progress.reopened(exercise)
+    progress.save()
+    kept = f"; your file is kept as {backup}" if backup else ""
+    screen.say(f"{exercise.file} is the template again{kept}")
+    screen.notes(progress)
+    return 0
+
+
+def learn_list(folder: str) -> int:
+    """Show all exercises, and how far one is."""
+    open_folder(Path(folder))
+    progress, screen = Progress.load(Path(folder)), Screen()
+    screen.course(progress)
+    screen.notes(progress)
+    return 0
+
+
+def learn_solution(folder: str, name: str | None, anyway: bool) -> int:
+    """Show the solution and the alternatives, once the exercise is passed."""
+    exercise, progress, screen = _open(folder, name)
+    if progress.of(exercise).first == "-" and not anyway:
+        raise InputError(f"{exercise.name} is not passed yet; --anyway shows its solution all the same")
+    for title, gap in {"the solution": exercise.solution, **exercise.alternatives}.items():
+        screen.say(f"# {title}", "bold")
+        screen.write(exercise.part(gap) + "\n")
+    screen.say(exercise.note)
+    return 0
+
+
+def learn_grade(folders: Sequence[str], table: str, seed: int | None, seconds: float, only: str | None = None) -> int:
+    """Grade folders of submissions into a table. only: exercises by name, number or file, with commas; None for all.
+
+    Returns 0 where all of it was graded, right or wrong.
+    """
+    if seed is not None and seed < 0:
+        raise InputError(f"--seed must not be negative, got {seed}")
+    screen = Screen()
+    exercises = None if only is None else _chosen(only)
+    graded = grade([Path(folder) for folder in folders], Path(table), seed, _limits(seconds), screen, exercises)
+    screen.say(f"{table}: {_counted(len(graded), 'row')}")
+    return 0
+
+
+def _chosen(only: str) -> list[Exercise]:
+    """The exercises that a list with commas names, in the order of the course. Raises InputError."""
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    there = f"there are {', '.join(exercise.name for exercise in course())}"
+    if not names:
+        raise InputError(f"--only names no exercise; {there}")
+    chosen = set()
+    for name in names:
+        try:
+            chosen.add(find(name).number)
+        except InputError:
+            raise InputError(f"--only: there is no exercise {name!r}; {there}") from None
+    return [exercise for exercise in course() if exercise.number in chosen]
+
+
+def _counted(count: int, what: str) -> str:
+    """A number of things: 1 row, 2 rows."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _limits(seconds: float) -> Limits:
+    if not 0 < seconds <= 3600:
+        raise InputError(f"--seconds must be more than 0 and at most 3600, got {seconds:g}")
+    return Limits(seconds=seconds)
+
+
+def _open(folder: str, name: str | None) -> tuple[Exercise, Progress, Screen]:
+    """The exercise that is meant, how far the learner is, and where to show it."""
+    open_folder(Path(folder))
+    progress = Progress.load(Path(folder))
+    return (find(name) if name else progress.current()), progress, Screen()

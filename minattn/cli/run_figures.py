@@ -1,0 +1,43 @@
+"""The figures of a run, and what they show of its text."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..runs import Run
+from ..training import Data, load_model, restore_ids
+
+HEADS = 12
+"""The most heads that are drawn of a layer."""
+
+
+def draw_run(run: Run, data: Data) -> list[Path]:
+    """Draw what there is to see in a run: the curves, attention, positions, neighbours."""
+    from ..show import attention_maps, nearest_neighbours, positional_encoding, save_figure, training_curves
+
+    model, tokenizer = load_model(run)
+    restoration = restore_ids(model, tokenizer, data.held_out[0])
+    drawn = {"curves": training_curves(run.metrics())}
+    for i, weights in enumerate(restoration.attention):
+        title = f"What each token of a held-out sentence looks at, layer {i + 1}"
+        drawn[f"attention-layer-{i + 1}"] = attention_maps(weights[:HEADS], restoration.given, title)
+    table = model.position_table()
+    if table is not None:
+        drawn["positions"] = positional_encoding(table)
+    if words := common_words(data, 8):
+        drawn["neighbours"] = nearest_neighbours(model.token_table(), tokenizer.pieces, words)
+    return [path for name, figure in drawn.items() for path in save_figure(figure, run.figures_folder, name)]
+
+
+def common_words(data: Data, most: int) -> list[str]:
+    """Whole words that the training text has often, commonest first; the very commonest say little about each other."""
+    counts = np.bincount([i for ids in data.training for i in ids], minlength=data.tokenizer.vocab_size)
+    words = (data.tokenizer.pieces[i] for i in np.argsort(-counts, kind="stable")[50:])
+    return [word for word in words if word.isalpha() and (len(word) > 3 or not word.isascii())][:most]
+
+
+def example(data: Data) -> str:
+    """A short held-out sentence with a blank in it."""
+    ids = min(data.held_out, key=lambda ids: abs(len(ids) - 10))
+    middle = len(ids) // 2
+    return data.tokenizer.decode([*ids[:middle], data.tokenizer.mask_id, *ids[middle + 1 :]]).replace('"', "")

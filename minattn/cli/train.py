@@ -1,0 +1,98 @@
+"""The options of `minattn train`, and what it calls."""
+
+import argparse
+import json
+import sys
+
+from ..errors import InputError
+from ..models import ReconstructionConfig
+from ..nn.positional import KINDS as POSITIONS
+from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
+from ..training.data import VOCAB_SIZE
+from ..training.settings import TrainingConfig
+
+EXAMPLES = """examples:
+  minattn train                                          the shipped English reader, about a minute on two cores
+  minattn train my.txt --out runs/mine --vocab-size 1000  a text of your own
+  minattn train --blanks 0 --positions none              the pure copy, without positions
+  minattn train --resume runs/mine                       go on where it was stopped
+  minattn train my.txt --from FOLDER                     fine-tune a BERT or DistilBERT that is in a folder
+  minattn train my.txt --from FOLDER --freeze embeddings,layer.0-3"""
+
+SETTINGS = {
+    "vocab_size": "train a vocabulary of so many pieces from the text",
+    "steps": "optimizer steps",
+    "save_every": "steps between checkpoints",
+    "seed": "of weights, order, blanks and dropout",
+    "blanks": "share of tokens blanked out; 0 is the pure copy",
+    "layers": "encoder blocks",
+    "width": "width of the model",
+    "heads": "attention heads",
+    "positions": "positional encoding",
+    "lr": "highest learning rate",
+    "batch": "sentences in a step",
+    "threads": "threads that share a step; by default the number of cores",
+}
+
+LR = f"{FINE_TUNING['lr']}, or {NEW_HEAD_LR} for a new head"
+FINE_TUNED = {"steps": f"{EPOCHS} times the text", "lr": LR, "save_every": FINE_TUNING["save_every"]}
+"""What is the default of a setting with --from, where it is another."""
+
+MAY_CHANGE = {"steps", "save_every", "threads"}
+"""What may be given with --resume."""
+
+
+def add_train(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `minattn train` its options."""
+    parser.add_argument(
+        "text", nargs="?", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader (en)'
+    )
+    parser.add_argument("--out", metavar="DIR", help="the run folder to make (runs/ and the time)")
+    parser.add_argument("--resume", metavar="DIR", help="go on with this run, with its own settings")
+    parser.add_argument(
+        "--from",
+        metavar="FOLDER",
+        help="fine-tune a pretrained model, or that of a run; defaults as in Devlin et al., 2019, appendix A.3",
+    )
+    parser.add_argument(
+        "--freeze",
+        metavar="PARTS",
+        help="with --from: what shall not change, of embeddings, layer.0, layer.0-3, …, head, with commas between",
+    )
+    for name, text in SETTINGS.items():
+        _add_setting(parser, name, text)
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to standard error")
+
+
+def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
+    """Add the option of a setting, with the type and the default that the setting has."""
+    default = getattr(TrainingConfig, name, None)
+    default = getattr(ReconstructionConfig, name, VOCAB_SIZE) if default is None else default
+    parser.add_argument(
+        "--" + name.replace("_", "-"),
+        type=type(default),
+        choices=POSITIONS if name == "positions" else None,
+        metavar=None if name == "positions" else "RATE" if name == "lr" else "SHARE" if name == "blanks" else "N",
+        help=f"{text} ({default}{f'; with --from {FINE_TUNED[name]}' if name in FINE_TUNED else ''})",
+    )
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Train, or go on with a run; returns the exit code."""
+    from .training_work import resume_job, train_job
+
+    given = {
+        key: getattr(options, key) for key in ("out", "from", "freeze", *SETTINGS) if getattr(options, key) is not None
+    }
+    stream = sys.stderr if options.json else sys.stdout
+    if options.resume is not None:
+        if options.text or given.keys() - MAY_CHANGE:
+            wrong = "TEXT" if options.text else "--" + min(given.keys() - MAY_CHANGE).replace("_", "-")
+            raise InputError(f"--resume goes on with the run's own settings; {wrong} cannot be given with it")
+        done = resume_job(options.resume, given, options.device, stream)
+    else:
+        done = train_job(options.text or "en", given, options.device, stream)
+    if options.json:
+        print(json.dumps(done.result, indent=1, ensure_ascii=False))
+    return 0 if done.finished else 130

@@ -1,0 +1,89 @@
+"""A folder of exercises: the learner's files are theirs, and nothing here overwrites one without keeping it."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+from ..errors import InputError
+from ..runs import make_folder, read_bytes, write_atomically
+from .exercise import Exercise, course
+from .progress import FILE
+from .submission import Failure
+
+LARGEST = 1 << 20
+BACKUPS = "backups"
+
+
+def init(folder: Path) -> tuple[list[str], list[str]]:
+    """Add the templates that are missing; returns the names of the files added and of those that were there.
+
+    Raises InputError where a file stands in the folder's place, RunError where the disk refuses.
+    """
+    make_folder(folder)
+    added, kept = [], []
+    for exercise in course():
+        if (there := locate(folder, exercise)) is not None:
+            kept.append(there.name)
+        else:
+            write_atomically(folder / exercise.file, exercise.text)
+            added.append(exercise.file)
+    return added, kept
+
+
+def locate(folder: Path, exercise: Exercise) -> Path | None:
+    """The file of an exercise: by its name, whatever number an earlier version gave it."""
+    exact = folder / exercise.file
+    if exact.exists():
+        return exact
+    pattern = re.compile(rf"(\d+[_-])?{exercise.name}\.py")
+    try:
+        return next((path for path in sorted(folder.iterdir()) if pattern.fullmatch(path.name)), None)
+    except OSError:
+        return None
+
+
+def open_folder(folder: Path) -> None:
+    """Raises InputError where a folder has no exercises in it."""
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; minattn learn init {folder} makes it, with the exercises in it")
+    if not (folder / FILE).exists() and not any(locate(folder, exercise) for exercise in course()):
+        here = folder.resolve()
+        raise InputError(
+            f"there are no exercises in {here}; minattn learn init DIR makes a folder of them, then cd DIR"
+        )
+
+
+def read_source(path: Path) -> str:
+    """The text of a learner's file. Raises Failure for what is no text file of a reasonable size."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise Failure("error", f"{path.name} is not a file")
+        if status.st_size > LARGEST:
+            raise Failure("error", f"{path.name} has {status.st_size:,} bytes; an exercise has a few thousand")
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise Failure("missing", f"{path.name} could not be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise Failure("error", f"{path.name} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+
+
+def reset(folder: Path, exercise: Exercise) -> Path | None:
+    """Put the template back; returns where the learner's file went, None where there was none."""
+    path, backup = locate(folder, exercise), None
+    if path is not None:
+        backup = _free(folder / BACKUPS, path.stem)
+        make_folder(backup.parent)
+        write_atomically(backup, read_bytes(path))
+    write_atomically(folder / exercise.file if path is None else path, exercise.text)
+    return backup
+
+
+def _free(folder: Path, stem: str) -> Path:
+    """A name that is not taken."""
+    number = 1
+    while (folder / f"{stem}-{number}.py").exists():
+        number += 1
+    return folder / f"{stem}-{number}.py"

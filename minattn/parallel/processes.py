@@ -1,0 +1,163 @@
+"""Several processes at once, for work whose Python would keep threads waiting for each other; and memory they share."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import select
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backend import Array
+from ..errors import RunError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+PATIENCE = 1e-3
+"""Seconds for which a process looks for a message by itself: more than there are between two parts of a step."""
+
+
+def can_fork() -> bool:
+    """Whether copies of this process can be made and compute.
+
+    Windows has none, on macOS BLAS libraries hang in them, and a daemon of multiprocessing may not have any.
+    """
+    if sys.platform != "linux":
+        return False
+    from multiprocessing import current_process
+
+    return not current_process().daemon
+
+
+def shared(array: Array) -> Array:
+    """An array of the same shape and dtype, of zeros, in memory that all processes see which are forked from now on."""
+    memory = mmap.mmap(-1, max(array.nbytes, 1))
+    return np.frombuffer(memory, array.dtype, array.size).reshape(array.shape)
+
+
+def shared_copy(array: Array) -> Array:
+    """The same numbers in such memory."""
+    copy = shared(array)
+    copy[...] = array
+    return copy
+
+
+class Processes:
+    """Inside `with Processes(count, target) as processes:` so many copies of this process work on `target` at once.
+
+    A copy has all that there was when it was made, and does not see what is changed later, but in shared arrays. It
+    ends with the `with`, and when this process is gone. Ctrl-C is left to this process.
+    """
+
+    def __init__(self, count: int, target: object) -> None:
+        if count < 1:
+            raise ValueError(f"Processes: count must be at least 1, got {count}")
+        self.count, self._target = count, target
+        self._copies: list[tuple[BaseProcess, Connection]] = []
+
+    def __enter__(self) -> Processes:
+        import multiprocessing
+
+        context = multiprocessing.get_context("fork")
+        try:
+            for rank in range(1, self.count):
+                here, there = context.Pipe()
+                copy = context.Process(target=self._serve, args=(rank, there, here), daemon=True)
+                with warnings.catch_warnings():
+                    # Python 3.12 warns of threads that run here: the copy does not have them, and needs none
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    copy.start()
+                there.close()
+                self._copies.append((copy, here))
+        except OSError as error:
+            self.__exit__(None, None, None)
+            raise RunError(
+                f"no process could be started to share the work: {error.strerror}; use fewer threads"
+            ) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _, connection in self._copies:
+            with contextlib.suppress(BrokenPipeError):
+                connection.send(None)  # its end may be open in processes that others have forked meanwhile
+            connection.close()
+        for copy, _ in self._copies:
+            copy.join()
+            copy.close()
+        self._copies.clear()
+
+    def map(self, method: str, parts: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """target.method(rank, *part) for each of at most `count` parts, in their order; rank 0 is this process.
+
+        Raises what the first part that failed raised, when all have ended, and RunError where a copy was killed.
+        """
+        if len(parts) > len(self._copies) + 1:
+            raise RuntimeError(f"Processes: {len(parts)} parts for {len(self._copies) + 1} processes")
+        others = [connection for (_, connection), _ in zip(self._copies, parts[1:], strict=False)]
+        for connection, part in zip(others, parts[1:], strict=True):
+            with contextlib.suppress(BrokenPipeError):  # it was killed, which its answer will tell
+                connection.send((method, part))
+        try:
+            results = [getattr(self._target, method)(0, *parts[0])] if parts else []
+        finally:
+            answers = [_receive(connection) for connection in others]
+        for has_failed, answer in answers:
+            if has_failed:
+                raise answer
+        return results + [answer for _, answer in answers]
+
+    def _serve(self, rank: int, connection: Connection, other_end: Connection) -> None:
+        """What a copy does until this process sends None, or is gone."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        other_end.close()
+        for _, earlier in self._copies:
+            earlier.close()
+        while True:
+            _await(connection)
+            try:
+                request = connection.recv()
+            except EOFError:
+                return
+            if request is None:
+                return
+            method, part = request
+            try:
+                answer = False, getattr(self._target, method)(rank, *part)
+            except Exception as error:
+                answer = True, error
+            try:
+                connection.send(answer)
+            except BrokenPipeError:
+                return
+
+
+def _await(connection: Connection) -> None:
+    """Look for a message for a while before the system is asked to wake this process for it, which takes longer."""
+    messages, deadline = select.poll(), time.perf_counter() + PATIENCE
+    messages.register(connection, select.POLLIN)
+    while not messages.poll(0) and time.perf_counter() < deadline:
+        os.sched_yield()
+
+
+def _receive(connection: Connection) -> tuple[bool, Any]:
+    _await(connection)
+    try:
+        answer: tuple[bool, Any] = connection.recv()
+        return answer
+    except (EOFError, ConnectionResetError):
+        return True, RunError(
+            "a process that shared the work was killed, perhaps for want of memory; use fewer threads"
+        )

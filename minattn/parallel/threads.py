@@ -1,0 +1,81 @@
+"""Several threads at once: NumPy lets other threads run while it computes."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from types import TracebackType
+from typing import TypeVar
+
+from ..fast import Workspace, reuse_memory
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Threads:
+    """Inside `with Threads(count) as threads:` that many threads share work, each with a workspace of its own.
+
+    The BLAS library, which would start threads of its own for every product and wait for the slowest of them, is held
+    to one: threads that meet once a step lose less, and do not collapse when the machine has other work.
+
+    >>> with Threads(2) as threads:
+    ...     threads.map(lambda part: sum(part), [[1, 2], [3, 4]])
+    [3, 7]
+    """
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            raise ValueError(f"Threads: count must be at least 1, got {count}")
+        self.count = count
+        self._workspaces = [Workspace() for _ in range(count)]
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Threads:
+        from threadpoolctl import threadpool_limits
+
+        self._limits = threadpool_limits(1, user_api="blas")
+        self._pool = ThreadPoolExecutor(max(self.count - 1, 1), "minattn")  # starts each thread when it is needed
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        self._limits.restore_original_limits()
+
+    def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+        """function(part) for each of at most `count` parts, in their order; the first runs in the calling thread.
+
+        Part i always has thread i's workspace. A part must not call map itself: it would wait for ever. Raises what the
+        first part that failed raised, when all have ended.
+        """
+        if self._pool is None:
+            raise RuntimeError("Threads: map was called outside of `with Threads(count) as threads:`; call it inside")
+        if len(parts) > self.count:
+            raise ValueError(f"Threads: {len(parts)} parts for {self.count} threads")
+
+        def run(i: int) -> Result:
+            with reuse_memory(self._workspaces[i]):
+                return function(parts[i])
+
+        # a copy of the context takes no_grad and NumPy's error settings along
+        others = [self._pool.submit(contextvars.copy_context().run, run, i) for i in range(1, len(parts))]
+        try:
+            results = [run(0)] if parts else []
+        finally:
+            wait(others)
+        return results + [other.result() for other in others]
+
+    def deal(self, items: Sequence[Part]) -> list[Sequence[Part]]:
+        """The items in `count` parts, dealt out in turn."""
+        return [items[i :: self.count] for i in range(self.count)]

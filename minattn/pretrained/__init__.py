@@ -1,0 +1,23 @@
+"""BERT and DistilBERT from folders as transformers writes them: encoders, heads, tokenizers, fine-tuning."""
+
+from .config import EncoderConfig
+from .encoder import BertModel, DistilBertModel, EncoderOutput
+from .layer_deembedding import LayerDeEmbedding, vocabulary_comes_back
+from .load import load_pretrained
+from .masked_lm import BertForMaskedLM, DistilBertForMaskedLM, MaskedLMOutput
+from .texts import embed_texts, fill_blanks
+
+__all__ = [
+    "BertForMaskedLM",
+    "BertModel",
+    "DistilBertForMaskedLM",
+    "DistilBertModel",
+    "EncoderConfig",
+    "EncoderOutput",
+    "LayerDeEmbedding",
+    "MaskedLMOutput",
+    "embed_texts",
+    "fill_blanks",
+    "load_pretrained",
+    "vocabulary_comes_back",
+]

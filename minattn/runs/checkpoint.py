@@ -1,0 +1,205 @@
+"""One checkpoint: the folder of three files that holds everything a run needs to go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .files import plain, read_bytes, read_json, reading, sync_folder, write_synced
+
+VERSION = 1
+WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+
+Arrays = Mapping[str, NDArray[Any]]
+Shapes = Mapping[str, tuple[int, ...]]
+
+_STORABLE = {"bool", "float16", "float32", "float64"} | {f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)}
+# The names of whole checkpoints; the second while one of the same step takes its place.
+WHOLE, SET_ASIDE = re.compile(r"step-(\d+)"), re.compile(r"\.step-(\d+)\.old")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run was at one step.
+
+    step       how many optimizer steps were made
+    weights    name -> array, the model's parameters and buffers
+    optimizer  name -> array, the optimizer's moments
+    state      what else is needed to go on, as JSON can hold it
+    """
+
+    step: int
+    weights: dict[str, NDArray[Any]]
+    optimizer: dict[str, NDArray[Any]]
+    state: dict[str, Any]
+
+
+def folder_name(step: int) -> str:
+    """The name of a step's checkpoint folder.
+
+    >>> folder_name(400)
+    'step-000400'
+    """
+    return f"step-{step:06d}"
+
+
+def whole_checkpoints(folder: Path) -> dict[int, Path]:
+    """The whole checkpoints in a folder, by rising step; {} where there are none or no such folder."""
+    with reading(folder):
+        names = os.listdir(folder) if folder.is_dir() else []
+    found: dict[int, Path] = {}
+    # One that was set aside counts only where its replacement never arrived: hence first, to be overwritten.
+    for pattern in (SET_ASIDE, WHOLE):
+        for name in names:
+            if match := pattern.fullmatch(name):
+                found[int(match[1])] = folder / name
+    return dict(sorted(found.items()))
+
+
+def write_checkpoint(
+    folder: Path,
+    step: int,
+    weights: Arrays,
+    optimizer: Arrays,
+    state: Mapping[str, Any],
+    tokenizer_sha256: str,
+) -> None:
+    """Write and sync the three files into an empty folder; state.json proves the other two whole."""
+    contents = {WEIGHTS: _to_bytes(weights, "weights"), OPTIMIZER: _to_bytes(optimizer, "optimizer")}
+    described = {
+        "format": "minattn checkpoint",
+        "version": VERSION,
+        "step": step,
+        "tokenizer_sha256": tokenizer_sha256,
+        "files": {name: {"bytes": len(data), "sha256": _sha256(data)} for name, data in contents.items()},
+        "state": plain(state, "state"),
+    }
+    for name, data in contents.items():
+        write_synced(folder / name, data)
+    write_synced(folder / STATE, json.dumps(described, indent=1, ensure_ascii=False) + "\n")
+    sync_folder(folder)
+
+
+def read_checkpoint(folder: Path, tokenizer_sha256: str, expected: Shapes | None = None) -> Checkpoint:
+    """Read a checkpoint after proving that it is whole and fits.
+
+    folder            the checkpoint
+    tokenizer_sha256  of the run's tokenizer.json
+    expected          the weights' names and shapes that the caller can use; None takes any
+
+    Raises InputError, naming the file, where one is missing, truncated, altered, of another version, of
+    another tokenizer, or holds other tensors.
+    """
+    described = _described(folder / STATE)
+    if described["tokenizer_sha256"] != tokenizer_sha256:
+        theirs, ours = described["tokenizer_sha256"][:12], tokenizer_sha256[:12]
+        raise InputError(
+            f"{folder / STATE} belongs to another tokenizer than the run's tokenizer.json "
+            f"(sha256 {theirs}..., not {ours}...); put the original back"
+        )
+    weights = _from_bytes(folder / WEIGHTS, described["files"])
+    optimizer = _from_bytes(folder / OPTIMIZER, described["files"])
+    if expected is not None:
+        _compare(folder / WEIGHTS, {name: array.shape for name, array in weights.items()}, expected)
+    return Checkpoint(described["step"], weights, optimizer, described["state"])
+
+
+def count_weights(folder: Path) -> int:
+    """How many numbers the weights of a checkpoint hold, read from the header alone."""
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / WEIGHTS
+    try:
+        with safe_open(path, framework="np") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+
+
+def _to_bytes(arrays: Arrays, what: str) -> bytes:
+    """The arrays as one safetensors file."""
+    from safetensors.numpy import save
+
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.name not in _STORABLE:
+            got = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
+            raise InputError(f"{what}[{name!r}] must be a NumPy array of numbers or booleans, got {got}")
+    # safetensors takes the memory as it lies: strided or big-endian arrays would be written scrambled.
+    # (np.ascontiguousarray would turn a scalar into a vector.)
+    return save({name: np.asarray(a, a.dtype.newbyteorder("<"), order="C") for name, a in arrays.items()})
+
+
+def _from_bytes(path: Path, files: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file, once its length and checksum are those that state.json tells."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    data, told = read_bytes(path), files[path.name]
+    if len(data) != told["bytes"]:
+        raise InputError(f"{path} is damaged: it has {len(data):,} bytes, {told['bytes']:,} were written")
+    if _sha256(data) != told["sha256"]:
+        raise InputError(f"{path} is damaged: its bytes are not those that were written (sha256 differs)")
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise InputError(f"{path} is no safetensors file: {error}") from error
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """state.json, once it is known to hold every field that the reader uses."""
+    described = read_json(path)
+    check_format(path, described, "minattn checkpoint", VERSION)
+    kinds = {"step": int, "tokenizer_sha256": str, "files": dict, "state": dict}
+    wrong = [key for key, kind in kinds.items() if not isinstance(described.get(key), kind)]
+    for name in (WEIGHTS, OPTIMIZER):
+        told = described["files"].get(name) if "files" not in wrong else None
+        if not (isinstance(told, dict) and isinstance(told.get("bytes"), int) and "sha256" in told):
+            wrong.append(f"files[{name!r}]")
+    if wrong:
+        raise InputError(f"{path} is damaged: it lacks {', '.join(wrong)}")
+    return described
+
+
+def check_format(path: Path, content: Mapping[str, Any], kind: str, version: int) -> None:
+    """Refuse a JSON file that is not of this kind and version."""
+    if content.get("format") != kind:
+        raise InputError(f"{path} is not the file of a {kind}: its format is {content.get('format')!r}")
+    if content.get("version") != version:
+        raise InputError(
+            f"{path} has version {content.get('version')!r} of the {kind} format, but this minattn reads "
+            f"version {version}; use the minattn that wrote it"
+        )
+
+
+def _compare(path: Path, got: Shapes, expected: Shapes) -> None:
+    """Refuse tensors with other names or shapes than the model's."""
+    if missing := [name for name in expected if name not in got]:
+        raise InputError(f"{path} lacks {_some(missing)}, which the model of the run's config.json needs")
+    if surplus := sorted(got.keys() - expected.keys()):
+        raise InputError(f"{path} holds {_some(surplus)}, which the model of the run's config.json does not have")
+    for name, shape in expected.items():
+        if got[name] != tuple(shape):
+            raise InputError(
+                f"{path} holds {name} with shape {got[name]}, but the model of the run's config.json "
+                f"needs {tuple(shape)}"
+            )
+
+
+def _some(names: list[str], shown: int = 3) -> str:
+    """The first few of many names."""
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,203 @@
+"""Files that are whole or absent: a reader, a crash or a full disk never leaves half of one behind."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, RunError
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
+    """Write a file beside its place, sync it to the disk, and rename it into its place.
+
+    path     where the file shall be; its folder must exist. A device or a pipe there stays one and is written to
+    content  bytes, or text that is written as UTF-8 with its line ends as they are
+
+    Raises RunError when the disk is full, read-only or otherwise refuses; what was there is then untouched.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(f"{folder}/note.txt", "kept whole")
+    ...     Path(folder, "note.txt").read_text()
+    'kept whole'
+    """
+    path = Path(path)
+    with naming(path):
+        if os.path.isdir(path):  # a link to one would be replaced
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if _is_special(path):
+            path.write_bytes(_encoded(content))
+            return
+        # A name of its own for each writer: two writers of one file must not share a temporary one.
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            write_synced(beside, content)
+            os.replace(beside, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+        sync_folder(path.parent)
+
+
+def write_synced(path: Path, content: bytes | str) -> None:
+    """Write a new file and return when the disk has it; raises OSError, also where a file is there."""
+    with open(path, "xb") as file:
+        file.write(_encoded(content))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Refuse a place where no file can be written, before the work whose result is to go there.
+
+    Raises InputError where a folder is there or its own is not, RunError where the system does not permit it.
+    """
+    path = Path(path)
+    if os.path.isdir(path):
+        raise InputError(f"expected the name of a file, but {path} is a folder")
+    if not os.path.isdir(path.parent):
+        raise InputError(f"{path} cannot be written, because {path.parent} is not a folder; make it first")
+    with naming(path):
+        if not os.access(path if _is_special(path) else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder (new files, renames) survive a power cut."""
+    if os.name == "nt":  # Windows cannot open a folder, and writes its names through by itself
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot sync a folder
+            raise
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: Path) -> bool:
+    """Make a folder and those above it, and say whether it was not there.
+
+    Raises InputError where a file is there, RunError where the disk refuses.
+    """
+    with naming(folder):
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        if not nearest.is_dir():
+            raise InputError(f"expected a folder at {nearest}, but a file is there; choose another folder")
+        if nearest != folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
+        return nearest != folder
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn an OSError of a write inside into a RunError that says which path and why."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{path} could not be written: {_reason(error)}") from error
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn an OSError of a read inside into an InputError that says which path and why."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing") from error
+    except OSError as error:
+        raise InputError(f"{path} could not be read: {_reason(error)}") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file; InputError when it is missing or cannot be read."""
+    with reading(path):
+        return path.read_bytes()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; InputError when it is missing, torn, or something else."""
+    content = read_bytes(path)
+    try:
+        value = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: expected JSON, but {error}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path} is damaged: expected a JSON object, got a {type(value).__name__}")
+    return value
+
+
+def plain(value: Any, where: str, null_for_nan: bool = False) -> Any:
+    """The same value made of what JSON holds, so that reading it back gives what was meant.
+
+    value         None, bool, numbers (NumPy's too), text, and lists, tuples and dicts of these
+    where         what the value is, for the message
+    null_for_nan  write NaN and the infinities as null, for readers that know JSON only
+
+    Raises InputError for anything else, rather than write what would be read back as something different.
+
+    >>> plain({"loss": np.float32(0.5), "shape": (2, 3)}, "row")
+    {'loss': 0.5, 'shape': [2, 3]}
+    >>> plain(float("nan"), "loss", null_for_nan=True) is None
+    True
+    """
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) or not null_for_nan else None
+    if isinstance(value, (list, tuple)):
+        return [plain(item, f"{where}[{i}]", null_for_nan) for i, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise InputError(f"{where} must have text as keys, got {key!r}, which JSON would turn into text")
+        return {key: plain(item, f"{where}[{key!r}]", null_for_nan) for key, item in value.items()}
+    raise InputError(f"{where} must be made of numbers, text, lists and dicts, got a {type(value).__name__}")
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files below a folder that are not still being written; [] where there is no folder."""
+    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+def size_of(path: Path) -> int:
+    """The bytes in a file or in a folder's files."""
+    total = 0
+    for file in [path] if path.is_file() else files_below(path):
+        with contextlib.suppress(FileNotFoundError):  # replaced meanwhile by a training that is running
+            total += file.stat().st_size
+    return total
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a device, a pipe or the like is there."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _encoded(content: bytes | str) -> bytes:
+    return content.encode("utf-8") if isinstance(content, str) else content
+
+
+def _reason(error: OSError) -> str:
+    """What the system said, and what to do about it where that is known."""
+    said = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{said}; free some space and try again"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{said}; choose another place, or change the permissions of this one"
+    return said

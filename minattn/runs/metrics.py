@@ -1,0 +1,66 @@
+"""A file of JSON objects, one a line, that is appended to while it may be killed at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import InputError
+from .files import naming, plain, read_bytes, write_atomically
+
+
+def append_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Append one line; NaN and the infinities become null, and a line that a crash tore is cut off first."""
+    line = json.dumps(plain(row, "row", null_for_nan=True), ensure_ascii=False) + "\n"
+    with naming(path), open(path, "ab+") as file:
+        _drop_torn_line(file)
+        file.write(line.encode("utf-8"))
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows, [] where there is no file; a last line that a crash tore is left out.
+
+    Raises InputError, with the line's number, where a line before the last is not a JSON object.
+    """
+    return [row for _, row in _whole_lines(path)]
+
+
+def trim_rows(path: Path, step: int) -> None:
+    """Drop the rows whose "step" is after this one, and a torn line; rows without a step stay."""
+    kept = [line for line, row in _whole_lines(path) if row.get("step", step) <= step]
+    content = b"".join(line + b"\n" for line in kept)
+    if path.exists() and read_bytes(path) != content:
+        write_atomically(path, content)
+
+
+def _whole_lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
+    """Each whole line and the row that it holds."""
+    if not path.exists():
+        return []
+    # What follows the last line end is either nothing or torn.
+    lines = read_bytes(path).split(b"\n")[:-1]
+    rows: list[tuple[bytes, dict[str, Any]]] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("it is not a JSON object")
+        except ValueError as error:
+            if number == len(lines):  # a power cut may leave a line of the right length and the wrong content
+                break
+            raise InputError(f"{path} is damaged at line {number}: {error}") from error
+        rows.append((line, row))
+    return rows
+
+
+def _drop_torn_line(file: IO[bytes]) -> None:
+    """Cut off what follows the last line end, lest the next row be glued to it."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)

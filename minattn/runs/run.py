@@ -1,0 +1,299 @@
+"""A run folder: what a training leaves on the disk, and how it goes on from there."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from . import checkpoint as checkpoints
+from .checkpoint import Arrays, Checkpoint, Shapes
+from .files import (
+    files_below,
+    make_folder,
+    naming,
+    plain,
+    read_bytes,
+    read_json,
+    reading,
+    size_of,
+    sync_folder,
+    write_atomically,
+)
+from .metrics import append_row, read_rows, trim_rows
+
+FORMAT, VERSION = "minattn run", 1
+CONFIG, TOKENIZER, METRICS, LOCK = "config.json", "tokenizer.json", "metrics.jsonl", ".lock"
+MODEL = "model"
+
+
+class Run:
+    """A run folder, made by `Run.create` or found by `Run.open`.
+
+        config.json     everything needed to build the model and the training again
+        tokenizer.json
+        metrics.jsonl   one JSON object a line
+        checkpoints/    step-000400/ with weights.safetensors, optimizer.safetensors and state.json
+        figures/
+        model/          of a fine-tuning: what transformers and --from open
+
+    One process at a time may write to a run; any number may read meanwhile.
+
+    folder          where it is
+    config          the dict that `create` was given
+    tokenizer_json  the text of tokenizer.json
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any], tokenizer: bytes) -> None:
+        self.folder = folder
+        self.config = config
+        self.tokenizer_json = tokenizer.decode("utf-8")
+        self._tokenizer_sha256 = hashlib.sha256(tokenizer).hexdigest()
+        self._made_its_folder = False
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @classmethod
+    def create(cls, folder: str | os.PathLike[str], config: Mapping[str, Any], tokenizer_json: str) -> Run:
+        """Make a new run.
+
+        folder          a new folder, or one that holds no run
+        config          what JSON can hold
+        tokenizer_json  the text of the tokenizer's file
+
+        Raises InputError where a run, a file or another tokenizer.json is in the way, and RunError where the
+        disk refuses.
+        """
+        folder, content = Path(folder), _described(config)
+        tokenizer = tokenizer_json.encode("utf-8")
+        is_new = make_folder(folder)
+        _refuse_occupied(folder, tokenizer)
+        write_atomically(folder / TOKENIZER, tokenizer)
+        # config.json comes last: with it the folder is a run.
+        write_atomically(folder / CONFIG, content)
+        run = cls(folder, json.loads(content)["config"], tokenizer)
+        run._made_its_folder = is_new
+        return run
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Run:
+        """Find a run; InputError for what is not one, is damaged, or has another format version."""
+        folder = Path(folder)
+        with reading(folder):
+            if not folder.is_dir():
+                found = "it is a file" if folder.exists() else "there is no such folder"
+                raise InputError(f"expected a run folder at {folder}, but {found}")
+            if not (folder / CONFIG).exists():
+                raise InputError(f"{folder} is not a run: it has no {CONFIG}")
+        stored = read_json(folder / CONFIG)
+        if "format" not in stored and "model_type" in stored:
+            raise InputError(f"{folder} holds a pretrained model, no run; use it with minattn embed, deembed or fill")
+        checkpoints.check_format(folder / CONFIG, stored, FORMAT, VERSION)
+        if not isinstance(stored.get("config"), dict):
+            raise InputError(f"{folder / CONFIG} is damaged: it lacks config")
+        tokenizer = read_bytes(folder / TOKENIZER)
+        try:
+            return cls(folder, stored["config"], tokenizer)
+        except UnicodeDecodeError as error:
+            raise InputError(f"{folder / TOKENIZER} is damaged: {error}") from error
+
+    def reconfigure(self, config: Mapping[str, Any]) -> None:
+        """Change the config, as for a training that goes on with more steps. Raises what `create` raises for it."""
+        content = _described(config)
+        write_atomically(self.folder / CONFIG, content)
+        self.config = json.loads(content)["config"]
+
+    @property
+    def figures_folder(self) -> Path:
+        """Where the figures belong; it may not be there yet."""
+        return self.folder / "figures"
+
+    @property
+    def metrics_path(self) -> Path:
+        """metrics.jsonl, which may not be there yet."""
+        return self.folder / METRICS
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def saved_steps(self) -> list[int]:
+        """The steps that have a whole checkpoint, rising."""
+        return list(checkpoints.whole_checkpoints(self._checkpoints))
+
+    def save(self, step: int, weights: Arrays, optimizer: Arrays, state: Mapping[str, Any]) -> Path:
+        """Save a checkpoint; whenever the process is killed, the newest whole checkpoint can be loaded.
+
+        step       optimizer steps made; saving a step again replaces it
+        weights    name -> array
+        optimizer  name -> array
+        state      what JSON can hold
+
+        Returns the checkpoint's folder. Raises RunError where the disk refuses (the previous checkpoint
+        stays) and InputError for what cannot be written.
+        """
+        if step < 0:
+            raise InputError(f"save: step must be 0 or more, got {step}")
+        make_folder(self._checkpoints)
+        place = self._checkpoints / checkpoints.folder_name(step)
+        beside = place.with_name(f".{place.name}.tmp")
+        with naming(place):
+            self._clear_leftovers()
+            try:
+                beside.mkdir()
+                checkpoints.write_checkpoint(beside, step, weights, optimizer, state, self._tokenizer_sha256)
+                self._put_in_place(beside, place)
+            except BaseException:
+                shutil.rmtree(beside, ignore_errors=True)
+                raise
+            sync_folder(self._checkpoints)
+            self._remove_all_but(place)
+        return place
+
+    def load(self, expected: Shapes | None = None) -> Checkpoint:
+        """Load the newest whole checkpoint.
+
+        expected  the weights' names and shapes that the caller can use; None takes any
+
+        Returns its arrays, writable and owned by the caller. Raises InputError, naming the file, where there
+        is none or it is damaged, of another version, of another tokenizer, or holds other tensors.
+        """
+        while True:
+            found = checkpoints.whole_checkpoints(self._checkpoints)
+            if not found:
+                raise InputError(f"{self.folder} has no checkpoint yet: its training was stopped before the first one")
+            newest = found[max(found)]
+            before = _identity(newest)
+            try:
+                return checkpoints.read_checkpoint(newest, self._tokenizer_sha256, expected)
+            except InputError:
+                if _identity(newest) == before:
+                    raise
+                # A training that is running replaced it while it was read: look again.
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second training of this run out; InputError where another process has it. On Unix only."""
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        with naming(self.folder):
+            file = open(self.folder / LOCK, "a")  # noqa: SIM115
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                message = f"{self.folder} is being trained by another process; wait for it, or stop it"
+                raise InputError(message) from None
+            yield
+
+    @contextlib.contextmanager
+    def undone_unless_saved(self) -> Iterator[None]:
+        """Take a new run back where the work inside fails before anything is saved; a folder of before stays."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):  # what stays costs space; the reason why it failed matters more
+                if not self.saved_steps():
+                    (self.folder / CONFIG).unlink(missing_ok=True)
+                    if self._made_its_folder:
+                        shutil.rmtree(self.folder)
+            raise
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Append one line to metrics.jsonl; NaN and the infinities become null."""
+        append_row(self.metrics_path, row)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows that were logged; InputError where the file is damaged elsewhere than in its last line."""
+        return read_rows(self.metrics_path)
+
+    def trim_metrics(self, step: int) -> None:
+        """Drop the rows after a step, so that a training resumed from there logs each step once."""
+        trim_rows(self.metrics_path, step)
+
+    def info(self) -> dict[str, Any]:
+        """What is in the run, as JSON can hold it; what is not there yet is None, 0 or []."""
+        saved, rows = checkpoints.whole_checkpoints(self._checkpoints), self.metrics()
+        newest = saved[max(saved)] if saved else None
+        names = [CONFIG, TOKENIZER, METRICS, "checkpoints", "figures", *[MODEL] * (self.folder / MODEL).exists()]
+        sizes = {name: size_of(self.folder / name) for name in names}
+        return {
+            "folder": str(self.folder),
+            "config": self.config,
+            "parameters": checkpoints.count_weights(newest) if newest else None,
+            "steps": max((row["step"] for row in rows if "step" in row), default=0),
+            "saved_steps": list(saved),
+            "metrics": len(rows),
+            "figures": sorted(path.name for path in files_below(self.figures_folder)),
+            "bytes": sizes | {"total": sum(sizes.values())},
+        }
+
+    def _put_in_place(self, beside: Path, place: Path) -> None:
+        """Rename a written checkpoint to its name; until then one of the same step is set aside, loadable."""
+        if place.exists():
+            aside = place.with_name(f".{place.name}.old")
+            if aside.exists():
+                shutil.rmtree(aside)
+            os.rename(place, aside)
+        os.rename(beside, place)
+
+    def _remove_all_but(self, place: Path) -> None:
+        """Remove the other checkpoints; each loses its name first, so that no name stands for half of one."""
+        for name in os.listdir(self._checkpoints):
+            if name != place.name and (checkpoints.WHOLE.fullmatch(name) or checkpoints.SET_ASIDE.fullmatch(name)):
+                doomed = self._checkpoints / f".{name.strip('.')}.tmp"
+                # One that cannot be removed costs space; the run is safe and goes on.
+                with contextlib.suppress(OSError):
+                    os.rename(self._checkpoints / name, doomed)
+                    shutil.rmtree(doomed)
+
+    def _clear_leftovers(self) -> None:
+        """Remove what a killed save left half done."""
+        for leftover in self._checkpoints.glob(".step-*.tmp"):
+            shutil.rmtree(leftover)
+
+
+def newest_run(root: str | os.PathLike[str] = "runs") -> Path:
+    """The run in a folder of runs that was saved last; InputError where there is none."""
+    saved: list[tuple[int, Path]] = []
+    for state in Path(root).glob(f"*/checkpoints/step-*/{checkpoints.STATE}"):
+        with contextlib.suppress(FileNotFoundError):  # a training that is running may just have replaced it
+            saved.append((state.stat().st_mtime_ns, state.parents[2]))
+    if not saved:
+        raise InputError(f"there is no trained run in {root}; make one with `minattn train`")
+    return max(saved)[1]
+
+
+def _described(config: Mapping[str, Any]) -> str:
+    """The content of config.json."""
+    stored = {"format": FORMAT, "version": VERSION, "config": plain(config, "config")}
+    return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
+
+
+def _refuse_occupied(folder: Path, tokenizer: bytes) -> None:
+    """Refuse a folder in which a new run would overwrite something."""
+    if (folder / CONFIG).exists():
+        raise InputError(f"{folder} already holds a run; continue it with --resume {folder} or choose another --out")
+    if checkpoints.whole_checkpoints(folder / "checkpoints") or (folder / METRICS).exists():
+        raise InputError(f"{folder} holds what is left of a run without its {CONFIG}; choose another --out")
+    if (folder / TOKENIZER).exists() and read_bytes(folder / TOKENIZER) != tokenizer:
+        raise InputError(f"{folder} holds another {TOKENIZER}, which would be overwritten; choose another --out")
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What changes when a folder is renamed or replaced by another of its name."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_ctime_ns

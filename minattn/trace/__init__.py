@@ -1,0 +1,17 @@
+"""Looking into what runs: which op made a NaN, and which NumPy calls a function makes. The one door to it."""
+
+from .non_finite import is_finite, trace_backward, trace_forward
+from .recorder import Recorder, Ref, Step, Symbol, Trace, Untraceable, record
+
+__all__ = [
+    "Recorder",
+    "Ref",
+    "Step",
+    "Symbol",
+    "Trace",
+    "Untraceable",
+    "is_finite",
+    "record",
+    "trace_backward",
+    "trace_forward",
+]

@@ -1,0 +1,65 @@
+"""The search for the op that made a NaN or an Inf, with the reason where the op knows it."""
+
+import math
+from typing import NoReturn
+
+from ..backend import Array, array_module
+from ..graph import Gradients, Node, walk
+
+
+def is_finite(array: Array) -> bool:
+    """Whether no element is NaN or Inf. The sum of squares tells in one fast pass, unless it overflows by itself."""
+    xp = array_module(array)
+    total = float(xp.vdot(array, array)) if array.dtype.kind == "f" else 0.0
+    return math.isfinite(total) or bool(xp.isfinite(array).all())
+
+
+def trace_forward(root: Node | None, output: Array) -> NoReturn:
+    """Name the first op whose output is not finite: all that came before it was.
+
+    Raises FloatingPointError, always.
+    """
+    broken: dict[Node, Array] = {}
+    stack = [(root, output)]
+    while stack:
+        node, result = stack.pop()
+        if node is not None and node not in broken and not is_finite(result):
+            broken[node] = result
+            stack.extend((tensor.node, tensor.data) for tensor in node.inputs)
+    if not broken:
+        raise FloatingPointError(f"backward: called on a leaf that holds {_kind(output)}")
+    inherited = {node for node in broken if _kind(broken[node]) in [_kind(x.data) for x in node.inputs]}
+    # -inf in a mask is meant: who makes NaN of it is named, not who passes it on
+    first = min(broken.keys() - inherited or broken, key=lambda node: node.order)
+    inputs = [tensor.data for tensor in first.inputs]
+    reason = first.op.explain(*inputs)
+    for i, array in enumerate(inputs):
+        if reason is None and not is_finite(array):
+            reason = f"its input {i} came in with {_kind(array)}"
+    raise FloatingPointError(f"forward: {first} gave {_kind(broken[first])}" + (f": {reason}" if reason else ""))
+
+
+def trace_backward(root: Node | None, upstream: Array) -> NoReturn:
+    """Walk the graph once more and name the first op whose backward made NaN or Inf from a finite upstream.
+
+    Raises FloatingPointError, always.
+    """
+
+    def pull(node: Node, upstream: Array) -> Gradients:
+        gradients = node.gradients(upstream)
+        for i, gradient in enumerate(gradients):
+            if gradient is not None and node.inputs[i].requires_grad and not is_finite(gradient):
+                reason = node.op.explain(*(tensor.data for tensor in node.inputs))
+                message = f"backward: {node} gave {_kind(gradient)} as the gradient of its input {i}"
+                raise FloatingPointError(message + (f": {reason}" if reason else ""))
+        return gradients
+
+    if root is not None and is_finite(upstream):
+        walk(root, upstream, pull)
+    raise FloatingPointError("backward: NaN or Inf in the upstream gradient, or in a sum of gradients that overflowed")
+
+
+def _kind(array: Array) -> str:
+    if is_finite(array):
+        return "finite numbers"
+    return "NaN" if bool(array_module(array).isnan(array).any()) else "Inf"

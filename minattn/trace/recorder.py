@@ -1,0 +1,274 @@
+"""The steps of a forward pass: NumPy's calls, recorded while it runs, so that each step can be run again by itself.
+
+A `Symbol` stands for an array and answers to NumPy's protocols (NEP 13 and 18): what is computed from it is computed as
+always, and written down as a `Step`. Where a function does what cannot be followed (`float(x)`, writing into a plain
+array), `record` returns None.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..backend import Array
+from .followed_numpy import FollowedNumPy, followed
+
+_MOST_STEPS = 400
+_INSIDE = (str(Path(__file__).parent), str(Path(np.__file__).parent))
+
+
+class Untraceable(Exception):
+    """The function does something that a Symbol cannot follow."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The value of an earlier step, in the arguments of a later one."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call: function(*args, **kwargs), where a Ref stands for the value of an earlier step.
+
+    parents: the steps that the arguments refer to, in order, one an operand
+    place: file, line and instruction of the call
+    """
+
+    name: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    parents: tuple[int, ...]
+    place: tuple[str, int, int]
+
+    def run(self, operands: Iterable[Any]) -> Any:
+        """The call with other operands, one a parent."""
+        supply = iter(operands)
+        args = _fill(self.args, supply)
+        return self.function(*args, **_fill(dict(self.kwargs), supply))
+
+
+class Recorder:
+    """The steps so far, and the value of each."""
+
+    def __init__(self, inputs: Iterable[Any]) -> None:
+        self.steps: list[Step] = []
+        self.values: list[Any] = []
+        for x in inputs:
+            self.steps.append(Step("input", _no_function, (), {}, (), ("", 0, 0)))
+            self.values.append(x)
+
+    def apply(self, name: str, function: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        """Call and write down; a Symbol for what is an array, anything else as it is."""
+        if len(self.steps) > _MOST_STEPS:
+            raise Untraceable(f"more than {_MOST_STEPS} steps")
+        parents: list[int] = []
+        step = Step(name, function, _refer(given, parents), _refer(dict(named), parents), tuple(parents), _place())
+        value = step.run([self.values[i] for i in parents])
+        if isinstance(value, list | tuple):  # np.split and the like: a step for each of the arrays
+            return type(value)(self.apply(name, _Item(function, i), given, named) for i in range(len(value)))
+        if not isinstance(value, np.ndarray | np.generic):
+            return value
+        return self._append(step, np.asarray(value))
+
+    def _append(self, step: Step, value: Any) -> Symbol:
+        self.steps.append(step)
+        self.values.append(value)
+        return Symbol(self, len(self.steps) - 1)
+
+
+class Symbol(NDArrayOperatorsMixin):
+    """Stands for an array that a Recorder follows."""
+
+    def __init__(self, recorder: Recorder, step: int) -> None:
+        self._recorder, self._step = recorder, step
+
+    @property
+    def value(self) -> Any:
+        return self._recorder.values[self._step]
+
+    shape = property(lambda self: self.value.shape)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    dtype = property(lambda self: self.value.dtype)
+    flags = property(lambda self: self.value.flags)
+    strides = property(lambda self: self.value.strides)
+    nbytes = property(lambda self: self.value.nbytes)
+    T = property(lambda self: self._recorder.apply("transpose", np.transpose, (self,), {}))
+    mT = property(lambda self: self._recorder.apply("matrix_transpose", np.matrix_transpose, (self,), {}))
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        if method == "at":
+            inputs[0]._become(self._recorder.apply("at", _at, (ufunc, *inputs), kwargs))
+            return None
+        if method == "__call__":
+            result = self._recorder.apply(ufunc.__name__, ufunc, inputs, kwargs)
+        else:
+            result = self._recorder.apply(f"{ufunc.__name__}.{method}", getattr(ufunc, method), inputs, kwargs)
+        return self._written(result, out)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        kwargs = dict(kwargs)
+        out = kwargs.pop("out", None)
+        return self._written(self._recorder.apply(function.__name__, function, args, kwargs), out)
+
+    def _written(self, result: Any, out: Any) -> Any:
+        target = out[0] if isinstance(out, tuple) else out
+        if isinstance(target, Symbol):
+            target._become(result)
+            return target
+        return result  # `plain += symbol` binds the name to what comes back
+
+    def _become(self, other: Symbol) -> None:
+        self._step = other._step
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_") or name in _FORBIDDEN or not callable(getattr(np.ndarray, name, None)):
+            raise Untraceable(name)
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            out = kwargs.pop("out", None)
+            return self._written(self._recorder.apply(name, _Method(name), (self, *args), kwargs), out)
+
+        return method
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._recorder.apply("getitem", operator.getitem, (self, key), {})
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._become(self._recorder.apply("setitem", _set, (self, key, value), {}))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __index__(self) -> int:
+        return operator.index(self.value)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise Untraceable("np.asarray of an array that is followed")
+
+    def __float__(self) -> float:
+        raise Untraceable("a Python number made of an array that is followed")
+
+
+_FORBIDDEN = {"tolist", "item", "fill", "sort", "partition", "put", "resize", "tobytes", "setflags", "view", "setfield"}
+
+
+class _Method:
+    """x, … -> x.name(…)"""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(x, self.name)(*args, **kwargs)
+
+
+class _Item:
+    """… -> function(…)[which]"""
+
+    def __init__(self, function: Callable[..., Any], which: int) -> None:
+        self.function, self.which = function, which
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)[self.which]
+
+
+def _at(ufunc: np.ufunc, x: Array, key: Any, *values: Any) -> Array:
+    x = np.array(x)
+    ufunc.at(x, key, *values)
+    return x
+
+
+def _set(x: Array, key: Any, value: Any) -> Array:
+    x = np.array(x)
+    x[key] = value
+    return x
+
+
+def _no_function() -> None:
+    """What the step of an input would call."""
+
+
+def _place() -> tuple[str, int, int]:
+    """File, line and instruction of the caller outside of this package and of NumPy."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_lasti
+
+
+def _refer(item: Any, parents: list[int]) -> Any:
+    """The same structure with a Ref for every Symbol."""
+    if isinstance(item, Symbol):
+        parents.append(item._step)
+        return Ref(item._step)
+    if type(item) in (tuple, list):
+        return type(item)(_refer(part, parents) for part in item)
+    if type(item) is dict:
+        return {key: _refer(part, parents) for key, part in item.items()}
+    if isinstance(item, slice):
+        return slice(*(_refer(part, parents) for part in (item.start, item.stop, item.step)))
+    return item
+
+
+def _fill(item: Any, supply: Iterator[Any]) -> Any:
+    """The same structure with the next operand for every Ref."""
+    if isinstance(item, Ref):
+        return next(supply)
+    if type(item) in (tuple, list):
+        return type(item)(_fill(part, supply) for part in item)
+    if type(item) is dict:
+        return {key: _fill(part, supply) for key, part in item.items()}
+    if isinstance(item, slice):
+        return slice(*(_fill(part, supply) for part in (item.start, item.stop, item.step)))
+    return item
+
+
+def record(function: Callable[..., Any], inputs: Iterable[Any], which: Iterable[int]) -> Trace | None:
+    """Run a function on inputs, following those at the places in `which`; None where it cannot be followed."""
+    everything = list(inputs)
+    places = list(which)
+    recorder = Recorder(everything[i] for i in places)
+    for step, i in enumerate(places):
+        everything[i] = Symbol(recorder, step)
+    try:
+        output = followed(function, FollowedNumPy(recorder.apply, Symbol), recorder.apply)(*everything)
+    except Exception:  # whatever a stranger's function raises on what is not an array
+        return None
+    return Trace(recorder.steps, output._step, places) if isinstance(output, Symbol) else None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The recorded steps, the first of which are the followed inputs; output: the step that is the result."""
+
+    steps: list[Step]
+    output: int
+    places: list[int]
+
+    def run(self, inputs: Iterable[Any], instead: Mapping[int, Callable[..., Any]] | None = None) -> list[Any]:
+        """The value of every step on other inputs (those that are followed); `instead`: another function for a step.
+
+        The function instead of a step's gets its operands, one a parent.
+        """
+        values: list[Any] = list(inputs)
+        for i, step in enumerate(self.steps[len(values) :], len(values)):
+            operands = [values[parent] for parent in step.parents]
+            values.append(instead[i](*operands) if instead and i in instead else step.run(operands))
+        return values

@@ -1,0 +1,297 @@
+"""The commands: what they print, for people and for programs, and their exit codes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from support.small_run import OPTIONS, STEPS, assert_one_sentence, checkpoint, contents, losses, run
+
+import minattn
+from minattn.cli import main
+from minattn.text import WordPiece, shipped
+from minattn.training.data import VOCAB_SIZE
+
+COMMANDS = ("train", "reconstruct", "vocab", "info", "check", "learn", "embed", "deembed", "fill")
+
+
+def said(capsys, *arguments, code=0):
+    assert main([str(argument) for argument in arguments]) == code
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+# --- help and version
+
+
+def test_help_names_every_command_and_shows_an_example(capsys):
+    out = said(capsys, "--help")
+    assert re.findall(r"^ {4}(\w+)", out, re.MULTILINE) == [*COMMANDS]
+    assert "example:\n  minattn train" in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_shows_an_example_that_it_takes(capsys, command):
+    out = said(capsys, command, "--help")
+    assert out.startswith(f"usage: minattn {command} ")
+    assert f"  minattn {command} " in out.partition("example")[2]
+
+
+def test_the_version_is_the_packages(capsys):
+    assert said(capsys, "--version") == f"minattn {minattn.__version__}\n"
+
+
+def test_the_module_is_the_command(tmp_path):
+    command = [sys.executable, "-m", "minattn", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"minattn {minattn.__version__}\n", "")
+    done = subprocess.run([*command[:-1], "info", "nowhere"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert_one_sentence(done.stderr)
+
+
+# --- train
+
+
+def test_train_prints_json_alone_and_the_progress_elsewhere(trained):
+    result = json.loads(trained.out)
+    assert result["finished"] is True and result["step"] == STEPS and result["run"] == "runs/first"
+    assert result["held_out"]["sentences"] == 6
+    assert len(result["held_out"]["scores"]) == 5
+    assert f"step {STEPS}/{STEPS}  loss " in trained.err and "held-out: 6 sentences" in trained.err
+    assert "Warning" not in trained.err
+
+
+def test_train_leaves_a_run_with_everything_in_it(trained):
+    for name in (
+        "config.json",
+        "tokenizer.json",
+        "metrics.jsonl",
+        "report.json",
+        "figures/curves.png",
+        "figures/curves.svg",
+    ):
+        assert (trained.run / name).stat().st_size > 0
+    names = {name.split("/")[-1] for name in json.loads(trained.out)["figures"]}
+    drawn = ("curves", "attention-layer-1", "positions", "neighbours")
+    assert names == {f"{name}.{kind}" for name in drawn for kind in ("png", "svg")}
+    assert names == {path.name for path in (trained.run / "figures").iterdir()}
+    assert checkpoint(trained.run)[0] == STEPS
+
+
+def test_train_shows_the_table_and_what_to_do_next(place, no_figures, capsys):
+    out = said(capsys, "train", "small.txt", *OPTIONS, "--out", "my run")
+    table = json.loads((place / "my run" / "report.json").read_text())["table"]
+    assert table in out and table.count("\n") == 5
+    assert "54 sentences, " in out and "run folder: my run\n" in out
+    assert out.splitlines()[-1].startswith('next: minattn reconstruct "')
+    assert out.splitlines()[-1].endswith(" --run 'my run'") and "[MASK]" in out.splitlines()[-1]
+
+
+def test_two_trainings_with_one_seed_write_the_same_bytes_in_two_processes(trained, place, no_figures, capsys):
+    said(capsys, "train", "small.txt", *OPTIONS, "--out", "again")
+    assert checkpoint("again") == checkpoint(trained.run)
+    assert losses("again") == losses(trained.run)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--blanks", "0"), {"blanks": 0.0}),
+        (("--blanks", "1"), {"blanks": 1.0}),
+        (("--positions", "none"), {"positions": "none"}),
+        (("--positions", "learned"), {"positions": "learned"}),
+        (("--layers", "0"), {"layers": 0}),
+        (("--layers", "2", "--width", "8", "--heads", "4"), {"layers": 2, "width": 8, "heads": 4, "hidden": 32}),
+        (("--seed", str(2**40)), {"seed": 2**40}),
+        (("--lr", "1e-4", "--batch", "5", "--save-every", "7"), {"lr": 1e-4, "batch": 5, "save_every": 7}),
+        (("--vocab-size", "60"), {"vocab_size": 60}),
+    ],
+)
+def test_options_are_remembered_and_train(place, no_figures, capsys, options, told):
+    said(capsys, "train", "small.txt", *OPTIONS, *options, "--out", "new")
+    config = json.loads((place / "new" / "config.json").read_text())["config"]
+    assert told.items() <= (config["model"] | config["training"]).items()
+    assert len(losses("new")) == STEPS
+    restored = json.loads(said(capsys, "reconstruct", "The cat [MASK] it.", "--run", "new", "--json"))
+    assert "[MASK]" in [token["given"] for token in restored["tokens"]]
+
+
+@pytest.mark.parametrize(("options", "drawn"), [(("--layers", "0", "--positions", "none"), 2), (("--heads", "16"), 4)])
+def test_figures_are_drawn_of_what_there_is(place, capsys, monkeypatch, options, drawn):
+    monkeypatch.setattr("minattn.show.save_figure", lambda figure, folder, name: [folder / f"{name}.png"])
+    out = said(capsys, "train", "small.txt", *OPTIONS, *options, "--out", "new")
+    assert out.count(".png") == drawn
+
+
+def test_a_text_without_long_words_has_no_neighbours_to_draw(place, capsys, monkeypatch):
+    monkeypatch.setattr("minattn.show.save_figure", lambda figure, folder, name: [folder / f"{name}.png"])
+    (place / "short.txt").write_text("\n".join(f"{a} {b} {c}." for a in "abcd" for b in "efg" for c in "hij"))
+    out = said(capsys, "train", "short.txt", *OPTIONS, "--out", "new")
+    assert "curves.png" in out and "neighbours" not in out
+
+
+def test_a_run_without_out_gets_a_folder_of_its_time(place, no_figures, capsys):
+    said(capsys, "train", "small.txt", *OPTIONS)
+    (made,) = (place / "runs").iterdir()
+    assert made.name.startswith("20") and (made / "config.json").exists()
+
+
+def test_a_shipped_reader_is_trained_on_with_its_own_vocabulary(place, no_figures, capsys):
+    (place / "zh").mkdir()  # a folder of that name is not in the way
+    said(capsys, "train", "zh", *OPTIONS, "--steps", "2", "--out", "new")
+    config = json.loads((place / "new" / "config.json").read_text())["config"]
+    assert config["text"]["name"] == "zh"
+    assert config["model"]["vocab_size"] == WordPiece.load(shipped("zh/tokenizer.json")).vocab_size
+    assert "\n我" in said(capsys, "reconstruct", "我[MASK]来。", "--run", "new")
+
+
+def test_a_text_is_remembered_by_its_whole_path(place, no_figures, capsys):
+    said(capsys, "train", "./small.txt", *OPTIONS, "--out", "new")
+    config = json.loads((place / "new" / "config.json").read_text())["config"]
+    assert config["text"]["name"] == str(place / "small.txt")
+
+
+def test_words_that_become_unknown_are_counted_as_lost(place, no_figures, capsys):
+    with open("small.txt", "a") as file:
+        file.write("Long words are " + "a" * 1001 + " and " + "b" * 2000 + ".\n")
+    out = said(capsys, "train", "small.txt", *OPTIONS, "--out", "new")
+    assert "lost as [UNK], being too long or with letters that the vocabulary lacks: 2 words" in out
+
+
+# --- reconstruct
+
+
+def test_reconstruct_shows_each_token_and_the_best_for_a_blank(place, capsys):
+    out = said(capsys, "reconstruct", "The cat [MASK] the 中 house.", "--run", "run")
+    lines = out.splitlines()
+    assert lines[0].split() == ["given", "restored", "confidence", "looked", "at", "most"]
+    given = [line.split()[0] for line in lines[1:10]]
+    assert given == ["[CLS]", "the", "cat", "[MASK]", "the", "[UNK]", "house", ".", "[SEP]"]
+    assert all(line.count("%") == 4 for line in lines[1:10])
+    assert sum(line.startswith("blank: ") and line.count("%") == 5 for line in lines) == 1
+    assert "lost, because the vocabulary lacks their letters: 中" in lines
+    assert lines[-1] == "attention maps: run/figures/reconstruct.png"
+    assert (place / "run/figures/reconstruct.png").stat().st_size > 0
+
+
+def test_reconstruct_prints_json_and_then_draws_nothing(place, capsys):
+    before = contents("run")
+    told = json.loads(said(capsys, "reconstruct", "The cat [MASK] it.", "--run", "run", "--json"))
+    assert told.keys() == {"text", "lost", "tokens"}
+    assert contents("run") == before
+
+
+def test_reconstruct_takes_the_newest_run(place, no_figures, capsys):
+    for name in ("b", "a"):
+        said(capsys, "train", "small.txt", *OPTIONS, "--seed", "1" if name == "a" else "2", "--out", f"runs/{name}")
+    for name in ("b", "a"):
+        state = next((place / "runs" / name).glob("checkpoints/*/state.json"))
+        os.utime(state, ns=(10**18, 10**18 + 10 * (name == "b")))
+    sentence = "The cat [MASK] the red house."
+    newest = said(capsys, "reconstruct", sentence, "--json")
+    assert newest == said(capsys, "reconstruct", sentence, "--json", "--run", "runs/b")
+    assert newest != said(capsys, "reconstruct", sentence, "--json", "--run", "runs/a")
+
+
+@pytest.mark.parametrize(
+    "text", [r"It costs $\foo$ or $6.", 'a "quote" & <tag> `x`', "two\nlines", "Ünïcode – “marks” 🙂"]
+)
+def test_any_text_can_be_reconstructed_and_drawn(place, capsys, text):
+    assert "attention maps: " in said(capsys, "reconstruct", text, "--run", "run")
+
+
+def test_a_run_that_may_only_be_read_still_reconstructs(place, capsys, monkeypatch):
+    def refuse(*_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("minattn.runs.files.write_synced", refuse)
+    assert "attention maps" not in said(capsys, "reconstruct", "The cat.", "--run", "run")
+
+
+# --- vocab and info
+
+
+def test_vocab_makes_the_same_vocabulary_that_a_training_makes(trained, place, capsys):
+    out = said(capsys, "vocab", "small.txt", "--size", VOCAB_SIZE, "--out", "made")
+    assert (place / "made/tokenizer.json").read_bytes() == (trained.run / "tokenizer.json").read_bytes()
+    tokenizer = WordPiece.load("made")
+    assert out == (f"made/tokenizer.json: {tokenizer.vocab_size} pieces, fingerprint {tokenizer.fingerprint[:12]}\n")
+    assert (place / "made/vocab.txt").read_text().splitlines() == tokenizer.pieces
+
+
+def test_info_shows_what_is_in_a_run(trained, place, capsys):
+    out = said(capsys, "info", "run")
+    for row in ("run         run", f"text        {trained.text}, sha256 ", "steps       12 of 12, saved: [12]"):
+        assert f"\n{row}" in f"\n{out}"
+    assert "width 16" in out and "figures     attention-layer-1.png, " in out
+    assert json.loads((trained.run / "report.json").read_text())["table"] in out
+
+
+def test_info_prints_json(place, capsys):
+    told = json.loads(said(capsys, "info", "run", "--json"))
+    assert told["steps"] == STEPS and told["saved_steps"] == [STEPS] and told["folder"] == "run"
+    assert told["config"]["model"]["width"] == 16
+    assert told["parameters"] > 0 and f"\nparameters  {told['parameters']:,}\n" in said(capsys, "info", "run")
+
+
+def test_info_of_a_run_that_is_not_finished_says_so(place, capsys):
+    (place / "run/report.json").unlink()
+    for path in (place / "run/checkpoints/step-000012").iterdir():
+        path.unlink()
+    (place / "run/checkpoints/step-000012").rmdir()
+    out = said(capsys, "info", "run")
+    assert "none saved yet" in out and "saved: none" in out and "held-out" not in out
+
+
+# --- output that goes nowhere
+
+
+def piped(arguments, cwd, **options):
+    """Run with a standard output whose reader has gone away."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return run(*arguments, cwd=cwd, stdout=writer, **options)
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("arguments", [("info", "run"), ("reconstruct", "The cat.", "--run", "run"), ("--help",)])
+def test_a_reader_that_goes_away_is_no_reason_to_complain(place, arguments):
+    code, _, err = piped(arguments, place)
+    assert (code, err) == (1, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has it")
+@pytest.mark.parametrize("arguments", [("info", "run"), ("--version",)])
+def test_an_output_that_is_full_is_one_sentence(place, arguments):
+    with open("/dev/full", "w") as full:
+        code, _, err = run(*arguments, cwd=place, stdout=full)
+    assert (code, err) == (1, "minattn: the output: No space left on device\n")
+
+
+def test_a_training_whose_reader_goes_away_saves_what_it_has(place, monkeypatch, capsys):
+    def gone(self, row):
+        if row["step"] == 5:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("minattn.terminal.progress.Progress.show", gone)
+    assert main(["train", "small.txt", *OPTIONS, "--out", "new"]) == 1
+    assert capsys.readouterr().err == ""
+    assert checkpoint("new")[0] == 5
+
+
+def test_characters_that_the_terminal_lacks_are_shown_escaped(place):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    code, out, err = run("reconstruct", "The cat 中.", "--run", "run", "--json", cwd=place, env=environment)
+    assert (code, err) == (0, "") and "\\u4e2d" in out
+    assert json.loads(out)["lost"] == ["中"]
+
+
+def test_importing_the_command_line_does_not_load_what_only_some_commands_need():
+    code = "import sys, minattn.cli.entry; assert not {'tokenizers', 'safetensors', 'matplotlib'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True)

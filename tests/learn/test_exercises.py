@@ -1,0 +1,421 @@
+"""The grader is graded: templates and mistakes fail, each with its sentence; solutions pass, in whatever form."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.learn_help import EXERCISES, known_mistakes, same, verdict, verdict_on
+
+import minattn
+from minattn.errors import InputError
+from minattn.learn import Exercise, course, find
+from minattn.learn.exercise import END, START, gap_of
+from minattn.learn.marking import judge
+from minattn.learn.submission import Submission
+
+every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
+backward = [exercise for exercise in course() if exercise.is_backward]
+every_backward = pytest.mark.parametrize("exercise", backward, ids=[exercise.name for exercise in backward])
+
+LINEAR = {"embedding", "learned_positions", "matmul", "linear", "scores", "weighted_sum", "split_heads", "dropout"}
+"""Their outputs are linear in each input, so that a measured slope has no error but rounding."""
+
+
+def test_the_course_is_long_enough_and_goes_the_way_of_the_data():
+    names = [exercise.name for exercise in course()]
+    assert len(names) >= 24 and len(set(names)) == len(names)
+    way = ("embedding", "positions", "softmax", "attention", "layer_norm", "cross_entropy", "tape", "training_step")
+    assert [name for name in names if name in way] == list(way)
+    assert sum(name.startswith("bug_") for name in names) >= 2
+
+
+# --- what fails
+
+
+@every
+def test_the_template_fails_as_not_written_yet(exercise):
+    said = judge(exercise, Submission(), exercise.file, exercise.text)
+    assert said.result == "to do" and not said.passed
+
+
+@every
+def test_a_template_that_was_only_moved_about_still_fails(exercise):
+    said = verdict(exercise, gap_of(exercise.text) + "\npass  # later")
+    assert said.result in ("to do", "error", "wrong"), said
+
+
+@every
+def test_every_mistake_of_the_exercise_fails_with_its_own_sentence(exercise):
+    assert len(exercise.mistakes) + len(known_mistakes(exercise)) >= 3
+    for mistake in exercise.mistakes:
+        said = verdict(exercise, mistake.gap)
+        assert said.result == "wrong", (mistake.sentence, str(said))
+        assert mistake.sentence in str(said)
+
+
+@pytest.mark.parametrize("exercise", [e for e in course() if e.like], ids=[e.name for e in course() if e.like])
+def test_every_mistake_that_the_check_knows_of_the_op_fails_with_its_own_sentence(exercise):
+    mistakes = known_mistakes(exercise)
+    assert len(mistakes) >= 4
+    for mistake in mistakes:
+        said = verdict_on(exercise, mistake.backward)
+        assert said.result == "wrong", (mistake.name, str(said))
+        case = exercise.draw(0)[0]
+        alike = [m.sentence for m in mistakes if same(m.backward(*case), mistake.backward(*case))]
+        assert any(sentence in str(said) for sentence in alike), (mistake.sentence, str(said))
+
+
+@every
+def test_zeros_what_came_in_and_the_upstream_fail(exercise):
+    head = f"\n\ndef {exercise.function}(*given):\n    import numpy as np\n    "
+    for body in (
+        "return tuple(np.zeros_like(x) for x in given[1:]) if len(given) > 2 else np.zeros_like(given[-1])",
+        "return given[1:] if len(given) > 2 else given[-1]",
+        "return given[0]",
+        "return given",
+        "return (given[0],) * (len(given) - 1)",
+        "return None",
+        "return 0.0",
+        "return []",
+    ):
+        said = verdict(exercise, exercise.solution, after=head + body)
+        assert not said.passed and said.sentence, body
+
+
+@every_backward
+def test_a_gradient_that_is_right_but_for_one_argument_names_it(exercise):
+    floats = [i for i, x in enumerate(exercise.draw(0)[0][1:]) if x.dtype.kind == "f"]
+    for i in floats:
+        after = f"""
+
+solved = backward
+
+def backward(*given):
+    results = solved(*given)
+    results = list(results) if isinstance(results, tuple) else [results]
+    results[{i}] = 2 * results[{i}]
+    return tuple(results) if len(results) > 1 else results[0]
+"""
+        said = verdict(exercise, exercise.solution, after=after)
+        assert said.sentence.startswith(f"{exercise.answers[i]} is wrong"), said
+
+
+@every_backward
+@pytest.mark.parametrize("step", [1e-4, 1e-5, 1e-6, 1e-7])
+def test_measured_slopes_are_not_a_derivative(exercise, step):
+    measure = f"""
+
+def backward(g, *inputs):
+    results = []
+    for i, x in enumerate(inputs):
+        if x.dtype.kind != "f":
+            results.append(None)
+            continue
+        dx = np.zeros_like(x)
+        for place in np.ndindex(x.shape):
+            sides = []
+            for side in ({step}, -{step}):
+                moved = [y.copy() for y in inputs]
+                moved[i][place] += side
+                sides.append(FORWARD(*moved))
+            dx[place] = (g * (sides[0] - sides[1])).sum() / {2 * step}
+        results.append(dx)
+    return tuple(results) if len(results) > 1 else results[0]
+"""
+    said = verdict(exercise, exercise.solution, after=measure.replace("FORWARD", "forward"))
+    assert said.result == "refused" and "measures slopes" in said.sentence, said
+    hidden = f"\n\n{inspect_forward(exercise)}{measure.replace('FORWARD', 'my_own')}"
+    said = verdict(exercise, exercise.solution, after=hidden)
+    assert not said.passed or exercise.name in LINEAR, said
+
+
+def inspect_forward(exercise):
+    """The forward of a file, as my_own."""
+    tree = ast.parse(exercise.text)
+    forward = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "forward")
+    forward.name = "my_own"
+    return ast.unparse(forward)
+
+
+# --- what passes
+
+
+@every
+@pytest.mark.parametrize("seed", [0, 1, 20260101])
+def test_the_solution_passes(exercise, seed):
+    said = verdict(exercise, exercise.solution, seed)
+    assert said.passed, str(said)
+
+
+@every
+def test_at_least_two_different_alternatives_pass(exercise):
+    ways = {name: ast.dump(ast.parse(exercise.part(gap))) for name, gap in exercise.alternatives.items()}
+    ways["the solution"] = ast.dump(ast.parse(exercise.part(exercise.solution)))
+    assert len(set(ways.values())) == len(ways) >= 3
+    for name, gap in exercise.alternatives.items():
+        said = verdict(exercise, gap)
+        assert said.passed, (name, str(said))
+
+
+# --- what is in a file
+
+
+@every
+def test_a_template_is_a_file_that_a_learner_can_read_and_run(exercise):
+    tree = ast.parse(exercise.text)
+    assert ast.get_docstring(tree).splitlines()[0] == exercise.title
+    assert exercise.text.count(START) == exercise.text.count(END) == 1
+    assert max(map(len, exercise.text.splitlines())) <= 120
+    assert f"minattn learn check {exercise.name}" in exercise.text
+    imports = {node.names[0].name for node in tree.body if isinstance(node, ast.Import)}
+    assert imports <= {"numpy", "math"}
+    assert exercise.parameters[0] == "g" or not exercise.is_backward
+
+
+@every
+def test_a_hint_says_more_than_the_one_before_and_the_first_one_asks(exercise):
+    assert len(exercise.hints) == 3
+    assert "?" in exercise.hints[0]
+    assert len(exercise.title) <= 62
+
+
+@every
+def test_the_note_points_to_where_the_engine_does_the_same(exercise):
+    root = Path(minattn.__file__).parents[1]
+    places = re.findall(r"minattn/[\w/]+", exercise.note)
+    assert places
+    for place in places:
+        assert (root / f"{place}.py").is_file() or (root / place).is_dir(), place
+
+
+@every
+def test_steps_are_names_that_a_right_answer_uses(exercise):
+    code = " ".join([exercise.solution, *exercise.alternatives.values()])
+    for name in exercise.steps:
+        assert re.search(rf"\b{name}\b", code), name
+
+
+# --- explanations
+
+
+def test_the_first_wrong_step_is_named_with_its_line():
+    exercise = find("attention")
+    gap = exercise.part(exercise.solution).replace("(dp - (dp * p).sum(axis=-1, keepdims=True))", "dp")
+    said = verdict(exercise, gap)
+    text = str(said)
+    line = 1 + exercise.fill(gap).splitlines().index("    ds = p * dp")
+    assert f"first wrong step: ds, line {line}: " in text and "entries are wrong" in text
+    assert said.sentence.startswith("dq and dk are wrong, dv is right: ")
+    assert said.kind == "treated_as_constant" and "exactly this: " in text
+
+
+def test_where_all_steps_are_right_it_is_said_that_the_error_comes_after():
+    exercise = find("attention")
+    said = verdict(exercise, exercise.part(exercise.solution).replace("dk = scaled", "dk = -scaled"))
+    assert "right so far: dv, dp, ds, scaled; what is wrong comes after" in str(said)
+    assert said.sentence.startswith("dk is wrong, dq and dv are right: ")
+
+
+def test_a_step_may_pass_through_other_values_on_its_way():
+    exercise = find("attention")
+    gap = """
+    dv = p.swapaxes(-1, -2) @ g
+    ds = g @ v.swapaxes(-1, -2)
+    ds -= (ds * p).sum(axis=-1, keepdims=True)
+    ds *= p
+    dq = ds @ k
+    dk = ds.swapaxes(-1, -2) @ q
+    """
+    assert "right so far: dv, ds;" in str(verdict(exercise, gap))
+
+
+def test_a_forward_that_was_changed_is_mentioned():
+    exercise = find("softmax")
+    source = exercise.fill(exercise.solution).replace("np.exp(x - x.max", "np.exp(2 * x - x.max")
+    said = judge(exercise, Submission(), exercise.file, source)
+    assert "your forward: it gives something else than the template's" in str(said)
+
+
+def test_changing_what_came_in_is_told_by_name():
+    said = verdict(find("softmax"), "g -= (g * p).sum(axis=-1, keepdims=True)\ndx = p * g")
+    assert (said.result, said.kind) == ("wrong", "modified_input") and said.sentence.startswith("backward changes g")
+
+
+SUM = Exercise(
+    title="A sum",
+    template=f'''
+"""A sum"""
+
+
+def forward(a, b):
+    return a + b
+
+
+def backward(g, a, b):
+    {START}
+    da, db = ...
+    {END}
+    return da, db
+''',
+    solution="da, db = g.copy(), g.copy()",
+    alternatives={"the upstream itself may be handed on, once": "da, db = g, g + 0"},
+    hints=("?", "", ""),
+    note="",
+    cases=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(2, 3)))],
+    answers=("da", "db"),
+    name="sum",
+)
+
+
+def test_gradients_in_the_same_memory_are_told_by_name():
+    assert verdict(SUM, SUM.solution).passed
+    assert verdict(SUM, *SUM.alternatives.values()).passed
+    for gap in ("da = db = g", "da = g.copy()\ndb = da", "da = g + 0\ndb = da[:, :]"):
+        said = verdict(SUM, gap)
+        assert (said.result, said.kind) == ("wrong", "shares_memory")
+        assert said.sentence == "db and da are the same memory"
+    apart = "both = np.stack([g, g], axis=-1)\nda, db = both[..., 0], both[..., 1]"  # interleaved, but apart
+    assert verdict(SUM, "import numpy as np\n" + apart).passed
+
+
+@pytest.mark.parametrize(
+    ("gap", "sentence"),
+    [
+        ("return", "backward returned None; is its `return dq, dk, dv` gone?"),
+        ("return q, k", "backward must return 3 things (dq, dk, dv); it gave 2"),
+        ("return q", "backward must return 3 things (dq, dk, dv); it gave an array of shape (2, 3, 3)"),
+        ("dq, dk, dv = None, k, v", "dq is None; nothing was returned for it"),
+        ("dq, dk, dv = q.tolist(), k, v", "it is a list of 2; np.array(dq) makes one of it"),
+        ("dq, dk, dv = 'q', k, v", "dq must be an array of shape (2, 3, 3), it is a str"),
+        ("dq, dk, dv = q.astype(int), k, v", "dq must hold floating-point numbers; its dtype is int64"),
+        ("dq, dk, dv = q.astype(np.float32), k, v", "dq has dtype float32, what came in has float64"),
+        ("dq, dk, dv = q * 1j, k, v", "dq must hold floating-point numbers; its dtype is complex128"),
+        ("dq, dk, dv = q[0], k, v", "dq must have shape (2, 3, 3), which is that of q; it has shape (3, 3)"),
+        ("dq, dk, dv = q / np.array(0.0), k, v", "dq has Inf in 18 of 18 entries, first at [0, 0, 0]"),
+        ("dq, dk, dv = q * np.nan, k, v", "dq has NaN in 18 of 18 entries, first at [0, 0, 0]"),
+        (
+            "dq, dk, dv = q.astype(object), k, v",
+            "dq must be an array of shape (2, 3, 3), it is an array of dtype object",
+        ),
+        ("dq, dk, dv = ..., k, v", "backward returned three dots: a part is still to be written"),
+        ("dq = dk = dv = lambda: 1", "it is a function"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_is_no_gradient_gets_one_sentence(gap, sentence):
+    said = verdict(find("attention"), gap)
+    assert not said.passed and sentence in said.sentence, said
+    assert "\n" not in said.sentence
+
+
+@pytest.mark.parametrize(
+    ("source", "result", "sentence"),
+    [
+        ("def backward(g, x)\n    return g\n", "error", "line 1: SyntaxError: expected ':'"),
+        ("x = 1\n  y = 2\n", "error", "line 2: IndentationError: unexpected indent"),
+        ("import numpy\n\nnumpy.nothing\n", "error", "line 3: AttributeError: module 'numpy' has no attribute"),
+        ("def forward(x):\n    return x\n", "error", "defines no function backward"),
+        ("backward = 3\n", "error", "defines no function backward"),
+        ("def backward(g):\n    return g\n", "error", "TypeError: backward() takes 1 positional argument but 2 were"),
+        ("def backward(g, x):\n    raise ValueError('mine')\n", "error", "line 2, in backward: ValueError: mine"),
+        (
+            "def backward(g, x):\n    return helper(g)\n\ndef helper(g):\n    return g @ g\n",
+            "error",
+            "line 5, in helper",
+        ),
+        ("def backward(g, x):\n    raise NotImplementedError\n", "to do", "this part is still to be written"),
+        ("def backward(g, x):\n    quit()\n", "error", "line 2, in backward: this ends Python"),
+        ("raise KeyboardInterrupt\n", "error", "line 1: KeyboardInterrupt"),
+        ("", "error", "defines no function backward"),
+    ],
+)
+def test_an_exception_shows_the_learners_line_and_nothing_of_ours(source, result, sentence):
+    said = judge(find("softmax"), Submission(), "mine.py", source)
+    assert said.result == result and sentence in said.sentence and said.sentence.startswith("mine.py"), said
+    assert "Traceback" not in str(said) and "session.py" not in str(said) and "\n" not in said.sentence
+
+
+def test_an_exception_shows_the_line_itself_and_the_shapes_in_it():
+    said = verdict(find("attention"), "dq = g @ q.reshape(-1, 2)")
+    assert said.details[0].text.split("\n") == ["    dq = g @ q.reshape(-1, 2)", "    shapes: g (2, 3, 3), q (2, 3, 3)"]
+
+
+def test_a_backward_that_gives_something_else_each_time_is_not_passed():
+    said = verdict(
+        find("softmax"),
+        find("softmax").part(find("softmax").solution) + "\nbackward.n = getattr(backward, 'n', 0) + 1\n"
+        "dx = dx * (1 + (backward.n > 3))",
+    )
+    assert not said.passed
+
+
+# --- the course
+
+
+@pytest.mark.parametrize(
+    "name", ["softmax", "9", "09", "09_softmax", "09_softmax.py", "softmax.py", "course/09_softmax.py"]
+)
+def test_an_exercise_is_found_by_name_number_and_file(name):
+    assert find(name).name == "softmax"
+
+
+def test_an_unknown_exercise_gets_a_guess():
+    with pytest.raises(InputError, match=r"^there is no exercise 'soft'; did you mean softmax\?$"):
+        find("soft")
+    with pytest.raises(InputError, match="minattn learn list shows them all"):
+        find("xyz")
+
+
+def losses(path):
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return [float(number) for number in re.findall(r"loss (\d+\.\d+)", done.stdout)], done.stdout
+
+
+@pytest.mark.parametrize(("name", "badly", "well"), [("bug_1", 0.1, 0.01), ("bug_2", 1.0, 0.01), ("bug_3", 1.3, 0.01)])
+def test_a_model_with_a_bug_trains_badly_and_the_repaired_one_well(name, badly, well, tmp_path):
+    exercise = find(name)
+    (tmp_path / "bug.py").write_text(exercise.text, encoding="utf-8")
+    curve, said = losses(tmp_path / "bug.py")
+    assert curve[-1] > badly and "right" in said  # the check of the op in the example
+    (tmp_path / "bug.py").write_text(exercise.fill(exercise.solution), encoding="utf-8")
+    assert losses(tmp_path / "bug.py")[0][-1] < well
+
+
+def test_the_training_step_trains(tmp_path):
+    exercise = find("training_step")
+    (tmp_path / "step.py").write_text(exercise.fill(exercise.solution), encoding="utf-8")
+    curve, said = losses(tmp_path / "step.py")
+    assert curve[0] > 2 and curve[-1] < 0.01
+    given, read = said.splitlines()[-1].split(" -> ")
+    assert read == given[::-1]
+
+
+def test_the_wrong_op_of_a_bug_is_found_by_the_check():
+    from minattn.check import check_backward
+
+    rng = np.random.default_rng(0)
+    inputs = {
+        "bug_1": ("linear", [rng.normal(size=(3, 4)), rng.normal(size=(4, 4)), rng.normal(size=4)]),
+        "bug_2": ("scores", [rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4))]),
+        "bug_3": (
+            "block",
+            [rng.normal(size=(3, 4)), *rng.normal(size=(2, 4)), rng.normal(size=(4, 4)), rng.normal(size=4)],
+        ),
+    }
+    for exercise in course():
+        if exercise.name in inputs:
+            op, arguments = inputs[exercise.name]
+            names = exercise.run(gap_of(exercise.text))
+            report = check_backward(names[op], names[f"{op}_backward"], arguments)
+            assert report.ok is False and report.findings[0].kind != "wrong"
+
+
+def test_the_file_of_an_exercise_names_no_more_than_the_functions_of_its_module():
+    for exercise in course():
+        assert inspect.isfunction(exercise.cases)

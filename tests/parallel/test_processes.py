@@ -1,0 +1,243 @@
+"""Processes share work: results in order, errors to the caller, arrays that all of them see, and no process left."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from minattn.errors import RunError
+from minattn.parallel import Processes, can_fork, shared, shared_copy
+
+pytestmark = pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
+
+COUNTS = [1, 2, 3]
+
+
+class Target:
+    """What the processes of these tests work on."""
+
+    def __init__(self):
+        self.array = shared(np.zeros(4))
+        self.private = [0]
+
+    def describe(self, rank, x):
+        return rank, x, os.getpid()
+
+    def slowest_first(self, rank, x):
+        time.sleep(0.02 * (3 - rank))
+        return x * x
+
+    def mark(self, rank):
+        self.array[rank] = rank + 1
+        self.private.append(rank)
+        return len(self.private)
+
+    def fail(self, rank, failing):
+        time.sleep(0.02 * rank)
+        self.array[rank] += 1
+        if rank in failing:
+            raise KeyError(rank)
+
+    def interrupted(self, rank):
+        if rank == 0:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+        self.array[rank] = 1
+
+    def die(self, rank):
+        if rank:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def pid(self, rank):
+        return os.getpid()
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_parts_run_in_processes_of_their_own_the_first_in_this_one(count):
+    with Processes(count, Target()) as processes:
+        for parts in range(count + 1):
+            results = processes.map("describe", [(i * 10,) for i in range(parts)])
+            assert [(rank, x) for rank, x, _ in results] == [(i, i * 10) for i in range(parts)]
+            pids = [pid for *_, pid in results]
+            assert len(set(pids)) == parts and pids[:1] == [os.getpid()][:parts]
+
+
+def test_results_come_in_the_order_of_the_parts_whoever_ends_first():
+    with Processes(3, Target()) as processes:
+        assert processes.map("slowest_first", [(1,), (2,), (3,)]) == [1, 4, 9]
+
+
+def test_shared_arrays_are_one_for_all_and_other_things_are_not():
+    target = Target()
+    with Processes(3, target) as processes:
+        for calls in (2, 3):
+            assert processes.map("mark", [()] * 3) == [calls] * 3
+    assert target.array.tolist() == [1, 2, 3, 0]
+    assert target.private == [0, 0, 0]
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 5)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_shared_copy_has_shape_dtype_and_numbers_but_not_the_memory(shape, dtype):
+    array = np.asarray(np.random.default_rng(0).normal(size=shape).astype(dtype))
+    for given in (array, array.T):
+        copy = shared_copy(given)
+        assert copy.shape == given.shape and copy.dtype == dtype and copy.flags.writeable and copy.flags.c_contiguous
+        np.testing.assert_array_equal(copy, given)
+        assert not np.shares_memory(copy, given)
+    assert not shared(array).any()
+
+
+@pytest.mark.parametrize("failing", [{0}, {1}, {2}, {0, 1, 2}, {1, 2}], ids=str)
+def test_what_the_first_failing_part_raised_reaches_the_caller_when_all_have_ended(failing):
+    target = Target()
+    with Processes(3, target) as processes:
+        for times in (1, 2):
+            with pytest.raises(KeyError) as raised:
+                processes.map("fail", [(failing,)] * 3)
+            assert raised.value.args == (min(failing),)
+            assert target.array.tolist() == [times, times, times, 0]
+        assert processes.map("slowest_first", [(1,), (2,), (3,)]) == [1, 4, 9]
+
+
+def test_an_interruption_of_this_process_waits_for_the_others_and_leaves_them_usable():
+    target = Target()
+    with Processes(2, target) as processes:
+        with pytest.raises(KeyboardInterrupt):
+            processes.map("interrupted", [()] * 2)
+        assert target.array[1] == 1
+        assert processes.map("slowest_first", [(1,), (2,)]) == [1, 4]
+
+
+def test_ctrl_c_is_left_to_this_process():
+    with Processes(2, Target()) as processes:
+        _, pid = processes.map("pid", [()] * 2)
+        os.kill(pid, signal.SIGINT)
+        assert processes.map("pid", [()] * 2) == [os.getpid(), pid]
+
+
+def test_a_process_that_was_killed_is_an_error_with_its_likely_reason():
+    with Processes(2, Target()) as processes:
+        for _ in range(2):
+            with pytest.raises(RunError, match="was killed, perhaps for want of memory; use fewer threads"):
+                processes.map("die", [()] * 2)
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_no_process_is_left_after_the_with(error):
+    try:
+        with Processes(3, Target()) as processes:
+            _, *pids = processes.map("pid", [()] * 3)
+            assert all(map(is_running, pids))
+            if error:
+                raise error
+    except ZeroDivisionError:
+        pass
+    assert not any(map(is_running, pids))
+
+
+def test_where_no_more_processes_may_be_started_that_is_said_and_those_that_were_end(monkeypatch):
+    fork, started = os.fork, []
+
+    def limited():
+        if started:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        if pid := fork():
+            started.append(pid)
+        return pid
+
+    monkeypatch.setattr(os, "fork", limited)
+    with pytest.raises(RunError, match="started to share the work: Resource temporarily unavailable; use fewer thr"):
+        Processes(3, Target()).__enter__()
+    assert len(started) == 1 and not is_running(started[0])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_they_end_though_others_have_been_forked_meanwhile(first):
+    both = [Processes(2, Target()), Processes(2, Target())]
+    pids = [processes.__enter__().map("pid", [()] * 2)[1] for processes in both]
+    for i in (first, 1 - first):
+        both[i].__exit__(None, None, None)
+        assert not is_running(pids[i])
+
+
+def test_no_process_outlives_one_that_was_killed():
+    program = """
+import os, signal
+from minattn.errors import RunError
+from minattn.parallel.processes import Processes
+class Target:
+    def pid(self, rank):
+        return os.getpid()
+with Processes(3, Target()) as processes:
+    print(*processes.map("pid", [()] * 3)[1:], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    pids = list(map(int, done.stdout.split()))
+    assert len(pids) == 2
+    deadline = time.monotonic() + 10
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(is_running, pids))
+
+
+def test_what_was_printed_before_is_printed_once():
+    program = """
+from minattn.errors import RunError
+from minattn.parallel.processes import Processes
+class Target:
+    def nothing(self, rank):
+        pass
+print("before", end=" ")
+with Processes(3, Target()) as processes:
+    processes.map("nothing", [()] * 3)
+print("after")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "before after\n" and not done.stderr
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_count_below_one_is_refused(count):
+    with pytest.raises(ValueError, match=f"Processes: count must be at least 1, got {count}"):
+        Processes(count, Target())
+
+
+def test_more_parts_than_processes_are_refused_before_any_runs_and_so_is_every_part_outside_of_with():
+    target = Target()
+    processes = Processes(2, target)
+    with processes, pytest.raises(RuntimeError, match="3 parts for 2 processes"):
+        processes.map("mark", [()] * 3)
+    assert not target.array.any()
+    with pytest.raises(RuntimeError, match="2 parts for 1 process"):
+        processes.map("mark", [()] * 2)
+
+
+def test_a_daemon_of_multiprocessing_has_none():
+    program = """
+from multiprocessing import get_context
+from minattn.parallel.processes import can_fork
+def tell(queue):
+    queue.put(can_fork())
+context = get_context("fork")
+queue = context.SimpleQueue()
+for daemon in (False, True):
+    context.Process(target=tell, args=(queue,), daemon=daemon).start()
+    print(queue.get())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr

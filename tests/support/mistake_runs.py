@@ -1,0 +1,82 @@
+"""What every mistake of the catalogue gives on every sample of its op, beside what is right there."""
+
+import zlib
+
+import numpy as np
+
+from minattn.check.catalogue import catalogue
+from minattn.check.catalogue.match import outcome
+from minattn.check.catalogue.samples import samples_of
+from minattn.check.points import random_upstream
+from minattn.check.problem import Problem
+from minattn.check.randomness import Randomness
+from minattn.ops import registry
+
+ENTRIES = [entry for op in catalogue if op in registry for entry in catalogue[op]]
+
+
+def problems(op):
+    """Every sample of an op with the op's own backward pass, and the options of the sample."""
+    rng = np.random.default_rng(zlib.crc32(op.encode()))
+    op_class = registry[op].op
+    for sample in samples_of(op, rng):
+
+        def forward(*inputs, options=sample.options):
+            return op_class(**options)(*inputs)
+
+        def backward(g, *inputs, options=sample.options):
+            op = op_class(**options)
+            op(*inputs)
+            return op.gradients(g)
+
+        output = forward(*sample.inputs)
+        names = tuple(f"x{i}" for i in range(len(sample.inputs)))
+        upstream = random_upstream(output, rng)
+        yield Problem(forward, backward, sample.inputs, names, output, upstream, Randomness()), dict(sample.options)
+
+
+PROBLEMS = {op: list(problems(op)) for op in registry}
+
+
+def with_mistake(problem, entry, options):
+    """The problem with a wrong backward pass."""
+    changed = vars(problem) | {"backward": lambda g, *inputs: entry.backward(g, *inputs, **options)}
+    return Problem(**changed)
+
+
+def run(problem, entry, options):
+    """What a wrong backward pass gives; None where it raises, because the shapes do not fit it."""
+    try:
+        return outcome(problem, entry.backward, options)
+    except (ValueError, IndexError):
+        return None
+
+
+def agree(a, b):
+    """Whether two outcomes are the same to rounding, judged apart from the code under test."""
+    if a is None or b is None:
+        return a is b
+    if a.changed != b.changed:
+        return False
+    for x, y in zip(a.gradients, b.gradients, strict=True):
+        if (x is None) != (y is None):
+            return False
+        if x is not None:
+            if x.shape != y.shape or not np.array_equal(np.isfinite(x), np.isfinite(y)):
+                return False
+            x, y = x[np.isfinite(x)], y[np.isfinite(y)]
+            if not np.allclose(
+                x, y, rtol=1e-9, atol=1e-9 * np.abs(y).max(initial=0) + 1e-13
+            ):  # rounding, where 0 is right
+                return False
+    return True
+
+
+RUNS = {e.name: [run(p, e, options) for p, options in PROBLEMS[e.op]] for e in ENTRIES}
+RIGHT = {op: [outcome(p, p.backward) for p, _ in PROBLEMS[op]] for op in PROBLEMS}
+
+
+def is_wrong(entry):
+    """For each problem of the entry's op, whether it runs and gives something wrong."""
+    pairs = zip(RUNS[entry.name], RIGHT[entry.op], strict=True)
+    return [got is not None and not agree(got, right) for got, right in pairs]

@@ -1,0 +1,125 @@
+"""The line that says how far a training is."""
+
+import io
+
+import pytest
+
+from minattn.terminal import Count, Progress, clock
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Clock:
+    """Time that passes only when it is told to."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        monkeypatch.setattr("minattn.terminal.progress.time.monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def time(monkeypatch):
+    return Clock(monkeypatch)
+
+
+def row(step, **more):
+    return {"step": step, "loss": 2.5, "tokens_per_second": 12345} | more
+
+
+def test_a_file_gets_plain_lines_about_twenty_in_all(time):
+    stream = io.StringIO()
+    progress = Progress(1000, stream=stream)
+    for step in range(1, 1001):
+        progress.show(row(step))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 20 and "\r" not in stream.getvalue() and "\x1b" not in stream.getvalue()
+    assert [line.split()[1] for line in lines] == [f"{50 * i:,}/1,000" for i in range(1, 21)]
+
+
+def test_a_file_gets_the_last_step_too(time):
+    stream = io.StringIO()
+    progress = Progress(47, stream=stream)
+    for step in range(1, 48):
+        progress.show(row(step))
+    assert [line.split()[1] for line in stream.getvalue().splitlines()][-2:] == ["46/47", "47/47"]
+
+
+def test_a_terminal_gets_one_line_that_rewrites_itself_and_ends_with_the_last_step(time):
+    stream = Terminal()
+    progress = Progress(3, stream=stream)
+    for step in (1, 2, 3):
+        time.now += 1
+        progress.show(row(step))
+    first, *lines = stream.getvalue().split("\r\x1b[K")
+    assert first == "" and [line.split()[1] for line in lines] == ["1/3", "2/3", "3/3"]
+    assert stream.getvalue().count("\n") == 1 and stream.getvalue().endswith("\n")
+
+
+def test_a_terminal_is_written_to_at_most_ten_times_a_second(time):
+    stream = Terminal()
+    progress = Progress(1000, stream=stream)
+    for step in range(1, 501):
+        time.now += 0.01
+        progress.show(row(step))
+    assert stream.getvalue().count("\r") <= 50
+    assert "step 1/1,000" in stream.getvalue()
+
+
+def test_the_line_tells_step_loss_speed_and_time_left(time):
+    stream = io.StringIO()
+    progress = Progress(40, first=20, stream=stream)
+    time.now += 30
+    progress.show(row(30))  # ten steps in 30 seconds, and ten to go
+    assert stream.getvalue() == "step 30/40  loss 2.500  12,345 tokens/s  0:30 left\n"
+
+
+def test_the_last_score_on_held_out_text_stays_in_the_line(time):
+    stream = io.StringIO()
+    progress = Progress(2, stream=stream)
+    progress.show(row(1, copied=0.987, blanks_filled=None))
+    progress.show(row(2))
+    assert all(line.endswith("  held-out: copied 98.7%, blanks -") for line in stream.getvalue().splitlines())
+
+
+def test_a_line_that_was_stopped_is_left_on_a_terminal_only(time):
+    for stream, expected in ((Terminal(), "\n"), (io.StringIO(), "")):
+        Progress(3, stream=stream).end()
+        assert stream.getvalue() == expected
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (59.9, "0:59"), (60, "1:00"), (3601, "60:01")])
+def test_a_clock_shows_minutes_and_seconds(seconds, shown):
+    assert clock(seconds) == shown
+
+
+def test_without_a_stream_standard_output_is_used(capsys):
+    Progress(1).show(row(1))
+    assert capsys.readouterr().out.startswith("step 1/1")
+
+
+# --- Count
+
+
+def count_to(total, stream, time, seconds_each):
+    with Count(total, "texts", stream) as count:
+        for done in range(1, total + 1):
+            time.now += seconds_each
+            count.show(done)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_a_count_shows_nothing_of_work_of_less_than_two_seconds(time, stream):
+    assert count_to(3, stream, time, 0.6).strip("\r\x1b[K") == ""
+
+
+def test_a_count_gives_a_file_a_line_in_twenty_with_the_time_left(time):
+    lines = count_to(100, io.StringIO(), time, 3).splitlines()
+    assert len(lines) == 20 and lines[0] == "5/100 texts  4:45 left" and lines[-1] == "100/100 texts  0:00 left"
+
+
+def test_a_count_rewrites_its_line_on_a_terminal_and_takes_it_away(time):
+    assert count_to(2, Terminal(), time, 3) == "\r\x1b[K1/2 texts  0:03 left\r\x1b[K2/2 texts  0:00 left\r\x1b[K"
