@@ -86,3 +86,8 @@ def to_host(array: Array) -> np.ndarray[Any, np.dtype[Any]]:
 def like(host: Array, array: Array) -> Array:
     """The NumPy array `host`, on the device where `array` lives."""
     return device_of(array).from_host(host)
+
+
+def zeros_like(array: Array) -> Array:
+    """Zeros of the same shape and dtype, on the device where `array` lives."""
+    return array_module(array).zeros(array.shape, array.dtype)

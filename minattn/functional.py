@@ -7,48 +7,52 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
 from .backend import array_module, like, to_host
-from .fast import empty
+from .ops.arithmetic import Add, Divide, Maximum, Multiply, Power, Subtract, Where
+from .ops.attention import ScaledDotProductAttention
+from .ops.cross_entropy import CrossEntropy, LinearCrossEntropy
+from .ops.embedding import Embedding
+from .ops.layer_norm import LayerNorm
+from .ops.linear_algebra import Einsum, Linear, MatMul
+from .ops.pointwise import GELU, Dropout, Negate
+from .ops.shape import Concatenate, Split, Stack
+from .ops.softmax import LogSoftmax, LogSumExp, Softmax
 from .tensor import Dims, Operand, Tensor, apply, as_tensor, as_tensors
 from .validate import boolean, broadcasts_to, integers, require_below, require_floats, require_one_of, require_some
 
-LONG = 512
-"""From how many tokens on attention goes block by block."""
-
 
 def add(input: Operand, other: Operand) -> Tensor:
-    return apply(ops.Add(), input, other)
+    return apply(Add(), input, other)
 
 
 def subtract(input: Operand, other: Operand) -> Tensor:
-    return apply(ops.Subtract(), input, other)
+    return apply(Subtract(), input, other)
 
 
 def multiply(input: Operand, other: Operand) -> Tensor:
-    return apply(ops.Multiply(), input, other)
+    return apply(Multiply(), input, other)
 
 
 def divide(input: Operand, other: Operand) -> Tensor:
-    return apply(ops.Divide(), input, other)
+    return apply(Divide(), input, other)
 
 
 def pow(input: Operand, exponent: Operand) -> Tensor:
-    return apply(ops.Power(), input, exponent)
+    return apply(Power(), input, exponent)
 
 
 def neg(input: Tensor) -> Tensor:
-    return apply(ops.Negate(), input)
+    return apply(Negate(), input)
 
 
 def maximum(input: Operand, other: Operand) -> Tensor:
-    return apply(ops.Maximum(), input, other)
+    return apply(Maximum(), input, other)
 
 
 def where(condition: Any, input: Operand, other: Operand) -> Tensor:
     """input where the boolean condition holds, else other; all three broadcast."""
     mask = boolean("where", "condition", condition)
-    return apply(ops.Where(), mask, *as_tensors((input, other), mask))
+    return apply(Where(), mask, *as_tensors((input, other), mask))
 
 
 def exp(input: Tensor) -> Tensor:
@@ -79,7 +83,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """approximate: "none" for the exact form with erf, "tanh" for the approximation of GPT-2."""
     require_one_of("gelu", "approximate", approximate, ("none", "tanh"))
     require_floats("gelu", input=input)
-    return apply(ops.GELU(approximate), input)
+    return apply(GELU(approximate), input)
 
 
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -117,7 +121,7 @@ def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     require_some("cat", tensors)
-    return apply(ops.Concatenate(dim), *tensors)
+    return apply(Concatenate(dim), *tensors)
 
 
 concatenate = cat
@@ -125,7 +129,7 @@ concatenate = cat
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     require_some("stack", tensors)
-    return apply(ops.Stack(dim), *tensors)
+    return apply(Stack(dim), *tensors)
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
@@ -143,37 +147,37 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     ends = np.cumsum(sections).tolist()
     if not ends or ends[-1] != length or min(sections) < 0:
         raise ValueError(f"split: lengths {sections} do not add up to {length}, the length of axis {dim}")
-    return tuple(apply(ops.Split(end - n, end, dim), tensor) for n, end in zip(sections, ends, strict=True))
+    return tuple(apply(Split(end - n, end, dim), tensor) for n, end in zip(sections, ends, strict=True))
 
 
 def matmul(input: Operand, other: Operand) -> Tensor:
-    return apply(ops.MatMul(), input, other)
+    return apply(MatMul(), input, other)
 
 
 def einsum(equation: str, first: Tensor, second: Tensor) -> Tensor:
     """Einstein's sum for two operands, e.g. "bqd,bkd->bqk"."""
-    return apply(ops.Einsum(equation), first, second)
+    return apply(Einsum(equation), first, second)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input (…, I), weight (O, I), bias (O,) -> (…, O)."""
     _require_linear("linear", input, weight, bias)
-    return apply(ops.Linear(), input, weight) if bias is None else apply(ops.Linear(), input, weight, bias)
+    return apply(Linear(), input, weight) if bias is None else apply(Linear(), input, weight, bias)
 
 
 def softmax(input: Tensor, dim: int = -1) -> Tensor:
     require_floats("softmax", input=input)
-    return apply(ops.Softmax(dim), input)
+    return apply(Softmax(dim), input)
 
 
 def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
     require_floats("log_softmax", input=input)
-    return apply(ops.LogSoftmax(dim), input)
+    return apply(LogSoftmax(dim), input)
 
 
 def logsumexp(input: Tensor, dim: int, keepdim: bool = False) -> Tensor:
     require_floats("logsumexp", input=input)
-    return apply(ops.LogSumExp(dim, keepdim), input)
+    return apply(LogSumExp(dim, keepdim), input)
 
 
 def layer_norm(
@@ -194,7 +198,7 @@ def layer_norm(
     xp = array_module(input.data)
     gamma = Tensor(xp.ones(shape, input.dtype)) if weight is None else weight
     beta = Tensor(xp.zeros(shape, input.dtype)) if bias is None else bias
-    return apply(ops.LayerNorm(eps), input, gamma, beta)
+    return apply(LayerNorm(eps), input, gamma, beta)
 
 
 def dropout(
@@ -211,10 +215,8 @@ def dropout(
         return input
     if generator is None:
         raise ValueError("dropout: pass generator=numpy.random.default_rng(seed); there is no global random state")
-    chance = empty(input.shape, np.empty(0, np.float32))  # on the host: a GPU's own numbers would be others
-    generator.random(dtype=np.float32, out=chance)
-    keep = np.greater_equal(chance, p, out=empty(chance.shape, chance, bool))
-    return apply(ops.Dropout(p), input, like(keep, input.data))
+    keep = generator.random(input.shape, dtype=np.float32) >= p  # on the host: a GPU's own numbers would be others
+    return apply(Dropout(p), input, like(keep, input.data))
 
 
 def embedding(input: Any, weight: Tensor) -> Tensor:
@@ -224,7 +226,7 @@ def embedding(input: Any, weight: Tensor) -> Tensor:
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight has shape {weight.shape}, expected (V, D)")
     require_below("embedding", "id", to_host(ids), weight.shape[0])
-    return apply(ops.Embedding(), ids, weight)
+    return apply(Embedding(), ids, weight)
 
 
 def scaled_dot_product_attention(
@@ -239,7 +241,6 @@ def scaled_dot_product_attention(
     """query (…, T, d), key (…, S, d), value (…, S, e) -> (…, T, e); scale is 1/√d unless given.
 
     attn_mask: boolean, broadcasts to (…, T, S), True where a query may look. A query that may look nowhere gets 0.
-    From LONG tokens on, the scores are computed in blocks: a tenth slower, in memory that grows with T instead of T².
     """
     require_floats("attention", query=query, key=key, value=value)
     shapes = f"shapes {query.shape}, {key.shape}, {value.shape}"
@@ -249,8 +250,7 @@ def scaled_dot_product_attention(
         raise ValueError(f"attention: query has width {query.shape[-1]} but key has {key.shape[-1]}; {shapes}")
     if key.shape[-2] != value.shape[-2]:
         raise ValueError(f"attention: key has {key.shape[-2]} tokens but value has {value.shape[-2]}; {shapes}")
-    is_long = query.shape[-2] * key.shape[-2] >= LONG * LONG
-    op = (ops.BlockedAttention if is_long else ops.ScaledDotProductAttention)(is_causal, scale)
+    op = ScaledDotProductAttention(is_causal, scale)
     if attn_mask is None:
         return apply(op, query, key, value)
     mask = boolean("attention", "attn_mask", attn_mask, ", True where a query may look")
@@ -279,7 +279,7 @@ def cross_entropy(
     if input.ndim > 2:
         input = input.permute((0, *range(2, input.ndim), 1))
     targets = _targets("cross_entropy", target, input, input.shape[-1], ignore_index)
-    return apply(ops.CrossEntropy(ignore_index, reduction, label_smoothing), input, targets)
+    return apply(CrossEntropy(ignore_index, reduction, label_smoothing), input, targets)
 
 
 def linear_cross_entropy(
@@ -300,7 +300,7 @@ def linear_cross_entropy(
     _require_loss(name, reduction, label_smoothing)
     _require_linear(name, input, linear_weight, linear_bias)
     targets = _targets(name, target, input, linear_weight.shape[0], ignore_index)
-    op = ops.LinearCrossEntropy(ignore_index, reduction, label_smoothing)
+    op = LinearCrossEntropy(ignore_index, reduction, label_smoothing)
     return apply(op, input, linear_weight, targets, *(() if linear_bias is None else (linear_bias,)))
 
 

@@ -5,11 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
 from .backend import Array, array_module, device_of, get_device, is_array, to_host
 from .graph import Node, grad_enabled, walk
 from .ops import Op
+from .ops.arithmetic import Add, Divide, Maximum, Multiply, Power, Subtract
 from .ops.base import as_array
+from .ops.kernels import kernel_of
+from .ops.linear_algebra import MatMul
+from .ops.pointwise import Exp, Log, Negate, ReLU, Sigmoid, Sqrt, Tanh
+from .ops.reduction import Max, Mean, Sum, Variance
+from .ops.shape import BroadcastTo, Index, Reshape, Transpose
 from .trace import is_finite, trace_backward, trace_forward
 
 Operand = Any  # Tensor | Array | number
@@ -178,53 +183,53 @@ class Tensor:
         if not all(is_finite(gradient) for _, gradient in leaves):
             if not is_finite(self.data):
                 trace_forward(self.node, self.data)
-            trace_backward(self.node, upstream)
+            trace_backward(walk, self.node, upstream)
         return leaves
 
     # --- operators
 
     def __add__(self, other: Operand) -> "Tensor":
-        return apply(ops.Add(), self, other)
+        return apply(Add(), self, other)
 
     def __radd__(self, other: Operand) -> "Tensor":
-        return apply(ops.Add(), other, self)
+        return apply(Add(), other, self)
 
     def __sub__(self, other: Operand) -> "Tensor":
-        return apply(ops.Subtract(), self, other)
+        return apply(Subtract(), self, other)
 
     def __rsub__(self, other: Operand) -> "Tensor":
-        return apply(ops.Subtract(), other, self)
+        return apply(Subtract(), other, self)
 
     def __mul__(self, other: Operand) -> "Tensor":
-        return apply(ops.Multiply(), self, other)
+        return apply(Multiply(), self, other)
 
     def __rmul__(self, other: Operand) -> "Tensor":
-        return apply(ops.Multiply(), other, self)
+        return apply(Multiply(), other, self)
 
     def __truediv__(self, other: Operand) -> "Tensor":
-        return apply(ops.Divide(), self, other)
+        return apply(Divide(), self, other)
 
     def __rtruediv__(self, other: Operand) -> "Tensor":
-        return apply(ops.Divide(), other, self)
+        return apply(Divide(), other, self)
 
     def __pow__(self, other: Operand) -> "Tensor":
-        return apply(ops.Power(), self, other)
+        return apply(Power(), self, other)
 
     def __rpow__(self, other: Operand) -> "Tensor":
-        return apply(ops.Power(), other, self)
+        return apply(Power(), other, self)
 
     def __matmul__(self, other: Operand) -> "Tensor":
-        return apply(ops.MatMul(), self, other)
+        return apply(MatMul(), self, other)
 
     def __rmatmul__(self, other: Operand) -> "Tensor":
-        return apply(ops.MatMul(), other, self)
+        return apply(MatMul(), other, self)
 
     def __neg__(self) -> "Tensor":
-        return apply(ops.Negate(), self)
+        return apply(Negate(), self)
 
     def __getitem__(self, key: Any) -> "Tensor":
         keys = tuple(_own(k) for k in key) if isinstance(key, tuple) else _own(key)
-        return apply(ops.Index(keys), self)
+        return apply(Index(keys), self)
 
     # comparisons give bare boolean arrays: they have no gradient
 
@@ -251,40 +256,40 @@ class Tensor:
     # --- functions of one Tensor, with PyTorch's names; minattn.functional has the others
 
     def exp(self) -> "Tensor":
-        return apply(ops.Exp(), self)
+        return apply(Exp(), self)
 
     def log(self) -> "Tensor":
-        return apply(ops.Log(), self)
+        return apply(Log(), self)
 
     def sqrt(self) -> "Tensor":
-        return apply(ops.Sqrt(), self)
+        return apply(Sqrt(), self)
 
     def tanh(self) -> "Tensor":
-        return apply(ops.Tanh(), self)
+        return apply(Tanh(), self)
 
     def sigmoid(self) -> "Tensor":
-        return apply(ops.Sigmoid(), self)
+        return apply(Sigmoid(), self)
 
     def relu(self) -> "Tensor":
-        return apply(ops.ReLU(), self)
+        return apply(ReLU(), self)
 
     def sum(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
-        return apply(ops.Sum(*_reduction(dim, keepdim, numpy_names)), self)
+        return apply(Sum(*_reduction(dim, keepdim, numpy_names)), self)
 
     def mean(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
-        return apply(ops.Mean(*_reduction(dim, keepdim, numpy_names)), self)
+        return apply(Mean(*_reduction(dim, keepdim, numpy_names)), self)
 
     def var(self, dim: Dims = None, correction: int = 1, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
-        return apply(ops.Variance(*_reduction(dim, keepdim, numpy_names), correction), self)
+        return apply(Variance(*_reduction(dim, keepdim, numpy_names), correction), self)
 
     def max(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
-        return apply(ops.Max(*_reduction(dim, keepdim, numpy_names)), self)
+        return apply(Max(*_reduction(dim, keepdim, numpy_names)), self)
 
     def reshape(self, *shape: Any) -> "Tensor":
-        return apply(ops.Reshape(_flat(shape)), self)
+        return apply(Reshape(_flat(shape)), self)
 
     def permute(self, *dims: Any) -> "Tensor":
-        return apply(ops.Transpose(_flat(dims)), self)
+        return apply(Transpose(_flat(dims)), self)
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
         axes = list(range(self.ndim))
@@ -306,7 +311,7 @@ class Tensor:
         sizes = _flat(shape)
         own = (-1,) * (len(sizes) - self.ndim) + self.shape
         sizes = tuple(m if n == -1 else n for n, m in zip(sizes, own, strict=False))
-        return apply(ops.BroadcastTo(sizes), self)
+        return apply(BroadcastTo(sizes), self)
 
 
 def apply(op: Op, *inputs: Operand) -> Tensor:
@@ -317,12 +322,14 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     """
     tensors = as_tensors(inputs)
     arrays = [tensor.data for tensor in tensors]
+    if (kernel := kernel_of(type(op), arrays)) is not None:
+        op = _with_options_of(op, kernel)
     recorded = grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     options = dict(vars(op)) if recorded else {}
     if "signatures" in options:  # its saved arrays would be overwritten
         raise ValueError(f"{op}: this op has run already; make a new one for each call")
     if not recorded:
-        op.goes_back = False
+        op.is_recorded = False
     try:
         result = Tensor(op(*arrays))
     except (ValueError, TypeError, IndexError) as error:
@@ -334,6 +341,13 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     if recorded and result.dtype.kind == "f":
         result.requires_grad = True
         result.node = Node(op, options, tensors)
+    return result
+
+
+def _with_options_of(op: Op, kernel: type[Op]) -> Op:
+    """The kernel that stands in for an op."""
+    result = object.__new__(kernel)
+    vars(result).update(vars(op))
     return result
 
 
@@ -387,17 +401,17 @@ _COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, 
 _UFUNCS: dict[Any, Callable[..., Tensor]] = {
     ufunc: lambda *inputs, op=op: apply(op(), *inputs)
     for ufunc, op in (
-        (np.add, ops.Add),
-        (np.subtract, ops.Subtract),
-        (np.multiply, ops.Multiply),
-        (np.divide, ops.Divide),
-        (np.power, ops.Power),
-        (np.maximum, ops.Maximum),
-        (np.matmul, ops.MatMul),
-        (np.negative, ops.Negate),
-        (np.exp, ops.Exp),
-        (np.log, ops.Log),
-        (np.sqrt, ops.Sqrt),
-        (np.tanh, ops.Tanh),
+        (np.add, Add),
+        (np.subtract, Subtract),
+        (np.multiply, Multiply),
+        (np.divide, Divide),
+        (np.power, Power),
+        (np.maximum, Maximum),
+        (np.matmul, MatMul),
+        (np.negative, Negate),
+        (np.exp, Exp),
+        (np.log, Log),
+        (np.sqrt, Sqrt),
+        (np.tanh, Tanh),
     )
 }

@@ -1,14 +1,17 @@
 """Optimizers against their formulas, their state, clipping, and the learning rate over the steps."""
 
 import math
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
 from support.numeric import assert_close
 
-from minattn import Tensor, optim
+from minattn import Tensor
 from minattn.errors import InputError
 from minattn.nn import Linear, Parameter
+from minattn.ops.kernels import kernels, textbook, use_kernels
 from minattn.optim import SGD, Adam, AdamW, clip_grad_norm_, learning_rate
 
 EVERY = {
@@ -37,7 +40,9 @@ def test_a_quadratic_is_minimised(make):
     params = parameters()
     optimizer = make(params)
     for step in range(600):
-        optimizer.lr = learning_rate(step, 600, 0.1, warmup=10)  # a constant rate would leave Adam circling the goal
+        optimizer.param_groups[0]["lr"] = learning_rate(
+            step, 600, 0.1, warmup=10
+        )  # a constant rate would leave Adam circling the goal
         optimizer.zero_grad()
         for p, goal in zip(params, goals, strict=True):
             ((p - goal) * (p - goal)).sum().backward()
@@ -63,23 +68,115 @@ def by_the_paper(name, p, gradients, decay):
     return p
 
 
-@pytest.mark.parametrize("block", [3, 1 << 16])
+@contextmanager
+def in_blocks(block, optimizer):
+    """The kernels run, in blocks of this size."""
+    with use_kernels():
+        kernel = kernels[type(optimizer)]
+        kernel.keep(optimizer, kernel(optimizer, block))
+        yield
+
+
+WAYS = {"textbook": lambda _: textbook(), "small blocks": partial(in_blocks, 3), "blocks": partial(in_blocks, 1 << 16)}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("name", EVERY)
-def test_steps_are_those_of_the_paper_in_blocks_of_any_size_and_adamw_spares_vectors(name, block, monkeypatch):
-    monkeypatch.setattr(optim, "BLOCK", block)
+def test_steps_are_those_of_the_paper_in_the_textbook_and_in_blocks_of_any_size(name, way):
     params = parameters()
     before, history = [p.data.copy() for p in params], [[] for _ in params]
     optimizer = EVERY[name](params, weight_decay=0.3)
-    for step in range(4):
-        random_gradients(params, step)
-        for p, seen in zip(params, history, strict=True):
-            seen.append(p.grad.copy())
-        optimizer.step()
-        for p, seen in zip(params, history, strict=True):
-            np.testing.assert_array_equal(p.grad, seen[-1])  # a step reads gradients and leaves them
+    with way(optimizer):
+        for step in range(4):
+            random_gradients(params, step)
+            if step == 1:
+                params[1].grad = None  # it counts its own steps
+            for p, seen in zip(params, history, strict=True):
+                if p.grad is not None:
+                    seen.append(p.grad.copy())
+            optimizer.step()
+            for p, seen in zip(params, history, strict=True):
+                if p.grad is not None:
+                    np.testing.assert_array_equal(p.grad, seen[-1])  # a step reads gradients and leaves them
     for p, start, gradients in zip(params, before, history, strict=True):
-        expected = by_the_paper(name, start, gradients, 0.0 if name == "AdamW" and p.ndim < 2 else 0.3)
-        assert_close(p.data, expected, 1e-12)  # rounding
+        assert_close(p.data, by_the_paper(name, start, gradients, 0.3), 1e-12)  # rounding
+
+
+@each_optimizer
+def test_the_state_goes_on_when_the_kernels_take_over_from_the_textbook_and_back(make):
+    weights = []
+    for ways in ((textbook, use_kernels, textbook), (textbook,) * 3):
+        params = parameters()
+        optimizer = make(params)
+        for step, way in enumerate(ways):
+            random_gradients(params, step)
+            with way():
+                optimizer.step()
+        weights.append([p.data for p in params])
+    for got, expected in zip(*weights, strict=True):
+        assert_close(got, expected, 1e-12)
+
+
+def test_groups_have_options_of_their_own():
+    vector, matrix = Parameter(np.ones(2)), Parameter(np.ones((2, 2)))
+    groups = [{"params": [("w", matrix)]}, {"params": vector, "weight_decay": 0.0, "lr": 0.2}]
+    optimizer = AdamW(groups, lr=0.1, weight_decay=0.5)
+    matrix.grad, vector.grad = np.ones((2, 2)), np.ones(2)
+    optimizer.step()
+    np.testing.assert_allclose(matrix.data, 0.85)
+    np.testing.assert_allclose(vector.data, 0.8)
+    assert list(optimizer.state["m"]) == ["w", "1"]
+
+
+def test_adamw_lets_every_parameter_decay_as_in_pytorch():
+    p = Parameter(np.array([1.0]))
+    p.grad = np.array([1.0])
+    AdamW([p], lr=0.1, weight_decay=0.5).step()
+    np.testing.assert_allclose(p.data, 0.85)
+
+
+def test_each_parameter_counts_its_own_steps():
+    p, other = Parameter(np.zeros(1)), Parameter(np.zeros(1))
+    optimizer = Adam([p, other], lr=0.1)
+    for _ in range(2):
+        other.grad = np.ones(1)
+        optimizer.step()
+        p.grad = np.ones(1)
+    np.testing.assert_allclose(p.data, -0.1)
+
+
+@each_optimizer
+def test_a_gradient_of_another_shape_never_steps(make):
+    p = Parameter(np.zeros((2, 3)))
+    p.grad = np.ones((3, 2))
+    optimizer = make([p])
+    with pytest.raises(ValueError, match=r"the gradient of 0 has shape \(3, 2\), expected \(2, 3\)"):
+        optimizer.step()
+    assert not p.data.any() and optimizer.steps == {"0": 0}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (lambda p: p, "SGD: expected several parameters, got a Tensor; put it into a list"),
+        (lambda p: [p, p], "SGD: parameter 1 is there twice"),
+        (lambda p: [("w", p), ("w", Parameter(np.ones(1)))], "SGD: two parameters have the same name, w"),
+        (lambda p: [p * 2.0], "SGD: parameter 0 must be a floating-point Tensor that no op has made"),
+        (lambda p: [np.ones(2)], "SGD: parameter 0 must be a floating-point Tensor"),
+        (lambda p: [{"params": [p]}, {"params": p}], "SGD: parameter 1 is there twice"),
+    ],
+)
+def test_what_is_no_list_of_leaves_is_refused(params, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        SGD(params(Parameter(np.ones(2))))
+
+
+def test_one_parameter_and_a_generator_are_clipped():
+    p = Parameter(np.zeros(2))
+    for given in (p, (x for x in [p])):
+        p.grad = np.array([3.0, 4.0])
+        assert clip_grad_norm_(given, 1.0) == 5
+        np.testing.assert_allclose(p.grad, [0.6, 0.8], rtol=1e-6)
 
 
 @each_optimizer
@@ -126,7 +223,7 @@ def test_saved_and_restored_it_continues_bit_for_bit(make):
     run(second, resumed, range(3, 6))
     for p, q in zip(whole, second, strict=True):
         np.testing.assert_array_equal(p.data, q.data)
-    assert resumed.steps == 6
+    assert set(resumed.steps.values()) == {6}
 
 
 def test_the_state_is_named_after_the_parameters():
@@ -166,11 +263,11 @@ def test_a_state_of_something_else_is_refused_and_nothing_is_changed(spoil):
     ("make", "message"),
     [
         (lambda p: SGD([]), "SGD: there are no parameters"),
-        (lambda p: Adam(p, lr=-1.0), "Adam: lr -1.0 and weight_decay 0.0 must not be negative"),
-        (lambda p: AdamW(p, weight_decay=-0.1), "AdamW: lr 0.001 and weight_decay -0.1 must not be negative"),
+        (lambda p: Adam(p, lr=-1.0), "Adam: lr must not be negative, got -1.0"),
+        (lambda p: AdamW(p, weight_decay=-0.1), "AdamW: weight_decay must not be negative, got -0.1"),
         (lambda p: SGD(p, momentum=1.0), r"SGD: momentum must be in \[0, 1\), got 1\.0"),
-        (lambda p: Adam(p, betas=(0.9, 1.0)), r"Adam: betas must be in \[0, 1\) .* got \(0\.9, 1\.0\)"),
-        (lambda p: AdamW(p, eps=-1.0), r"AdamW: .* eps >= 0, got .* and -1\.0"),
+        (lambda p: Adam(p, betas=(0.9, 1.0)), r"Adam: betas must be in \[0, 1\), got \(0\.9, 1\.0\)"),
+        (lambda p: AdamW(p, eps=-1.0), "AdamW: eps must not be negative, got -1.0"),
         (lambda p: clip_grad_norm_(p, -1.0), "max_norm must not be negative, got -1.0"),
         (lambda p: clip_grad_norm_(p, math.nan), "max_norm must not be negative, got nan"),
     ],
@@ -187,7 +284,7 @@ def test_clipping_shortens_all_gradients_together_and_tells_the_length_before():
     length = np.sqrt((before**2).sum())
     assert clip_grad_norm_(params, 0.5) == pytest.approx(length, rel=1e-14)  # rounding
     after = np.concatenate([p.grad.reshape(-1) for p in params])
-    np.testing.assert_allclose(after, before * 0.5 / length, rtol=1e-14)
+    np.testing.assert_allclose(after, before * 0.5 / (length + 1e-6), rtol=1e-14)
 
 
 def test_clipping_leaves_short_gradients_and_missing_ones():
@@ -205,7 +302,7 @@ def test_a_gradient_that_backward_added_up_can_be_clipped_even_without_dimension
     for _ in range(2):
         (x * 4.0).backward()
     assert clip_grad_norm_([x], 1.0) == 8.0
-    assert x.grad == 1.0
+    assert x.grad == pytest.approx(1.0, rel=1e-6)
 
 
 def test_the_rate_rises_straight_and_falls_to_zero():

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .. import functional as F
 from ..backend import Array
-from ..fast import LOG2_E
-from ..ops.attention import exponentials
+from ..ops.attention import attention_weights
 from ..tensor import Tensor
 from ..validate import boolean
 from .layers import Linear
@@ -47,8 +44,7 @@ class MultiHeadSelfAttention(Module):
         q, k = (self.split(layer(x), padding).data for layer in (self.query, self.key))
         mask = key_mask(attention_mask, padding, x)
         allowed = None if mask is None else boolean("attention", "attn_mask", mask)
-        exp, z = exponentials(q * (LOG2_E / math.sqrt(q.shape[-1])), k, allowed)
-        return exp / z
+        return attention_weights(q, k, allowed, q.shape[-1] ** -0.5)
 
     def split(self, x: Tensor, padding: Padding | None = None) -> Tensor:
         """(B, T, D), or (N, D) with padding -> (B, H, T, D/H)."""

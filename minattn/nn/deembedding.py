@@ -9,15 +9,12 @@ import numpy as np
 
 from .. import functional as F
 from ..backend import Array, array_module
-from ..fast import blocks, empty_like, product, row_dots
 from ..tensor import Tensor
 from .layers import Embedding
 from .module import Module, Parameter
 
 KINDS = ("own", "tied", "l2", "cosine", "dot")
 NEAREST_KINDS = ("l2", "cosine", "dot")
-ROWS, COLUMNS = 512, 2048
-"""Vectors and tokens whose scores are made at a time: 4 MB, few enough for the cache."""
 
 
 class DeEmbedding(Module):
@@ -69,7 +66,8 @@ class DeEmbedding(Module):
 class Nearest:
     """Finds the tokens nearest to vectors, by several kinds of score from one product x Eᵀ, block by block.
 
-    table: E (V, D). bias: b (V,), added to the dot product, or None. kinds: those wanted of
+    table: E (V, D). bias: b (V,), added to the dot product, or None. rows, columns: the vectors and tokens whose scores
+    are made at a time, so few that these stay in the cache. kinds: those wanted of
         "l2"      ranks as |x - e|² does from below, by  x · e - |e|² / 2
         "cosine"  by  x · e / |e|, where a |e| below 1e-8 counts as 1e-8
         "dot"     by  x · e + b
@@ -80,23 +78,31 @@ class Nearest:
     True
     """
 
-    def __init__(self, table: Array, bias: Array | None = None, kinds: Sequence[str] = NEAREST_KINDS) -> None:
+    def __init__(
+        self,
+        table: Array,
+        bias: Array | None = None,
+        kinds: Sequence[str] = NEAREST_KINDS,
+        *,
+        rows: int = 512,
+        columns: int = 2048,
+    ) -> None:
         if unknown := [kind for kind in kinds if kind not in NEAREST_KINDS]:
             raise ValueError(f"Nearest: kinds must be of {', '.join(NEAREST_KINDS)}, got {unknown[0]!r}")
         xp = array_module(table)
-        squares = row_dots(table, table)[:, 0]
+        squares = (table * table).sum(axis=-1)
         # what turns products into scores: an operation, and a number a token
         known: dict[str, tuple[Callable[..., Array], Array | None]] = {
             "l2": (xp.subtract, squares / 2),
             "cosine": (xp.multiply, 1 / xp.sqrt(xp.maximum(squares, 1e-16))),
             "dot": (xp.add, bias),
         }
-        self.table = table
+        self.table, self.rows, self.columns = table, rows, columns
         self.kinds = {kind: known[kind] for kind in kinds}
 
     def __call__(self, x: Array) -> dict[str, Array]:
         xp, rows = array_module(x), x.reshape(-1, self.table.shape[1])
-        parts = [self._of_block(rows[block]) for block in blocks(rows, len(rows), ROWS)]
+        parts = [self._of_block(rows[i : i + self.rows]) for i in range(0, len(rows), self.rows)]
         shape = x.shape[:-1]
         if not parts:
             return {kind: xp.zeros(shape, np.intp) for kind in self.kinds}
@@ -107,13 +113,14 @@ class Nearest:
         xp = array_module(x)
         rows = xp.arange(len(x))
         best: dict[str, tuple[Array, Array]] = {}
-        for tile in blocks(self.table, len(self.table), COLUMNS):
-            products = product(x, self.table[tile].T)
+        for start in range(0, len(self.table), self.columns):
+            tile = slice(start, start + self.columns)
+            products = x @ self.table[tile].T
             for kind, (change, numbers) in self.kinds.items():
-                scores = products if numbers is None else change(products, numbers[tile], out=empty_like(products))
+                scores = products if numbers is None else change(products, numbers[tile])
                 ids = scores.argmax(axis=-1)
                 highest = scores[rows, ids]
-                ids = ids + tile.start
+                ids = ids + start
                 if kind in best:
                     ids_before, highest_before = best[kind]
                     ids = xp.where(highest > highest_before, ids, ids_before)

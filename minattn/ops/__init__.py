@@ -1,65 +1,15 @@
-"""The mathematics: ops on bare arrays, each with its forward, its derivation and its hand-written backward."""
+"""The mathematics: ops on bare arrays, each with its forward, its derivation and its hand-written backward.
 
-from .arithmetic import Add, Divide, Maximum, Multiply, Negate, Power, Subtract, Where
-from .attention import ScaledDotProductAttention
+Every module here is imported, so that a new op is one file. `registry` has all ops by name; `ops.Softmax` is one.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
 from .base import GradientError, Op, Registered, Sample, register, registry, sum_to_shape
-from .blocked_attention import BlockedAttention
-from .cross_entropy import CrossEntropy
-from .dropout import Dropout
-from .embedding import Embedding
-from .layer_norm import LayerNorm
-from .linear_algebra import Einsum, Linear, MatMul
-from .linear_cross_entropy import LinearCrossEntropy
-from .pointwise import GELU, Exp, Log, ReLU, Sigmoid, Sqrt, Tanh
-from .reduction import Max, Mean, Sum, Variance
-from .shape import BroadcastTo, Concatenate, Index, Reshape, Split, Stack, Transpose
-from .softmax import LogSoftmax, LogSumExp, Softmax
 
-__all__ = [
-    "GELU",
-    "Add",
-    "BlockedAttention",
-    "BroadcastTo",
-    "Concatenate",
-    "CrossEntropy",
-    "Divide",
-    "Dropout",
-    "Einsum",
-    "Embedding",
-    "Exp",
-    "GradientError",
-    "Index",
-    "LayerNorm",
-    "Linear",
-    "LinearCrossEntropy",
-    "Log",
-    "LogSoftmax",
-    "LogSumExp",
-    "MatMul",
-    "Max",
-    "Maximum",
-    "Mean",
-    "Multiply",
-    "Negate",
-    "Op",
-    "Power",
-    "ReLU",
-    "Registered",
-    "Reshape",
-    "Sample",
-    "ScaledDotProductAttention",
-    "Sigmoid",
-    "Softmax",
-    "Split",
-    "Sqrt",
-    "Stack",
-    "Subtract",
-    "Sum",
-    "Tanh",
-    "Transpose",
-    "Variance",
-    "Where",
-    "register",
-    "registry",
-    "sum_to_shape",
-]
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+globals().update({name: entry.op for name, entry in registry.items()})
+
+__all__ = ["GradientError", "Op", "Registered", "Sample", "register", "registry", "sum_to_shape"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -14,34 +15,40 @@ from ..backend import Array, is_array
 class Op:
     """One step of mathematics on bare arrays, forward and backward.
 
-    A subclass writes `forward(*arrays) -> array` and `backward(upstream) -> gradient`, or a tuple of gradients, one
-    an input, None for an input that has none (ids, masks). What backward needs, forward keeps on `self`. Options
-    come through `__init__`. No gradient may share memory with another gradient or with an input; the upstream
-    itself, or a view of it, may be handed on.
+    A subclass writes `forward(*arrays) -> array` and `backward(g) -> gradient`, or a tuple of gradients, one for each
+    input; None, or nothing at the end, for inputs that have none (ids, masks). What backward needs, forward keeps on
+    `self`, under the name that it has in the derivation. Options come through `__init__`. No gradient may share memory
+    with another gradient or with an input; g itself, or a view of it, may be handed on.
     """
 
     broadcasts: ClassVar[bool] = False
     """Inputs follow NumPy's broadcasting: backward returns gradients of the broadcast shape, `gradients` sums them."""
 
-    goes_back: bool = True
-    """Whether backward will follow. Where not (`no_grad`), forward need not keep what only backward needs."""
+    is_recorded: bool = True
+    """Whether backward will follow. Where not (`no_grad`), a kernel need not keep what only backward needs."""
 
     forward: Callable[..., Array]
     backward: Callable[[Array], Any]
 
     def __call__(self, *inputs: Array) -> Array:
-        """Run forward and remember what `gradients` has to check."""
+        """Run forward and remember the inputs' shapes and dtypes, which `gradients` checks."""
         self.signatures = [(x.shape, x.dtype) for x in inputs]
         output = self.forward(*inputs)
         return as_array(output)
 
-    def gradients(self, upstream: Array) -> tuple[Array | None, ...]:
+    def gradients(self, g: Array) -> tuple[Array | None, ...]:
         """Run backward; sum over broadcast axes, and hold every gradient to its input's shape and dtype.
 
-        Raises GradientError, naming the op and the input, where they differ.
+        Args:
+            g: the upstream gradient, like the output
+        Raises:
+            GradientError: a gradient is missing or does not fit; names the op and the input.
         """
-        result = self.backward(upstream)
+        result = self.backward(g)
         gradients = list(result) if isinstance(result, tuple) else [result]
+        if len(gradients) < len(self.signatures):  # nothing was said of ids and masks at the end
+            rest = self.signatures[len(gradients) :]
+            gradients += [None] * len(rest) if all(dtype.kind != "f" for _, dtype in rest) else []
         if len(gradients) != len(self.signatures):
             raise GradientError(
                 f"{self}.backward returned {len(gradients)} gradients for {len(self.signatures)} inputs"
@@ -53,9 +60,8 @@ class Op:
             if not (isinstance(gradient, np.ndarray) and gradient.shape == shape and gradient.dtype == dtype):
                 gradient = self._fitted(i, gradient, shape, dtype)
             # the graph adds to gradients in place, so that no two may be the same array
-            for other in gradients[:i]:
-                if gradient is other:
-                    gradient = gradient.copy()
+            if any(gradient is other for other in gradients[:i]):
+                gradient = gradient.copy()
             gradients[i] = gradient
         return tuple(gradients)
 
@@ -104,19 +110,37 @@ def as_array(result: Array) -> Array:
     return np.asarray(result) if isinstance(result, np.generic) else result
 
 
+def transposed(x: Array) -> Array:
+    """xᵀ, matrix by matrix: (…, N, M) -> (…, M, N). CuPy's arrays have no `mT`."""
+    return x.swapaxes(-1, -2)
+
+
+def as_rows(x: Array) -> Array:
+    """The vectors of x, one below the other: (…, D) -> (N, D)."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 would be ambiguous for D = 0
+
+
 class Sample(NamedTuple):
-    """Inputs on which an op is tried: arrays, the options to build the op with, and a name for the case."""
+    """Inputs on which an op is tried: arrays, the options to build the op with, and a name for the case.
+
+    Samples are in float64: several shapes, broadcasting, axes of size 1 and 0 where they make sense, every option that
+    changes the mathematics. B, T and D differ, so that a mixed-up axis cannot pass unseen.
+    """
 
     name: str
     inputs: tuple[Array, ...]
     options: Mapping[str, Any] = MappingProxyType({})
 
 
+Samples = Iterator[Sample]
+SampleMaker = Callable[[np.random.Generator], Iterable[Sample]]
+
+
 class Registered(NamedTuple):
     """An op's entry in the registry."""
 
     op: type[Op]
-    samples: Callable[[np.random.Generator], Iterable[Sample]]
+    samples: SampleMaker
 
 
 registry: dict[str, Registered] = {}
@@ -125,7 +149,7 @@ registry: dict[str, Registered] = {}
 OpType = TypeVar("OpType", bound=type[Op])
 
 
-def register(samples: Callable[[np.random.Generator], Iterable[Sample]]) -> Callable[[OpType], OpType]:
+def register(samples: SampleMaker) -> Callable[[OpType], OpType]:
     """Class decorator: enter an op into the registry with `samples(rng)`, which yields float64 samples."""
 
     def enter(op: OpType) -> OpType:

@@ -1,8 +1,35 @@
-"""Cross-entropy from logits."""
+"""Cross-entropy from logits, and from the vectors that a linear layer makes logits of."""
+
+import numpy as np
 
 from ..backend import Array, array_module
-from .base import Op, register
-from .samples import cross_entropy_samples
+from .base import Op, Sample, Samples, as_rows, register
+from .linear_algebra import Linear
+
+TARGETS = np.array([0, 4, 2, 2, -100, 1])
+
+
+def cross_entropy_samples(rng: np.random.Generator) -> Samples:
+    """Every reduction and smoothing, targets that are ignored, leading axes, one class."""
+    logits = rng.normal(size=(6, 5))
+    for reduction in ("mean", "sum", "none"):
+        for smoothing in (0.0, 0.1):
+            options = {"reduction": reduction, "label_smoothing": smoothing}
+            yield Sample(f"{reduction}, smoothing {smoothing}", (logits, TARGETS), options)
+    yield Sample("another ignore_index", (logits, np.array([0, 4, 2, 2, 2, 1])), {"ignore_index": 2})
+    yield Sample("batch and tokens", (rng.normal(size=(2, 3, 4)), rng.integers(0, 4, (2, 3))))
+    yield Sample("one class", (rng.normal(size=(2, 1)), np.zeros(2, int)))
+
+
+def linear_cross_entropy_samples(rng: np.random.Generator) -> Samples:
+    """The same, from vectors; with a bias and without."""
+    x, weight, bias = rng.normal(size=(6, 3)), rng.normal(size=(5, 3)), rng.normal(size=5)
+    for reduction in ("mean", "sum", "none"):
+        for smoothing in (0.0, 0.1):
+            options = {"reduction": reduction, "label_smoothing": smoothing}
+            yield Sample(f"{reduction}, smoothing {smoothing}", (x, weight, TARGETS, bias), options)
+    yield Sample("another ignore_index", (x, weight, np.array([0, 4, 2, 2, 2, 1]), bias), {"ignore_index": 2})
+    yield Sample("batch and tokens", (rng.normal(size=(2, 3, 4)), rng.normal(size=(5, 4)), rng.integers(0, 5, (2, 3))))
 
 
 @register(samples=cross_entropy_samples)
@@ -13,58 +40,100 @@ class CrossEntropy(Op):
     A target equal to ignore_index counts nowhere; N is the number of the others. ε is the label smoothing: the
     right class is wanted with 1 - ε + ε/V, every other one with ε/V (Szegedy et al., 2016, section 7).
 
-    forward    1  z = x - max(x)
-               2  l = ln Σ exp(z) - (1 - ε) z_y - ε mean(z)      for each row
+    forward    1  z = logits - max(logits)                        for each row
+               2  l = ln Σ exp(z) - (1 - ε) z_y - ε mean(z)
                3  loss = Σ l / N, or Σ l
     backward   3  dl = g / N, or g
                2  p = exp(z) / Σ exp(z)
                   dz = dl (p - (1 - ε) onehot(y) - ε/V)
-               1  the shift cancels: dx = dz
+               1  the shift cancels: dlogits = dz
     """
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
         self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
 
     def forward(self, logits: Array, targets: Array) -> Array:
-        xp = array_module(logits)
-        eps = self.label_smoothing
+        xp, eps = array_module(logits), self.label_smoothing
         self.shape = logits.shape
-        rows = logits.reshape(-1, logits.shape[-1])
-        y = targets.reshape(-1)
-        self.counts = y != self.ignore_index
-        self.y = xp.where(self.counts, y, 0)
-        self.each = xp.arange(len(y))
-
-        z = rows - rows.max(axis=-1, keepdims=True)
-        z_y = z[self.each, self.y]
-        mean_z = z.mean(axis=-1) if eps else 0.0
-        p = xp.exp(z, out=z)
-        total = p.sum(axis=-1)
-        p /= total[:, None]
-        self.p = p
-        losses = xp.log(total) - (1 - eps) * z_y - eps * mean_z
-        losses = xp.where(self.counts, losses, xp.zeros_like(losses))
+        self.counted = xp.flatnonzero(targets.reshape(-1) != self.ignore_index)
+        self.y = targets.reshape(-1)[self.counted]
+        self.rows = xp.arange(len(self.y))
+        logits = as_rows(logits)[self.counted]
+        # 1
+        z = logits - logits.max(axis=-1, keepdims=True)
+        # 2
+        exp = xp.exp(z)
+        total = exp.sum(axis=-1, keepdims=True)
+        self.p = exp / total
+        losses = xp.log(total[:, 0]) - (1 - eps) * z[self.rows, self.y]
+        if eps:
+            losses = losses - eps * z.mean(axis=-1)
+        # 3
         if self.reduction == "none":
-            return losses.reshape(targets.shape)
-        if self.reduction == "sum":
-            return losses.sum()
-        return losses.sum() / self.counts.sum().astype(losses.dtype)
+            everywhere = xp.zeros(targets.size, losses.dtype)
+            everywhere[self.counted] = losses
+            return everywhere.reshape(targets.shape)
+        return losses.sum() if self.reduction == "sum" else losses.sum() / xp.asarray(len(self.y), dtype=losses.dtype)
 
     def backward(self, g: Array) -> tuple[Array, None]:
-        eps, p = self.label_smoothing, self.p
-        # loss = Σ l / N
-        dl = g.reshape(-1, 1) * self.counts[:, None]
+        xp, eps, p = array_module(g), self.label_smoothing, self.p
+        # 3  loss = Σ l / N
+        dl = g.reshape(-1, 1)
         if self.reduction == "mean":
-            dl /= self.counts.sum().astype(g.dtype)
-        # l = ln Σ exp(z) - (1 - ε) z_y - ε mean(z)
-        dx = p - eps / p.shape[-1] if eps else p.copy()
-        dx[self.each, self.y] -= 1 - eps
-        dx *= dl
-        dx[~self.counts] = 0  # whatever was in the logits there
-        return dx.reshape(self.shape), None
+            dl = dl / len(self.y)
+        elif self.reduction == "none":
+            dl = dl[self.counted]
+        # 2  l = ln Σ exp(z) - (1 - ε) z_y - ε mean(z)
+        dz = p - eps / p.shape[-1]
+        dz[self.rows, self.y] -= 1 - eps
+        dz = dl * dz
+        # 1  z = logits - max(logits)
+        dlogits = as_rows(xp.zeros(self.shape, g.dtype))
+        dlogits[self.counted] = dz
+        return dlogits.reshape(self.shape), None
 
     def explain(self, logits: Array, targets: Array) -> str | None:
+        """Why the loss is NaN or Inf: no token counts, or a row has nothing to choose from."""
         if self.reduction == "mean" and not (targets != self.ignore_index).any():
             return f"a mean over no tokens: every target is {self.ignore_index}"
         impossible = (logits == -array_module(logits).inf).all(axis=-1)
         return "every logit of a row is -inf" if impossible.any() else None
+
+
+@register(samples=linear_cross_entropy_samples)
+class LinearCrossEntropy(Op):
+    """Score every token for each vector, and take the cross-entropy of the scores: two ops in a chain.
+
+    x (…, D), weight (V, D), targets (…) integers, bias (V,) or none -> loss, one number, or (…) with reduction "none"
+
+    forward    1  s = Linear(x, W, b)
+               2  loss = CrossEntropy(s, y)
+    backward   2  ds from the backward of CrossEntropy
+               1  dx, dW, db from the backward of Linear
+    """
+
+    def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
+        self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
+
+    def forward(self, x: Array, weight: Array, targets: Array, bias: Array | None = None) -> Array:
+        self.linear, self.cross_entropy = (
+            Linear(),
+            CrossEntropy(self.ignore_index, self.reduction, self.label_smoothing),
+        )
+        # 1
+        s = self.linear.forward(x, weight, bias)
+        # 2
+        return self.cross_entropy.forward(s, targets)
+
+    def backward(self, g: Array) -> tuple[Array | None, ...]:
+        # 2  loss = CrossEntropy(s, y)
+        ds, _ = self.cross_entropy.backward(g)
+        # 1  s = Linear(x, W, b)
+        dx, dweight, *dbias = self.linear.backward(ds)
+        return (dx, dweight, None, *dbias)
+
+    def explain(self, x: Array, weight: Array, targets: Array, bias: Array | None = None) -> str | None:
+        """Why the loss is NaN: no token counts."""
+        if self.reduction == "mean" and not (targets != self.ignore_index).any():
+            return f"a mean over no tokens: every target is {self.ignore_index}"
+        return None

@@ -11,11 +11,12 @@ from contextvars import ContextVar
 from typing import Any, Literal, TypeVar
 
 from ..backend import Array
+from .base import Op
 
 Choice = Literal["by dtype", "textbook", "kernels"]
 
 kernels: dict[type[Any], type[Any]] = {}
-"""The kernel of each textbook class that has one. A kernel is a subclass with the same options and the same results."""
+"""The kernel of each textbook class that has one."""
 
 _choice: ContextVar[Choice] = ContextVar("choice", default="by dtype")
 
@@ -23,13 +24,13 @@ Kernel = TypeVar("Kernel", bound=type[Any])
 
 
 def implements(textbook_class: type[Any]) -> Callable[[Kernel], Kernel]:
-    """Class decorator: from now on this kernel stands in for `textbook_class`, of which it must be a subclass.
+    """Class decorator: from now on this kernel stands in for `textbook_class`, an op or an optimizer.
 
-    Raises TypeError for another class.
+    A kernel of an op is a subclass of it, and so has its options. Raises TypeError for another class.
     """
 
     def enter(kernel: Kernel) -> Kernel:
-        if not issubclass(kernel, textbook_class):
+        if issubclass(textbook_class, Op) and not issubclass(kernel, textbook_class):
             raise TypeError(f"implements: {kernel.__name__} must be a subclass of {textbook_class.__name__}")
         kernel.__name__ = textbook_class.__name__  # messages name the op, whichever code ran
         kernels[textbook_class] = kernel

@@ -1,11 +1,38 @@
 """Matrix products: matmul, the linear layer's product, einsum for two operands."""
 
-import math
+import numpy as np
 
 from ..backend import Array, array_module
-from ..fast import column_sums, product
-from .base import Op, register
-from .samples import einsum_samples, linear_samples, matmul_samples
+from .base import Op, Sample, Samples, as_rows, register, transposed
+
+
+def matmul_samples(rng: np.random.Generator) -> Samples:
+    """Matrices, vectors, batches that broadcast."""
+    shapes = (
+        *(((3, 4), (4, 5)), ((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 5)), ((4,), (2, 4, 5))),
+        *(((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5)), ((2, 1, 3, 4), (5, 4, 2)), ((1, 4), (4, 1)), ((3, 0), (0, 2))),
+    )
+    for a, b in shapes:
+        yield Sample(f"{a} @ {b}", (rng.normal(size=a), rng.normal(size=b)))
+
+
+def linear_samples(rng: np.random.Generator) -> Samples:
+    """Batches, one vector, none; with a bias and without."""
+    for shape in ((2, 3, 4), (3, 4), (4,), (0, 4)):
+        x, weight, bias = rng.normal(size=shape), rng.normal(size=(5, 4)), rng.normal(size=5)
+        yield Sample(f"x {shape}", (x, weight, bias))
+        yield Sample(f"x {shape}, no bias", (x, weight))
+
+
+def einsum_samples(rng: np.random.Generator) -> Samples:
+    """Products, sums over letters of one operand, leading axes."""
+    cases = (
+        *(("ij,jk->ik", (2, 3), (3, 4)), ("bhtd,bhsd->bhts", (2, 3, 4, 5), (2, 3, 6, 5)), ("i,j->ij", (2,), (3,))),
+        *(("ij,ij->", (2, 3), (2, 3)), ("ij,k->k", (2, 3), (4,)), ("...ij,jk", (2, 3, 4), (4, 5))),
+        *(("ij,j->i", (3, 1), (4,)), ("...i,...i->...", (2, 3, 4), (3, 4))),
+    )
+    for equation, a, b in cases:
+        yield Sample(equation, (rng.normal(size=a), rng.normal(size=b)), {"equation": equation})
 
 
 @register(samples=matmul_samples)
@@ -34,8 +61,8 @@ class MatMul(Op):
         if self.b_is_vector:
             g = g[..., None]
         # y = a b
-        da = g @ self.b.swapaxes(-1, -2)
-        db = self.a.swapaxes(-1, -2) @ g
+        da = g @ transposed(self.b)
+        db = transposed(self.a) @ g
         return da[..., 0, :] if self.a_is_vector else da, db[..., 0] if self.b_is_vector else db
 
 
@@ -53,20 +80,19 @@ class Linear(Op):
     """
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
-        self.rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 is ambiguous for width 0
-        self.x_shape, self.weight, self.has_bias = x.shape, weight, bias is not None
-        y = product(self.rows, weight.T, like=self.rows)
-        if bias is not None:
-            y += bias
-        return y.reshape(*x.shape[:-1], weight.shape[0])
+        self.x, self.weight, self.has_bias = x, weight, bias is not None
+        # 1
+        y = x @ weight.T
+        # 2
+        return y if bias is None else y + bias
 
     def backward(self, g: Array) -> tuple[Array, ...]:
-        g = g.reshape(len(self.rows), g.shape[-1])
-        # y = x Wᵀ
-        dx = product(g, self.weight).reshape(self.x_shape)
-        dweight = product(g.T, self.rows)
-        # y = y + b
-        return (dx, dweight, column_sums(g)) if self.has_bias else (dx, dweight)
+        # 2  y = y + b
+        db = as_rows(g).sum(axis=0)
+        # 1  y = x Wᵀ
+        dx = g @ self.weight
+        dweight = as_rows(g).T @ as_rows(self.x)
+        return (dx, dweight, db) if self.has_bias else (dx, dweight)
 
 
 @register(samples=einsum_samples)

@@ -2,14 +2,61 @@
 
 import math
 
-from ..backend import Array, array_module
-from ..fast import blocks, empty_like, in_memory_order
-from .base import Op, register
-from .erf import normal_cdf, normal_density
-from .samples import gelu_samples, positive_samples, relu_samples, single_samples
+import numpy as np
 
-GELU_BLOCK = 1 << 16
-"""Elements for which the intermediates of GELU stay in a core's cache."""
+from ..backend import Array, array_module
+from .base import Op, Sample, Samples, register
+from .normal import normal_cdf, normal_density
+
+
+def single_samples(rng: np.random.Generator) -> Samples:
+    """A matrix, a number, one element, none."""
+    for shape in ((3, 4), (), (1,), (2, 0, 3)):
+        yield Sample(f"shape {shape}", (rng.normal(size=shape),))
+
+
+def relu_samples(rng: np.random.Generator) -> Samples:
+    """On both sides of the kink."""
+    x = rng.normal(size=(4, 5))
+    yield Sample("away from the kink", (x + 0.1 * np.sign(x),))
+    yield Sample("all negative", (-1 - rng.random((2, 3)),))
+
+
+def gelu_samples(rng: np.random.Generator) -> Samples:
+    """Both forms."""
+    for approximate in ("none", "tanh"):
+        yield Sample(approximate, (2 * rng.normal(size=(4, 5)),), {"approximate": approximate})
+        yield Sample(f"{approximate}, no rows", (rng.normal(size=(0, 5)),), {"approximate": approximate})
+
+
+def positive_samples(rng: np.random.Generator) -> Samples:
+    """Positive numbers."""
+    for shape in ((3, 4), (), (0,)):
+        yield Sample(f"shape {shape}", (np.asarray(0.5 + rng.random(shape)),))
+
+
+def dropout_samples(rng: np.random.Generator) -> Samples:
+    """None, some, all dropped."""
+    for p in (0.0, 0.3, 1.0):
+        yield Sample(f"p {p}", (rng.normal(size=(4, 5)), rng.random((4, 5)) >= p), {"p": p})
+
+
+@register(samples=single_samples)
+class Negate(Op):
+    """Change the sign.
+
+    x -> y, same shape
+
+    forward    y = -x
+    backward   dx = -g
+    """
+
+    def forward(self, x: Array) -> Array:
+        return -x
+
+    def backward(self, g: Array) -> Array:
+        # y = -x
+        return -g
 
 
 @register(samples=single_samples)
@@ -150,53 +197,66 @@ class GELU(Op):
 
     x -> y, same shape
 
-    approximate="none"
-        forward    1  Φ = (1 + erf(x/√2)) / 2
-                   2  y = x Φ
-        backward   2  dx = g Φ,  dΦ = g x
-                   1  dΦ/dx = φ(x) = exp(-x²/2) / √(2π)
-                   so dx = g (Φ + x φ), and forward, which has both at hand, keeps Φ + x φ
+    forward    1  Φ = (1 + erf(x/√2)) / 2
+               2  y = x Φ
+    backward   2  dx = g Φ,  dΦ = g x
+               1  dx += dΦ φ(x)      φ(x) = exp(-x²/2) / √(2π) = dΦ/dx
 
-    approximate="tanh"
-        forward    1  u = √(2/π) (x + 0.044715 x³)
-                   2  Φ = (1 + tanh u) / 2
-                   3  y = x Φ
-        backward   3  dx = g Φ,  dΦ = g x
-                   2  dΦ/du = (1 - tanh² u) / 2 = 2 Φ (1 - Φ)
-                   1  du/dx = √(2/π) (1 + 3 · 0.044715 x²)
+    approximate="tanh" has another Φ, and with it another slope in line 1:
+               1  u = √(2/π) (x + 0.044715 x³),  Φ = (1 + tanh u) / 2
+               1  dΦ/du = 2 Φ (1 - Φ),  du/dx = √(2/π) (1 + 3 · 0.044715 x²)
     """
 
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
 
     def forward(self, x: Array) -> Array:
-        xp, is_exact = array_module(x), self.approximate == "none"
-        y, self.slope = empty_like(x), empty_like(x) if self.goes_back else None
-        flat, flat_y = in_memory_order(x), in_memory_order(y)
-        flat_slope = None if self.slope is None else in_memory_order(self.slope)
-        for block in blocks(flat, x.size, GELU_BLOCK):
-            part = flat[block]
-            cdf = (normal_cdf if is_exact else tanh_cdf)(part, out=flat_y[block])
-            if flat_slope is not None:
-                dcdf = normal_density(part, out=flat_slope[block]) if is_exact else tanh_density(part, cdf)
-                dy = xp.multiply(part, dcdf, out=flat_slope[block])
-                dy += cdf
-            cdf *= part
-        return y
+        self.x = x
+        # 1
+        self.cdf = normal_cdf(x) if self.approximate == "none" else tanh_cdf(x)
+        # 2
+        return x * self.cdf
 
     def backward(self, g: Array) -> Array:
-        # y = x Φ
-        return array_module(g).multiply(g, self.slope, out=empty_like(g))
+        x, cdf = self.x, self.cdf
+        # 2  y = x Φ
+        dx = g * cdf
+        dcdf = g * x
+        # 1  Φ
+        density = normal_density(x) if self.approximate == "none" else tanh_density(x, cdf)
+        return dx + dcdf * density
 
 
-def tanh_cdf(x: Array, out: Array) -> Array:
+def tanh_cdf(x: Array) -> Array:
     """The approximation of Φ by a hyperbolic tangent."""
-    cdf = array_module(x).tanh(x * (math.sqrt(2 / math.pi) * (1 + 0.044715 * x * x)), out=out)
-    cdf += 1
-    cdf *= 0.5
-    return cdf
+    u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return (1 + array_module(x).tanh(u)) / 2
 
 
 def tanh_density(x: Array, cdf: Array) -> Array:
     """Its slope."""
-    return 2 * cdf * (1 - cdf) * (math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x))
+    return 2 * cdf * (1 - cdf) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+
+
+@register(samples=dropout_samples)
+class Dropout(Op):
+    """Set a share p of the elements to 0 and scale the others up, so that the mean stays (Srivastava et al., 2014).
+
+    x, keep (boolean, like x) -> y, like x
+    Which elements are kept is drawn outside (`F.dropout`), so that the op is a plain function and can be checked.
+
+    forward    y = x keep / (1 - p)
+    backward   dx = g keep / (1 - p)      the same elements, the same scale
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = p
+
+    def forward(self, x: Array, keep: Array) -> Array:
+        scale = 1 / (1 - self.p) if self.p < 1 else 0.0  # where all are dropped
+        self.factor = keep.astype(x.dtype) * scale
+        return x * self.factor
+
+    def backward(self, g: Array) -> tuple[Array, None]:
+        # y = x keep / (1 - p)
+        return g * self.factor, None

@@ -2,11 +2,46 @@
 
 import math
 
+import numpy as np
+
 from ..backend import Array, array_module
-from .base import Op, register
-from .samples import max_samples, reduce_samples, sum_samples, variance_samples
+from .base import Op, Sample, Samples, register
 
 Axis = int | tuple[int, ...] | None
+
+
+AXES: tuple[Axis, ...] = (None, 0, -1, (0, 2))
+
+
+def reduce_samples(rng: np.random.Generator) -> Samples:
+    """Each axis, several, all."""
+    for axis in AXES:
+        for keepdims in (False, True):
+            options = {"axis": axis, "keepdims": keepdims}
+            yield Sample(f"axis {axis}, keepdims {keepdims}", (rng.normal(size=(2, 3, 4)),), options)
+    yield Sample("an axis of size 1", (rng.normal(size=(3, 1)),), {"axis": 1})
+
+
+def sum_samples(rng: np.random.Generator) -> Samples:
+    """The same, and an axis of size 0."""
+    yield from reduce_samples(rng)
+    yield Sample("an axis of size 0", (rng.normal(size=(3, 0)),), {"axis": 1})
+
+
+def variance_samples(rng: np.random.Generator) -> Samples:
+    """The same, with both divisors."""
+    for axis in AXES:
+        for correction in (0, 1):
+            options = {"axis": axis, "correction": correction, "keepdims": correction == 0}
+            yield Sample(f"axis {axis}, correction {correction}", (rng.normal(size=(2, 3, 4)),), options)
+    yield Sample("an axis of size 1", (rng.normal(size=(3, 1)),), {"axis": 1, "correction": 0})
+
+
+def max_samples(rng: np.random.Generator) -> Samples:
+    """The same, without ties."""
+    for axis in AXES:
+        distinct = rng.permutation(24).reshape(2, 3, 4) + rng.random()
+        yield Sample(f"axis {axis}", (distinct,), {"axis": axis, "keepdims": axis == 0})
 
 
 class Reduction(Op):

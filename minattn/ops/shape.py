@@ -5,16 +5,60 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, array_module
-from .base import Op, register, sum_to_shape
-from .samples import (
-    broadcast_samples,
-    concatenate_samples,
-    index_samples,
-    reshape_samples,
-    split_samples,
-    stack_samples,
-    transpose_samples,
-)
+from .base import Op, Sample, Samples, register, sum_to_shape
+
+
+def reshape_samples(rng: np.random.Generator) -> Samples:
+    """More axes, fewer, none."""
+    for before, after in (((2, 3, 4), (6, 4)), ((6,), (1, 2, -1)), ((1, 1), ()), ((0, 3), (3, 0))):
+        yield Sample(f"{before} to {after}", (rng.normal(size=before),), {"shape": after})
+
+
+def transpose_samples(rng: np.random.Generator) -> Samples:
+    """Every kind of order."""
+    for axes in ((0, 2, 1), (2, 0, 1), (-1, 0, 1), (0, 1, 2)):
+        yield Sample(f"axes {axes}", (rng.normal(size=(2, 3, 4)),), {"axes": axes})
+
+
+def broadcast_samples(rng: np.random.Generator) -> Samples:
+    """New axes, stretched ones, none of either."""
+    for before, after in (((4,), (2, 3, 4)), ((3, 1), (3, 4)), ((), (2,)), ((1, 1), (0, 3))):
+        yield Sample(f"{before} to {after}", (rng.normal(size=before),), {"shape": after})
+
+
+def concatenate_samples(rng: np.random.Generator) -> Samples:
+    """Two and three arrays, one of them empty."""
+    yield Sample("axis 0", (rng.normal(size=(2, 3)), rng.normal(size=(4, 3))), {"axis": 0})
+    three = (rng.normal(size=(2, 1)), rng.normal(size=(2, 3)), rng.normal(size=(2, 0)))
+    yield Sample("three along axis -1", three, {"axis": -1})
+
+
+def stack_samples(rng: np.random.Generator) -> Samples:
+    """Every place for the new axis."""
+    for axis in (0, 1, -1):
+        yield Sample(f"axis {axis}", tuple(rng.normal(size=(3, 2, 4))), {"axis": axis})
+
+
+def split_samples(rng: np.random.Generator) -> Samples:
+    """Pieces from the front, the middle, and empty ones."""
+    for start, stop, axis in ((0, 2, 0), (1, 4, -1), (2, 2, 1)):
+        options = {"start": start, "stop": stop, "axis": axis}
+        yield Sample(f"{start}:{stop} of axis {axis}", (rng.normal(size=(2, 3, 5)),), options)
+
+
+def index_samples(rng: np.random.Generator) -> Samples:
+    """Numbers, slices, ids, masks."""
+    keys = {
+        "a number": 1,
+        "slices": (slice(None), slice(0, 3, 2)),
+        "a negative step": (Ellipsis, slice(None, None, -1)),
+        "a new axis": (None, 0),
+        "repeated ids": np.array([0, 2, 0, 0]),
+        "pairs of ids": (np.array([0, 1, 0]), np.array([1, 1, 1])),
+        "a mask": np.arange(12).reshape(3, 4) % 3 == 0,
+    }
+    for name, key in keys.items():
+        yield Sample(name, (rng.normal(size=(3, 4)),), {"key": key})
 
 
 @register(samples=reshape_samples)

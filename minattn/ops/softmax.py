@@ -1,8 +1,9 @@
 """From scores to probabilities: softmax, its logarithm, and the logarithm of its denominator."""
 
+import numpy as np
+
 from ..backend import Array, array_module
-from .base import Op, as_array, register
-from .samples import logsumexp_samples, softmax_samples
+from .base import Op, Sample, Samples, register
 
 
 def shift(x: Array, axis: int) -> Array:
@@ -14,6 +15,21 @@ def shift(x: Array, axis: int) -> Array:
     return xp.where(largest == -xp.inf, xp.zeros_like(largest), largest)
 
 
+def softmax_samples(rng: np.random.Generator) -> Samples:
+    """Each axis, one score, no rows."""
+    for axis in (-1, 0, 1):
+        yield Sample(f"axis {axis}", (rng.normal(size=(2, 3, 4)),), {"axis": axis})
+    yield Sample("one score", (rng.normal(size=(3, 1)),))
+    yield Sample("no rows", (rng.normal(size=(0, 3)),))
+
+
+def logsumexp_samples(rng: np.random.Generator) -> Samples:
+    """The same, with the axis kept and not."""
+    for sample in softmax_samples(rng):
+        for keepdims in (False, True):
+            yield Sample(f"{sample.name}, keepdims {keepdims}", sample.inputs, {**sample.options, "keepdims": keepdims})
+
+
 @register(samples=softmax_samples)
 class Softmax(Op):
     """Turn scores into probabilities along one axis.
@@ -22,7 +38,7 @@ class Softmax(Op):
 
     forward    1  z = x - max(x)              shift, so that exp cannot overflow
                2  p = exp(z) / Σ exp(z)
-    backward   2  dp_i/dz_j = p_i (δ_ij - p_j)
+    backward   2  dp_i/dz_j = p_i (δ_ij - p_j), where δ_ij is 1 for i = j, else 0
                   dz_j = Σ_i g_i p_i (δ_ij - p_j) = p_j (g_j - Σ_i g_i p_i)
                1  the shift cancels: dx = dz
     """
@@ -31,17 +47,19 @@ class Softmax(Op):
         self.axis = axis
 
     def forward(self, x: Array) -> Array:
-        xp = array_module(x)
-        p = as_array(x - shift(x, self.axis))
-        xp.exp(p, out=p)
-        p /= p.sum(axis=self.axis, keepdims=True)
-        self.p = p
-        return p
+        # 1
+        z = x - shift(x, self.axis)
+        # 2
+        exp = array_module(x).exp(z)
+        self.p = exp / exp.sum(axis=self.axis, keepdims=True)
+        return self.p
 
     def backward(self, g: Array) -> Array:
         p = self.p
-        # p = softmax(z)
-        return p * (g - (g * p).sum(axis=self.axis, keepdims=True))
+        # 2  p = exp(z) / Σ exp(z)
+        dz = p * (g - (g * p).sum(axis=self.axis, keepdims=True))
+        # 1  z = x - max(x)
+        return dz
 
     def explain(self, x: Array) -> str | None:
         fully_masked = (x == -array_module(x).inf).all(axis=self.axis)
@@ -66,14 +84,18 @@ class LogSoftmax(Op):
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)
+        # 1
         z = x - shift(x, self.axis)
+        # 2
         self.y = z - xp.log(xp.exp(z).sum(axis=self.axis, keepdims=True))
         return self.y
 
     def backward(self, g: Array) -> Array:
         p = array_module(g).exp(self.y)
-        # y = z - ln Σ exp(z)
-        return g - p * g.sum(axis=self.axis, keepdims=True)
+        # 2  y = z - ln Σ exp(z)
+        dz = g - p * g.sum(axis=self.axis, keepdims=True)
+        # 1  z = x - max(x)
+        return dz
 
     def explain(self, x: Array) -> str | None:
         fully_masked = (x == -array_module(x).inf).all(axis=self.axis)
@@ -88,8 +110,8 @@ class LogSumExp(Op):
 
     forward    1  z = x - m, m = max(x)
                2  y = m + ln Σ exp(z)
-    backward   dy/dx_j = exp(x_j) / Σ exp(x) = softmax(x)_j      m cancels
-               dx = g softmax(x)
+    backward   2  dz = g p,  p = exp(z) / Σ exp(z)      the slope of ln Σ exp
+               1  the shift cancels: dx = dz
     """
 
     def __init__(self, axis: int = -1, keepdims: bool = False) -> None:
@@ -97,18 +119,23 @@ class LogSumExp(Op):
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)
+        # 1
         m = shift(x, self.axis)
-        p = xp.exp(x - m)
-        total = p.sum(axis=self.axis, keepdims=True)
-        self.p = p / total
+        z = x - m
+        # 2
+        exp = xp.exp(z)
+        total = exp.sum(axis=self.axis, keepdims=True)
+        self.p = exp / total
         y = m + xp.log(total)
         return y if self.keepdims else y.squeeze(self.axis)
 
     def backward(self, g: Array) -> Array:
         if not self.keepdims:
             g = array_module(g).expand_dims(g, self.axis)
-        # y = ln Σ exp(x)
-        return g * self.p
+        # 2  y = m + ln Σ exp(z)
+        dz = g * self.p
+        # 1  z = x - m
+        return dz
 
     def explain(self, x: Array) -> str | None:
         empty = (x == -array_module(x).inf).all(axis=self.axis)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..backend import Array, array_module
-from ..fast import blocks
+from ..fast.products import blocks
 from ..nn import Dropout
 from ..tensor import Tensor
 from .threads import Threads

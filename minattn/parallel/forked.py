@@ -13,7 +13,9 @@ from ..backend import Array
 from ..fast import Workspace, reuse_memory
 from ..nn import Dropout
 from ..ops.base import as_array
-from ..optim import FEW, Optimizer
+from ..optim import Optimizer
+
+FEW = 16
 from .data_parallel import BLOCK, DataParallel, Part, Piece, add_up, deal, in_blocks, shares
 from .processes import Processes, can_fork, shared, shared_copy
 from .threads import Threads

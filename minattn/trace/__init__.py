@@ -1,5 +1,6 @@
 """Looking into what runs: which op made a NaN, and which NumPy calls a function makes. The one door to it."""
 
+from .call_sites import call_sites, describe_call
 from .non_finite import is_finite, trace_backward, trace_forward
 from .recorder import Recorder, Ref, Step, Symbol, Trace, Untraceable, record
 
@@ -10,6 +11,8 @@ __all__ = [
     "Symbol",
     "Trace",
     "Untraceable",
+    "call_sites",
+    "describe_call",
     "is_finite",
     "record",
     "trace_backward",

@@ -1,10 +1,15 @@
 """The search for the op that made a NaN or an Inf, with the reason where the op knows it."""
 
+from __future__ import annotations
+
 import math
-from typing import NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..backend import Array, array_module
-from ..graph import Gradients, Node, walk
+
+if TYPE_CHECKING:
+    from ..graph import Gradients, Node
 
 
 def is_finite(array: Array) -> bool:
@@ -20,7 +25,7 @@ def trace_forward(root: Node | None, output: Array) -> NoReturn:
     Raises FloatingPointError, always.
     """
     broken: dict[Node, Array] = {}
-    stack = [(root, output)]
+    stack: list[tuple[Node | None, Array]] = [(root, output)]
     while stack:
         node, result = stack.pop()
         if node is not None and node not in broken and not is_finite(result):
@@ -39,14 +44,18 @@ def trace_forward(root: Node | None, output: Array) -> NoReturn:
     raise FloatingPointError(f"forward: {first} gave {_kind(broken[first])}" + (f": {reason}" if reason else ""))
 
 
-def trace_backward(root: Node | None, upstream: Array) -> NoReturn:
-    """Walk the graph once more and name the first op whose backward made NaN or Inf from a finite upstream.
+def trace_backward(walk: Callable[..., Any], root: Node | None, g: Array) -> NoReturn:
+    """Walk the graph once more and name the first op whose backward made NaN or Inf from a finite upstream gradient.
 
-    Raises FloatingPointError, always.
+    Args:
+        walk: `graph.walk`, which calls the function that it is given for every op
+        g: the gradient of root's output
+    Raises:
+        FloatingPointError: always
     """
 
-    def pull(node: Node, upstream: Array) -> Gradients:
-        gradients = node.gradients(upstream)
+    def gradients_of(node: Node, g: Array) -> Gradients:
+        gradients = node.gradients(g)
         for i, gradient in enumerate(gradients):
             if gradient is not None and node.inputs[i].requires_grad and not is_finite(gradient):
                 reason = node.op.explain(*(tensor.data for tensor in node.inputs))
@@ -54,12 +63,13 @@ def trace_backward(root: Node | None, upstream: Array) -> NoReturn:
                 raise FloatingPointError(message + (f": {reason}" if reason else ""))
         return gradients
 
-    if root is not None and is_finite(upstream):
-        walk(root, upstream, pull)
+    if root is not None and is_finite(g):
+        walk(root, g, gradients_of)
     raise FloatingPointError("backward: NaN or Inf in the upstream gradient, or in a sum of gradients that overflowed")
 
 
 def _kind(array: Array) -> str:
+    """What is in an array, for a message."""
     if is_finite(array):
         return "finite numbers"
     return "NaN" if bool(array_module(array).isnan(array).any()) else "Inf"

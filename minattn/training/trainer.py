@@ -123,7 +123,8 @@ class Trainer:
         norm = clip_grad_norm_(self.optimizer.parameters.values(), self.config.clip)
         if not math.isfinite(norm):
             raise FloatingPointError("the length of the gradient overflowed")
-        self.optimizer.lr = lr
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
         parallel.step(self.optimizer)
         self.optimizer.zero_grad()
         seconds = time.perf_counter() - started

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from minattn import reuse_memory
-from minattn.fast import Workspace, copy, empty, empty_like, physical_memory
-from minattn.fast.workspace import ALIGNMENT, LARGE
+from minattn.fast import Workspace, physical_memory
+from minattn.fast.workspace import ALIGNMENT, LARGE, copy, empty, empty_like
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.optim import AdamW
 from minattn.parallel import DataParallel, ForkedDataParallel, Threads, can_fork

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from support import composed
 
-from minattn import Tensor, composed
+from minattn import Tensor
 from minattn import functional as F
 
 IDS = np.array([[1, 1, 4], [0, 1, 2]])

@@ -1,10 +1,10 @@
-"""The fused ops once more, each written with small ones. These teach; the fused ones run; tests hold the two equal."""
+"""The large ops once more, each composed of small ones: what they must be equal to."""
 
 import math
 
-from . import functional as F
-from .backend import Array, array_module
-from .tensor import Tensor
+from minattn import functional as F
+from minattn.backend import Array, array_module
+from minattn.tensor import Tensor
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

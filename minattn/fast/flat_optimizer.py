@@ -1,0 +1,190 @@
+"""Optimizers that update small parameters together, and large ones block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
+from weakref import WeakKeyDictionary
+
+from ..backend import Array, array_module
+from ..ops.kernels import implements
+from ..optim import SGD, Adam, AdamW, Optimizer
+from .products import blocks
+from .workspace import empty, empty_like
+
+BLOCK = 1 << 16
+"""Elements that are updated at a time."""
+
+
+class Piece(NamedTuple):
+    """What is updated at a time, as flat arrays: a block of a large parameter, or several small parameters whole."""
+
+    group: dict[str, Any]
+    step: int
+    parameters: list[Array]
+    gradients: list[Array]
+    state: list[Array]
+
+
+class FlatOptimizer:
+    """The updates of one optimizer, on flat arrays.
+
+    The trick: parameter, gradient, moments and scratch of a block stay in a core's cache, without an array for each
+    intermediate result; small parameters of one kind are joined, so that each line of the update is one call for all of
+    them. For that their state lies in one flat array, of which the optimizer's `state` then holds views. It costs a
+    copy of the small parameters.
+    """
+
+    _of: ClassVar[WeakKeyDictionary[Optimizer, Any]] = WeakKeyDictionary()
+
+    def __init__(self, optimizer: Optimizer, block: int = BLOCK) -> None:
+        # no reference back: the optimizer is the key under which this is kept
+        self.parameters, self.group_of, self.slots = optimizer.parameters, optimizer.group_of, optimizer.slots
+        self.state, self.block = optimizer.state, block
+        self.bundles = list(self._bundles())
+        self.flat_state = [[self._joined_state(slot, names) for slot in self.slots] for names in self.bundles]
+        self._name_state()
+
+    @classmethod
+    def of(cls, optimizer: Optimizer) -> Self:
+        """The one of this optimizer, made at its first step."""
+        if optimizer not in cls._of:
+            cls.keep(optimizer, cls(optimizer))
+        found: Self = cls._of[optimizer]
+        return found
+
+    @classmethod
+    def keep(cls, optimizer: Optimizer, own: Self) -> None:
+        """From now on `own` updates this optimizer's parameters."""
+        cls._of[optimizer] = own
+
+    def update(self, names: Iterable[str], steps: dict[str, int], part: int = 0, count: int = 1) -> None:
+        """Change the parameters of these names, or the share `part` of `count` of them; steps counts those of each."""
+        for piece in self.pieces(set(names), steps)[part::count]:
+            p, g = _join(piece.parameters), _join(piece.gradients)
+            self.update_flat(p, g, empty_like(p), piece.step, piece.group, *piece.state)
+            if len(piece.parameters) > 1:
+                for parameter in piece.parameters:
+                    parameter[...], p = p[: parameter.size], p[parameter.size :]
+
+    def update_flat(self, p: Array, g: Array, scratch: Array, t: int, group: dict[str, Any], *state: Array) -> None:
+        """One step of flat arrays, in place; scratch: an array like p, with any content."""
+        raise NotImplementedError
+
+    def move_state(self, copy: Callable[[Array], Array]) -> None:
+        """Keep the state in what `copy` makes of its flat arrays from now on."""
+        self.flat_state = [[copy(array) for array in flat] for flat in self.flat_state]
+        self._name_state()
+
+    def pieces(self, names: set[str], steps: dict[str, int]) -> list[Piece]:
+        """What the step consists of. A bundle of which not all take part is updated one parameter at a time."""
+        pieces: list[Piece] = []
+        for bundle, flat in zip(self.bundles, self.flat_state, strict=True):
+            taking_part = [name for name in bundle if name in names]
+            if len(taking_part) == len(bundle) > 1 and len({steps[name] for name in bundle}) == 1:
+                whole = [self._flat(name) for name in bundle]
+                group, step = self.group_of[bundle[0]], steps[bundle[0]]
+                pieces.append(Piece(group, step, [p for p, _ in whole], [g for _, g in whole], flat))
+                continue
+            for name in taking_part:
+                p, g = self._flat(name)
+                state = [self.state[slot][name].reshape(-1) for slot in self.slots]
+                for part in blocks(p, p.size, self.block):
+                    own = [array[part] for array in state]
+                    pieces.append(Piece(self.group_of[name], steps[name], [p[part]], [g[part]], own))
+        return pieces
+
+    def _bundles(self) -> Iterable[list[str]]:
+        """The names of parameters that are updated together: large ones alone, small ones of a kind up to a block."""
+        growing: dict[Any, list[str]] = {}
+        for name, p in self.parameters.items():
+            kind = id(self.group_of[name]), p.dtype, p.device
+            if p.size > self.block // 2:
+                yield [name]
+                continue
+            bundle = growing.setdefault(kind, [])
+            if bundle and sum(self.parameters[other].size for other in bundle) + p.size > self.block:
+                yield growing.pop(kind)
+                bundle = growing.setdefault(kind, [])
+            bundle.append(name)
+        yield from growing.values()
+
+    def _joined_state(self, slot: str, names: list[str]) -> Array:
+        arrays = [self.state[slot][name].reshape(-1) for name in names]
+        return array_module(arrays[0]).concatenate(arrays)
+
+    def _name_state(self) -> None:
+        """Let `state` hold the parts of the flat arrays that belong to each parameter."""
+        for bundle, flat in zip(self.bundles, self.flat_state, strict=True):
+            for slot, rest in zip(self.slots, flat, strict=True):
+                for name in bundle:
+                    p = self.parameters[name]
+                    self.state[slot][name], rest = rest[: p.size].reshape(p.shape), rest[p.size :]
+
+    def _flat(self, name: str) -> tuple[Array, Array]:
+        """A parameter, as a view through which it is updated, and its gradient."""
+        p, g = self.parameters[name].data, self.parameters[name].grad
+        if not p.flags.c_contiguous:
+            raise ValueError(f"{type(self).__name__}: {name} is not contiguous in memory; make it a Parameter")
+        assert g is not None
+        return p.reshape(-1), g.reshape(-1)
+
+
+def _join(arrays: Sequence[Array]) -> Array:
+    if len(arrays) == 1:
+        return arrays[0]
+    joined = empty((sum(array.size for array in arrays),), arrays[0])
+    return array_module(joined).concatenate(arrays, out=joined)
+
+
+@implements(SGD)
+class FlatSGD(FlatOptimizer):
+    """SGD on flat arrays."""
+
+    def update_flat(self, p: Array, g: Array, scratch: Array, t: int, group: dict[str, Any], *state: Array) -> None:
+        """v = μ v + g + λ p, p -= lr v"""
+        (v,) = state
+        v *= group["momentum"]
+        v += g
+        if group["weight_decay"]:
+            v += group["weight_decay"] * p
+        p -= array_module(p).multiply(v, group["lr"], out=scratch)
+
+
+@implements(Adam)
+class FlatAdam(FlatOptimizer):
+    """Adam on flat arrays. √v̂ + ε is √v + ε c, both divided by c = √(1 - β2^t), which goes into the learning rate."""
+
+    decoupled = False
+
+    def update_flat(self, p: Array, g: Array, scratch: Array, t: int, group: dict[str, Any], *state: Array) -> None:
+        """p -= lr m̂ / (√v̂ + ε)"""
+        xp, (m, v), (beta1, beta2), s = array_module(p), state, group["betas"], scratch
+        lr, decay = group["lr"], group["weight_decay"]
+        if decay and self.decoupled:
+            p *= 1 - lr * decay
+        elif decay:
+            g = g + decay * p
+        # m = β1 m + (1 - β1) g
+        m *= beta1
+        m += xp.multiply(g, 1 - beta1, out=s)
+        # v = β2 v + (1 - β2) g²
+        v *= beta2
+        xp.multiply(g, g, out=s)
+        s *= 1 - beta2
+        v += s
+        # p -= lr m̂ / (√v̂ + ε)
+        c = math.sqrt(1 - beta2**t)
+        xp.sqrt(v, out=s)
+        s += c * group["eps"]
+        xp.divide(m, s, out=s)
+        s *= c * lr / (1 - beta1**t)
+        p -= s
+
+
+@implements(AdamW)
+class FlatAdamW(FlatAdam):
+    """AdamW on flat arrays."""
+
+    decoupled = True
