@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError
-from ..runs import read_bytes
+from minattn.errors import InputError
+from minattn.runs import read_bytes
 
 # How exactly a cell's numbers come back on another machine: relative, by its tag.
 TOLERANCES = {"": 1e-3, "rough": 0.1, "timed": float("inf")}
@@ -25,7 +25,7 @@ _INLINE_SHOWN = re.compile(r"\$`[^`]+`\$|`[^`]+`|\\\$")
 class Cell:
     """One cell: its kind, the number of the line before its first, its lines, its tags.
 
-    Of prose the lines are without comment marks, and mathematics is as GitHub wants it.
+    Lines of prose are without comment marks, and their mathematics is as GitHub wants it.
     """
 
     is_prose: bool
@@ -35,11 +35,16 @@ class Cell:
 
     @property
     def tolerance(self) -> float:
+        """How far its numbers may be from those of the page, relatively."""
         return max(TOLERANCES[tag] for tag in ("", *self.tags) if tag in TOLERANCES)
 
 
 def read_cells(page: Path) -> list[Cell]:
-    """The cells of a page. Raises InputError, with the line, for what is not of the form."""
+    """The cells of a page.
+
+    Raises:
+        InputError: a line is not of the form; the message names it
+    """
     lines = read_bytes(page).decode("utf-8").splitlines()
     heads = [i for i, line in enumerate(lines) if line.startswith("# %%")]
     if not heads or any(line.strip() for line in lines[: heads[0]]):
@@ -53,7 +58,8 @@ def read_cells(page: Path) -> list[Cell]:
 def read_twin(file: Path, cells: list[Cell]) -> list[Cell]:
     """The prose cells of a page in another language, with the tags of the first; as many as the page has.
 
-    Raises InputError where the numbers of cells differ, or what a cell and its twin quote from the page.
+    Raises:
+        InputError: the numbers of cells differ, or what a cell and its twin quote from the page
     """
     lines = read_bytes(file).decode("utf-8").splitlines()
     ends = [*(i for i, line in enumerate(lines) if line.strip() == TWIN_SEPARATOR), len(lines)]

