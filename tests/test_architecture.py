@@ -313,3 +313,13 @@ def test_the_tree_has_no_paths_of_a_machine_and_no_hosts():
                 if not match.startswith(NAMESPACES):
                     found.add(f"{name(file)}: {match}")
     hold("machine", found, "the tree must read the same on every machine; take these out")
+
+
+def test_no_test_patches_a_module_by_its_path():
+    found = set()
+    for file in sorted((ROOT / "tests").rglob("*.py")):
+        for patched in re.findall(
+            r"""(?:setattr|patch)\(\s*f?["'](minattn\.[^"']+)""", file.read_text(encoding="utf-8")
+        ):
+            found.add(f"{name(file)}: {patched}")
+    hold("patches", found, "give the code an argument that a test can set; where a thing lives is nobody's business")
