@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from pages.execute import ExecutedCell, PageError, execute
-from pages.weave import build, check, twin_of
+from pages.weave import build, check, translation_of
 
 from minattn.errors import InputError
 from minattn.show.notebook import NotInstalled
@@ -65,10 +65,10 @@ def run(page: Path) -> list[ExecutedCell]:
         NotInstalled: a package is absent that the page needs
     """
     page = page.resolve()
-    twin = twin_of(page) if twin_of(page).exists() else None
+    translation = translation_of(page) if translation_of(page).exists() else None
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            return pool.submit(execute, page, twin).result()
+            return pool.submit(execute, page, translation).result()
     except BrokenProcessPool as error:
         raise PageError(f"{page}: its process ended abruptly") from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages.cells import read_cells, read_twin
+from pages.cells import read_cells, read_translation
 from pages.compare import close
 from pages.execute import PageError
 from pages.weave import build, check
@@ -58,7 +58,7 @@ axis.legend()
 show(drawing)
 """
 
-TWIN = """\
+TRANSLATION = """\
 # 1. 三分之一
 
 <!-- cell -->
@@ -124,12 +124,12 @@ show(drawing)
 """
 
 
-def write(folder, source=SOURCE, twin=TWIN, name="01_thirds"):
+def write(folder, source=SOURCE, translation=TRANSLATION, name="01_thirds"):
     page = folder / f"{name}.py"
     page.write_text(source, encoding="utf-8")
-    if twin is not None:
+    if translation is not None:
         (folder / "zh").mkdir(exist_ok=True)
-        (folder / "zh" / f"{name}.txt").write_text(twin, encoding="utf-8")
+        (folder / "zh" / f"{name}.txt").write_text(translation, encoding="utf-8")
     return page
 
 
@@ -173,7 +173,7 @@ def test_a_page_is_its_prose_its_code_and_what_the_code_prints_and_draws(built):
     assert re.sub(r"took \d+ ms", "took … ms", text) == BUILT
 
 
-def test_the_twin_has_its_own_prose_and_the_code_outputs_and_figures_of_the_page(built):
+def test_the_translation_has_its_own_prose_and_the_code_outputs_and_figures_of_the_page(built):
     page, _ = built
     english, chinese = (page.with_suffix(kind).read_text(encoding="utf-8") for kind in (".md", ".zh.md"))
     assert chinese.startswith("# 1. 三分之一\n\n[脚本或笔记本](01_thirds.py) · [English](01_thirds.md)\n")
@@ -247,7 +247,7 @@ STALE = {
     "the alternative text": (".md", "![A line]", "![A curve]", ["![A curve]"]),
     "an end that is missing": (".md", "\n![A line](figures/01_thirds-1.svg)\n", "", ["has   (the page ends)"]),
     "an end that is too much": (".md", "1.svg)\n", "1.svg)\n\nmore\n", ["wants (the page ends)"]),
-    "the twin's prose": (".zh.md", "和", "与", ["01_thirds.zh.md:26: stale", "zh/01_thirds.txt:4)", "与", "和"]),
+    "the translation's prose": (".zh.md", "和", "与", ["01_thirds.zh.md:26: stale", "zh/01_thirds.txt:4)", "与", "和"]),
 }
 
 
@@ -410,16 +410,16 @@ def test_tags_say_how_exactly_numbers_must_come_back(tmp_path):
     assert [cell.tolerance for cell in cells_of(tmp_path, source)] == [0.1, np.inf, 1e-3]
 
 
-def test_a_twin_with_another_number_of_cells_is_refused_with_both_numbers(tmp_path):
-    cells = read_cells(write(tmp_path, SOURCE, TWIN + "<!-- cell -->\nmore\n"))
+def test_a_translation_with_another_number_of_cells_is_refused_with_both_numbers(tmp_path):
+    cells = read_cells(write(tmp_path, SOURCE, TRANSLATION + "<!-- cell -->\nmore\n"))
     with pytest.raises(InputError, match=r"01_thirds\.txt: 3 cells of prose, but its page has 2"):
-        read_twin(tmp_path / "zh" / "01_thirds.txt", cells)
+        read_translation(tmp_path / "zh" / "01_thirds.txt", cells)
 
 
-def test_a_twin_that_quotes_other_numbers_is_refused_with_both_lines(tmp_path):
-    cells = read_cells(write(tmp_path, SOURCE, TWIN.replace("two:.2f", "two:.3f")))
+def test_a_translation_that_quotes_other_numbers_is_refused_with_both_lines(tmp_path):
+    cells = read_cells(write(tmp_path, SOURCE, TRANSLATION.replace("two:.2f", "two:.3f")))
     with pytest.raises(InputError, match=r"01_thirds\.txt:4: this cell quotes .*two:\.3f.* at line 21 of"):
-        read_twin(tmp_path / "zh" / "01_thirds.txt", cells)
+        read_translation(tmp_path / "zh" / "01_thirds.txt", cells)
 
 
 # Cells that raise
@@ -489,10 +489,10 @@ def test_a_committed_page_has_the_prose_and_the_code_of_its_source(page):
     # Without running it: what its cells print and draw is compared by --check.
     cells = read_cells(page)
     languages = {".md": [cell for cell in cells if cell.is_prose]}
-    twin = page.parent / "zh" / f"{page.stem}.txt"
-    assert twin.exists() == page.with_suffix(".zh.md").exists()
-    if twin.exists():
-        languages[".zh.md"] = read_twin(twin, cells)
+    translation = page.parent / "zh" / f"{page.stem}.txt"
+    assert translation.exists() == page.with_suffix(".zh.md").exists()
+    if translation.exists():
+        languages[".zh.md"] = read_translation(translation, cells)
     for kind, prose in languages.items():
         text = page.with_suffix(kind).read_text(encoding="utf-8")
         assert re.findall(r"^```python\n(.*?)\n```$", text, re.DOTALL | re.MULTILINE) == [

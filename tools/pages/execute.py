@@ -17,7 +17,7 @@ from typing import Any
 from minattn.errors import InputError
 from minattn.show.notebook import NotInstalled, send_figures_to, svg_of, title_of, words_of
 
-from .cells import Cell, read_cells, read_twin, split_quotes
+from .cells import Cell, read_cells, read_translation, split_quotes
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class PageError(Exception):
     """A cell raised; the message says where, with the traceback."""
 
 
-def execute(page: Path, twin: Path | None) -> list[ExecutedCell]:
+def execute(page: Path, translation: Path | None) -> list[ExecutedCell]:
     """Run a page in this process, which is its own from then on, in an empty folder; warnings are errors.
 
     Args:
         page: the script
-        twin: the file with its prose in another language, if there is one
+        translation: the file with its prose in another language, if there is one
 
     Raises:
         PageError: a cell raises
@@ -61,8 +61,8 @@ def execute(page: Path, twin: Path | None) -> list[ExecutedCell]:
     """
     cells = read_cells(page)
     sources = [(page, iter([cell for cell in cells if cell.is_prose]))]
-    if twin is not None:
-        sources.append((twin, iter(read_twin(twin, cells))))
+    if translation is not None:
+        sources.append((translation, iter(read_translation(translation, cells))))
     module = types.ModuleType("__main__")
     module.__file__ = os.fspath(page)
     sys.modules["__main__"] = module

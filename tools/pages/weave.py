@@ -51,7 +51,7 @@ def _page(page: Path, done: list[ExecutedCell], language: int, languages: int) -
             yield blank
         if cell.is_prose:
             written, texts = one.prose[language]
-            place = f"{(page, twin_of(page))[language]}:{written.line + 1}"
+            place = f"{(page, translation_of(page))[language]}:{written.line + 1}"
             lines = [Line(parts, cell.tolerance, place) for parts in texts]
             yield from lines[:1]
             if not number:
@@ -116,6 +116,6 @@ def _files(page: Path) -> tuple[Path, Path]:
     return page.with_suffix(".md"), page.with_suffix(".zh.md")
 
 
-def twin_of(page: Path) -> Path:
+def translation_of(page: Path) -> Path:
     """The file with the prose of a page in Chinese, which need not exist."""
     return page.parent / "zh" / f"{page.stem}.txt"
