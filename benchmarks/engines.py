@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
-LR = 3e-4
+from problem import LR, batch
 
 
 def main(engine: str, sizes: str, threads: str, tied: str, folder: str) -> None:
@@ -25,11 +24,6 @@ def main(engine: str, sizes: str, threads: str, tied: str, folder: str) -> None:
         build = PEERS[engine]
         options["weights"] = np.load(Path(folder) / "weights.npz")
     serve(build(*map(int, sizes.split(",")), **options), Path(folder) / f"{engine}.npz")
-
-
-def batch(tokens: int, size: int, vocabulary: int) -> np.ndarray:
-    """The same random ids for every engine."""
-    return np.random.default_rng(1).integers(0, vocabulary, (size, tokens))
 
 
 def starting_weights(layers: int, width: int, heads: int, tokens: int, size: int, vocabulary: int, tied: bool) -> dict:

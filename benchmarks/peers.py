@@ -6,7 +6,7 @@ import shutil
 from functools import partial
 
 import numpy as np
-from engines import LR, batch
+from problem import LR, batch
 
 DECAY = 0.01
 NEEDS = {"torch": "torch", "compile": "torch", "jax": "jax"}

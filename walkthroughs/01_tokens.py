@@ -11,7 +11,7 @@ from collections import Counter
 
 import numpy as np
 
-from minattn.show.page import BLUE, GREEN, ORANGE, figure, show
+from minattn.show.notebook import BLUE, GREEN, ORANGE, figure, show
 from minattn.text import Batches, WordPiece, read_pieces, shipped
 
 # %% [markdown]

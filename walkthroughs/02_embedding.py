@@ -16,7 +16,7 @@ from minattn.check import check_backward
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.ops import Embedding
 from minattn.optim import SGD, Adam, AdamW
-from minattn.show.page import BLUE, GREEN, ORANGE, RED, draw_matrix, figure, show
+from minattn.show.notebook import BLUE, GREEN, ORANGE, RED, draw_matrix, figure, show
 from minattn.text import Batches, WordPiece, read_pieces, shipped
 
 rng = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import numpy as np
 from minattn import Tensor
 from minattn import functional as F
 from minattn.nn import MultiHeadSelfAttention
-from minattn.show.page import BLUE, GREEN, ORANGE, PURPLE, draw_matrix, figure, show
+from minattn.show.notebook import BLUE, GREEN, ORANGE, PURPLE, draw_matrix, figure, show
 
 tokens = ["the", "dog", "sleeps"]
 x = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])  # (T, D)

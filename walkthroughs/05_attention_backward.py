@@ -15,7 +15,17 @@ import numpy as np
 from minattn import Tensor
 from minattn import functional as F
 from minattn.check import check_backward
-from minattn.show.page import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, draw_matrix, figure, show
+from minattn.show.notebook import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    draw_matrix,
+    figure,
+    show,
+)
 
 q = np.array([[1.0, 0.0, 1.0, 0.0], [2.0, 0.0, 0.0, 2.0]])  # (T, d): "the", "sleeps"
 k = np.array([[1.0, 0.0, 1.0, -1.0], [2.0, 2.0, 0.0, 0.0], [2.0, 1.0, 1.0, -1.0]])  # (S, d)

@@ -18,7 +18,7 @@ from minattn.graph import no_grad
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import DeEmbedding, Embedding, Nearest, sinusoids
 from minattn.optim import AdamW
-from minattn.show.page import BLUE, GREEN, ORANGE, PURPLE, RED, figure, show
+from minattn.show.notebook import BLUE, GREEN, ORANGE, PURPLE, RED, figure, show
 from minattn.text import Batches, WordPiece, read_pieces, shipped, split_pieces
 
 tokens = ["dog", "cat", "runs", "sleeps", "the"]

@@ -15,7 +15,7 @@ from minattn import Tensor
 from minattn import functional as F
 from minattn.check import check_backward
 from minattn.models import ReconstructionConfig, ReconstructionModel
-from minattn.show.page import BLUE, GREEN, ORANGE, draw_matrix, figure, show
+from minattn.show.notebook import BLUE, GREEN, ORANGE, draw_matrix, figure, show
 
 vocabulary = ["dog", "cat", "runs", "sleeps"]
 logits = np.array(

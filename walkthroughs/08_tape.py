@@ -21,7 +21,7 @@ import numpy as np
 
 from minattn import Tensor
 from minattn import functional as F
-from minattn.show.page import BLUE, RED, draw_matrix, figure, show
+from minattn.show.notebook import BLUE, RED, draw_matrix, figure, show
 
 # %% [markdown]
 # ## Each op: forward, and backward

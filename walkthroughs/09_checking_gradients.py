@@ -15,7 +15,7 @@ import numpy as np
 from minattn.check import check_backward
 from minattn.check.catalogue import catalogue
 from minattn.models import ReconstructionConfig, ReconstructionModel
-from minattn.show.page import BLUE, GREEN, ORANGE, RED, figure, show
+from minattn.show.notebook import BLUE, GREEN, ORANGE, RED, figure, show
 
 # %% [markdown]
 # ## How small a step?

@@ -14,7 +14,7 @@ from minattn import Tensor, no_grad
 from minattn import functional as F
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.optim import AdamW, clip_grad_norm_, learning_rate
-from minattn.show.page import BLUE, GREEN, ORANGE, PURPLE, SKY, figure, show
+from minattn.show.notebook import BLUE, GREEN, ORANGE, PURPLE, SKY, figure, show
 from minattn.text import Batches, WordPiece, shipped
 from minattn.training import HeldOut, load_data
 

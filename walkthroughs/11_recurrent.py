@@ -19,7 +19,7 @@ from minattn import Tensor, nn, optim
 from minattn import functional as F
 from minattn.check import check_backward, check_op
 from minattn.ops import Op
-from minattn.show.page import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, figure, show
+from minattn.show.notebook import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, figure, show
 from minattn.tensor import apply
 
 # %% [markdown]

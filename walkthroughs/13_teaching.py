@@ -25,7 +25,7 @@ from minattn.learn import Limits, course, find
 from minattn.learn.comparison import CLOSE
 from minattn.learn.marking import judge
 from minattn.learn.submission import RESULTS, Submission
-from minattn.show.page import BLUE, GREEN, RED, SKY, figure, show
+from minattn.show.notebook import BLUE, GREEN, RED, SKY, figure, show
 
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
@@ -571,8 +571,8 @@ run("python own.py learn grade frank --csv frank.csv --seed 0", slice(0))
 print("kind:", table("frank.csv", ["softmax"])[0]["kind"])
 
 # %% [markdown]
-# In a checkout the mistake goes into `minattn/check/mistakes/softmax.py`; the kind, with an example, into `kinds.py`
-# and `kind_examples.py` in `minattn/check`. The tests hold both to being wrong, and being recognised.
+# In a checkout the mistake goes into the file of its op in `minattn/check/catalogue`; a new kind into the vocabulary in
+# `minattn/check`, with an example in `tools/mistake_examples.py`. The tests hold both to being wrong and recognised.
 
 # %%
 temporary.cleanup()

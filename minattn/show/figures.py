@@ -1,4 +1,4 @@
-"""What one looks at: each function draws plain arrays as a Matplotlib Figure; `save_figure` writes it."""
+"""The figures of a run: each function draws plain arrays as a Matplotlib Figure; `save_figure` writes it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..runs import make_folder, write_atomically
-from .canvas import MOST_TICKS, grid, label_tokens, new_figure, set_title
-from .glyphs import families, shown
+from .canvas import (
+    BLUE,
+    GREEN,
+    MOST_TICKS,
+    ORANGE,
+    PURPLE,
+    drawable,
+    installed_fonts,
+    label_tokens,
+    new_figure,
+    panel_grid,
+    set_horizontal_label,
+    set_title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# Okabe and Ito (2008): colours that stay apart for every kind of colour vision.
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 
 _MOST_PANELS = 12
 
@@ -30,10 +39,12 @@ _MOST_PANELS = 12
 def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw loss and accuracy by step.
 
-    rows  as a run logs them: {"step", "loss"} and now and then {"step", "held_out_loss", "copied",
-          "blanks_filled"}; accuracies are shares in [0, 1], None is a gap
+    Args:
+        rows: as a run logs them, {"step", "loss"} and now and then {"step", "held_out_loss", "copied",
+            "blanks_filled"}; accuracies are shares in [0, 1], None is a gap
 
-    Raises InputError where no row has a loss.
+    Raises:
+        InputError: no row has a loss
     """
     curves = {key: _curve(rows, key) for key in ("loss", "held_out_loss", "copied", "blanks_filled")}
     if not len(curves["loss"][0]) and not len(curves["held_out_loss"][0]):
@@ -50,7 +61,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     averaged = f", mean of {window} values" if window > 1 else ""
     _draw_curve(axes[0], steps, loss, f"training{averaged}", BLUE, "", "{:.2f}")
     _draw_curve(axes[0], *curves["held_out_loss"], "held-out", ORANGE, "o", "{:.2f}")
-    axes[0].set(title="Loss while training", ylabel="cross-entropy (nats a token)")
+    axes[0].set(title="Loss while training", ylabel="cross-entropy (nats per token)")
     axes[0].set_ylim(0, 1.05 * axes[0].get_ylim()[1])
 
     if with_accuracy:
@@ -71,12 +82,14 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def attention_maps(weights: ArrayLike, tokens: Sequence[str], title: str = "Attention, head by head") -> Figure:
-    """Draw what each token looks at, one panel a head: row = the token that looks, column = what it looks at.
+    """Draw what each token looks at, one panel per head: row = the token that looks, column = what it looks at.
 
-    weights  (H, T, T), H at most 12, rows summing to 1
-    tokens   the T tokens
+    Args:
+        weights: (H, T, T), H at most 12, rows summing to 1
+        tokens: the T tokens
 
-    Raises InputError for other shapes, NaN or infinities.
+    Raises:
+        InputError: other shapes, NaN or infinities
     """
     maps = _finite("attention_maps", "weights", weights, 3)
     heads, rows, columns = maps.shape
@@ -86,8 +99,8 @@ def attention_maps(weights: ArrayLike, tokens: Sequence[str], title: str = "Atte
         )
     if heads > _MOST_PANELS:
         raise InputError(f"attention_maps: at most {_MOST_PANELS} heads fit, got {heads}; pass weights[:12]")
-    down, across = grid(heads)
-    labels = [shown(token) for token in tokens]
+    down, across = panel_grid(heads)
+    labels = [drawable(token) for token in tokens]
     side = max(2.6, 0.19 * min(rows, MOST_TICKS)) + 0.075 * max(map(len, labels))
     figure = new_figure(across * side + 1.2, down * side + 0.9)
     set_title(figure, title)
@@ -100,7 +113,7 @@ def attention_maps(weights: ArrayLike, tokens: Sequence[str], title: str = "Atte
         axis.remove()
     size = max(10.0, 0.5 * figure.get_figwidth())
     figure.supylabel("token that looks (query)", fontsize=size)
-    figure.supxlabel("token looked at (key)", fontsize=size)
+    set_horizontal_label(figure, "token looked at (key)", size, [title, *tokens])
     figure.colorbar(image, ax=list(axes[:heads]), label="attention weight", shrink=min(1, 1.6 / down), aspect=30)
     return figure
 
@@ -108,9 +121,11 @@ def attention_maps(weights: ArrayLike, tokens: Sequence[str], title: str = "Atte
 def positional_encoding(table: ArrayLike) -> Figure:
     """Draw a positional encoding, and how much two positions have in common by their distance.
 
-    table  (T, D), one row a position
+    Args:
+        table: (T, D), one row per position
 
-    Raises InputError for other shapes, NaN or infinities.
+    Raises:
+        InputError: other shapes, NaN or infinities
     """
     encoding = _finite("positional_encoding", "table", table, 2)
     if not encoding.size:
@@ -141,12 +156,14 @@ def positional_encoding(table: ArrayLike) -> Figure:
 def nearest_neighbours(table: ArrayLike, pieces: Sequence[str], words: Sequence[str], count: int = 8) -> Figure:
     """Draw, for each word, the tokens whose embeddings point most nearly the same way.
 
-    table   (V, D), one row a piece
-    pieces  the V pieces of the vocabulary
-    words   1 to 12 of them
-    count   how many neighbours to show
+    Args:
+        table: (V, D), one row per piece
+        pieces: the V pieces of the vocabulary
+        words: 1 to 12 of them
+        count: how many neighbours to show
 
-    Raises InputError for other shapes, NaN or infinities, and for a word that is not a piece.
+    Raises:
+        InputError: other shapes, NaN or infinities, or a word that is not a piece
     """
     embeddings = _finite("nearest_neighbours", "table", table, 2)
     if len(embeddings) != len(pieces):
@@ -162,30 +179,37 @@ def nearest_neighbours(table: ArrayLike, pieces: Sequence[str], words: Sequence[
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
     directions = embeddings / np.where(norms > 0, norms, 1)
 
-    down, across = grid(len(words))
+    down, across = panel_grid(len(words))
     figure = new_figure(max(4.5, 3.1 * across), down * (0.24 * count + 0.8) + 0.7)
     set_title(figure, "Nearest tokens in the embedding table")
     axes = figure.subplots(down, across, squeeze=False, sharex=True).ravel()
+    drawn: list[str] = []
     for axis, word in zip(axes, words, strict=False):
         cosines = directions @ directions[ids[word]]
         nearest = [i for i in np.argsort(-cosines, kind="stable") if i != ids[word]][:count]
+        drawn += [word, *(pieces[i] for i in nearest)]
         _draw_bars(axis, [pieces[i] for i in nearest], cosines[nearest])
         axis.tick_params(labelbottom=True)  # sharing hides them in a column whose last panel is empty
-        axis.set_title(shown(word), parse_math=False, fontsize=10, fontweight="bold", family=families())
+        axis.set_title(drawable(word), parse_math=False, fontsize=10, fontweight="bold", family=installed_fonts())
     for axis in axes[len(words) :]:
         axis.remove()
-    figure.supxlabel("cosine similarity", fontsize=10)
+    set_horizontal_label(figure, "cosine similarity", 10, drawn)
     return figure
 
 
 def save_figure(figure: Figure, folder: str | os.PathLike[str], name: str) -> list[Path]:
     """Write a figure as PNG and as SVG, each whole or not at all; the same figure gives the same bytes.
 
-    folder  made where it is missing
-    name    the files' name without its ending
+    Args:
+        folder: made where it is missing
+        name: the files' name without its ending
 
-    Returns the paths of the PNG and the SVG. Raises InputError for a name that is a path, RunError where the
-    disk refuses.
+    Returns:
+        the paths of the PNG and the SVG
+
+    Raises:
+        InputError: the name is a path
+        RunError: the disk refuses
     """
     from matplotlib import rc_context
 
@@ -228,14 +252,8 @@ def _draw_curve(
     """One line, with its last value in the legend; nothing where there are no values."""
     if len(values):
         marker = marker or ("o" if len(values) == 1 else "")
-        axis.plot(
-            steps,
-            values,
-            color=colour,
-            marker=marker,
-            markersize=4,
-            label=f"{label}: {number.format(values[-1])}",
-        )
+        legend = f"{label}: {number.format(values[-1])}"
+        axis.plot(steps, values, color=colour, marker=marker, markersize=4, label=legend)
 
 
 def _draw_bars(axis: Axes, pieces: Sequence[str], cosines: NDArray[np.float64]) -> None:
@@ -243,7 +261,8 @@ def _draw_bars(axis: Axes, pieces: Sequence[str], cosines: NDArray[np.float64]) 
     places = np.arange(len(pieces))
     bars = axis.barh(places, cosines, color=BLUE, height=0.72)
     axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
-    axis.set_yticks(places, [shown(piece) for piece in pieces], fontsize=8, parse_math=False, family=families())
+    labels = [drawable(piece) for piece in pieces]
+    axis.set_yticks(places, labels, fontsize=8, parse_math=False, family=installed_fonts())
     axis.invert_yaxis()
     axis.margins(x=0.15)
     axis.spines[["top", "right"]].set_visible(False)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from minattn.errors import InputError, RunError
-from minattn.show import glyphs
+from minattn.show.canvas import drawable, installed_fonts
 from minattn.show.figures import attention_maps, nearest_neighbours, positional_encoding, save_figure, training_curves
 
 REPOSITORY = Path(__file__).parents[2]
@@ -61,7 +61,7 @@ def test_curves_show_loss_and_accuracy_by_step_with_their_last_values():
     figure = training_curves(metric_rows())
     loss, accuracy = figure.axes
     assert loss.get_title() == "Loss while training"
-    assert loss.get_ylabel() == "cross-entropy (nats a token)"
+    assert loss.get_ylabel() == "cross-entropy (nats per token)"
     assert accuracy.get_title() == "Accuracy on held-out sentences"
     assert (accuracy.get_xlabel(), accuracy.get_ylabel()) == ("step", "right tokens (%)")
     assert legend(loss) == ["training, mean of 4 values: 0.04", "held-out: 0.04"]
@@ -179,12 +179,9 @@ def test_attention_of_the_wrong_shape_is_refused(weights, tokens, complaint):
 
 @pytest.fixture
 def only_the_default_font(monkeypatch):
-    monkeypatch.setattr(glyphs, "_FONTS", ("DejaVu Sans",))
-    glyphs._installed.cache_clear()
-    glyphs._glyphs.cache_clear()
-    yield
-    glyphs._installed.cache_clear()
-    glyphs._glyphs.cache_clear()
+    from matplotlib.font_manager import fontManager
+
+    monkeypatch.setattr(fontManager, "ttflist", [font for font in fontManager.ttflist if font.name == "DejaVu Sans"])
 
 
 @pytest.mark.usefixtures("only_the_default_font")
@@ -194,6 +191,26 @@ def test_a_character_that_no_font_draws_is_shown_as_its_code_point():
     figure = attention_maps(attention(1, len(tokens)), tokens, "中")
     assert texts(figure.axes[0].get_xticklabels()) == expected
     assert "U+4E2D" in written(figure)
+
+
+@pytest.mark.usefixtures("only_the_default_font")
+def test_a_drawing_without_a_font_for_its_words_says_so_in_one_sentence():
+    told = "U+4E2D is a character that no font here can draw; install Noto Sans CJK SC."
+    for figure in (
+        attention_maps(attention(1, 2), ["a", "中"]),
+        attention_maps(attention(1, 2), ["a", "b"], "中"),
+        nearest_neighbours(np.eye(2), ["a", "中"], ["a"]),
+    ):
+        assert " ".join(figure.get_supxlabel().split("\n")[1:]) == told
+        assert label_stays_inside(figure)
+    assert "\n" not in attention_maps(attention(1, 2), ["a", "\u200b"]).get_supxlabel()
+
+
+def label_stays_inside(figure):
+    """Whether the label below all panels stays inside the figure."""
+    figure.canvas.draw()
+    box = figure._supxlabel.get_window_extent()
+    return box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0
 
 
 @pytest.mark.usefixtures("only_the_default_font")
@@ -213,14 +230,13 @@ def test_a_chinese_font_that_is_installed_is_used(tmp_path, monkeypatch):
     font.setupGlyf({".notdef": square, "zhong": square})
     font.setupHorizontalMetrics({".notdef": (1000, 0), "zhong": (1000, 0)})
     font.setupHorizontalHeader(ascent=900, descent=-100)
-    font.setupNameTable({"familyName": "Test Chinese", "styleName": "Regular"})
+    font.setupNameTable({"familyName": "Noto Sans SC", "styleName": "Regular"})
     font.setupOS2()
     font.setupPost()
     font.save(tmp_path / "test.ttf")
     monkeypatch.setattr(fontManager, "ttflist", list(fontManager.ttflist))
     fontManager.addfont(tmp_path / "test.ttf")
-    monkeypatch.setattr(glyphs, "_FONTS", ("DejaVu Sans", "Test Chinese"))
-    assert glyphs.families() == ["DejaVu Sans", "Test Chinese"]
+    assert installed_fonts() == ["DejaVu Sans", "Noto Sans SC"]
     figure = attention_maps(attention(1, 2), ["中", "文"], "中")
     assert {"中", "U+6587"} <= set(written(figure))
 
@@ -234,8 +250,8 @@ def test_dollars_and_other_signs_of_mathematics_are_drawn_as_they_are():
 
 
 def test_a_long_token_is_cut_short():
-    assert glyphs.shown("incomprehensibilities") == "incomprehensibi…"
-    assert glyphs.shown("sixteen-letters!") == "sixteen-letters!"
+    assert drawable("incomprehensibilities") == "incomprehensibi…"
+    assert drawable("sixteen-letters!") == "sixteen-letters!"
 
 
 # --- positions ----------------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""A page for every kind of mistake, with an example and what the check says to it: python -m minattn.check.pages DIR"""
+"""Write a page for every kind of mistake: what it means, an example, and what the check says to it.
+
+python tools/mistake_pages.py             into walkthroughs/kinds
+python tools/mistake_pages.py FOLDER      into another folder
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mistake_examples import Example, examples
 
-from .entry import check_backward
-from .kind_examples import Example, examples
-from .mistake_kinds import Kind, kinds
-from .report import Report
+from minattn.check import Report, check_backward
+from minattn.check.mistake_kinds import Kind, kinds
+
+PAGES = Path(__file__).parents[1] / "walkthroughs" / "kinds"
 
 _PAGE = """# {name}
 
@@ -39,7 +44,7 @@ Right is
 
 
 def pages() -> dict[str, str]:
-    """File name -> text: a page a kind, and a list of them."""
+    """File name -> text: a page for each kind, and a list of them."""
     rows = [f"- [{name}]({name}.md): {kind.meaning.partition('. ')[0].rstrip('.')}." for name, kind in kinds.items()]
     opening = "# What can be wrong with a gradient\n\nEvery kind of mistake that `minattn.check` reports.\n\n"
     written = {f"{name}.md": _page(name, kind, examples[name]) for name, kind in kinds.items()}
@@ -47,7 +52,7 @@ def pages() -> dict[str, str]:
 
 
 def run_example(name: str, example: Example, backward: str) -> Report:
-    """The report of the check on an example, with one or the other backward."""
+    """The report of the check on an example, with its wrong backward or with its right one."""
     code, source = example.code(backward), f"<the example of {name}>"
     linecache.cache[source] = (len(code), None, code.splitlines(keepends=True), source)  # for the lines in the report
     scope: dict[str, Any] = {"np": np}
@@ -79,4 +84,4 @@ def write_pages(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_pages(Path(sys.argv[1]))
+    write_pages(Path(sys.argv[1]) if len(sys.argv) > 1 else PAGES)

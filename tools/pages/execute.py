@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from . import page as drawn
-from .cells import Cell, read_cells, read_twin, split_quotes
-from .package import NotInstalled
+from minattn.errors import InputError
+from minattn.show.notebook import NotInstalled, send_figures_to, svg_of, title_of, words_of
+
+from .cells import Cell, read_cells, read_translation, split_quotes
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PageFigure:
     """A figure: its title, all its words, and itself."""
 
     title: str
@@ -30,49 +30,56 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Done:
+class ExecutedCell:
     """A cell, executed.
 
-    prose: of a cell of prose, for each language the cell and its lines, each as text, value, text, …, text
-    output, figures: of a cell of code
+    Args:
+        prose: for a cell of prose, in each language, the cell and its lines, each as text, value, text, …, text
+        output, figures: for a cell of code, what it printed and drew
     """
 
     cell: Cell
     prose: tuple[tuple[Cell, tuple[tuple[str, ...], ...]], ...] = ()
     output: tuple[str, ...] = ()
-    figures: tuple[Drawn, ...] = ()
+    figures: tuple[PageFigure, ...] = ()
 
 
 class PageError(Exception):
     """A cell raised; the message says where, with the traceback."""
 
 
-def execute(page: Path, twin: Path | None) -> list[Done]:
+def execute(page: Path, translation: Path | None) -> list[ExecutedCell]:
     """Run a page in this process, which is its own from then on, in an empty folder; warnings are errors.
 
-    twin: the file with its prose in another language
+    Args:
+        page: the script
+        translation: the file with its prose in another language, if there is one
 
-    Raises PageError for a cell that raises, NotInstalled where a package is absent that the page `needs`.
+    Raises:
+        PageError: a cell raises
+        NotInstalled: a package is absent that the page `needs`
     """
     cells = read_cells(page)
     sources = [(page, iter([cell for cell in cells if cell.is_prose]))]
-    if twin is not None:
-        sources.append((twin, iter(read_twin(twin, cells))))
+    if translation is not None:
+        sources.append((translation, iter(read_translation(translation, cells))))
     module = types.ModuleType("__main__")
     module.__file__ = os.fspath(page)
     sys.modules["__main__"] = module
     sys.path.insert(0, os.fspath(page.parent))
     warnings.simplefilter("error")
-    figures: list[Drawn] = []
-    drawn.receive(lambda one: figures.append(Drawn(drawn.title_of(one), tuple(drawn.words_of(one)), drawn.svg_of(one))))
+    figures: list[PageFigure] = []
+    send_figures_to(lambda one: figures.append(PageFigure(title_of(one), tuple(words_of(one)), svg_of(one))))
     done = []
     with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
         for cell in cells:
             if cell.is_prose:
-                done.append(Done(cell, tuple(_quote(file, next(prose), module.__dict__) for file, prose in sources)))
+                done.append(
+                    ExecutedCell(cell, tuple(_quote(file, next(prose), module.__dict__) for file, prose in sources))
+                )
             else:
                 output = _run(page, cell, module.__dict__)
-                done.append(Done(cell, output=output, figures=tuple(figures)))
+                done.append(ExecutedCell(cell, output=output, figures=tuple(figures)))
                 figures.clear()
     return done
 

@@ -1,4 +1,4 @@
-"""A walkthrough's source: a Python file in py:percent form, and the prose of its Chinese twin."""
+"""A walkthrough's source: a Python file in py:percent form, and the prose of its Chinese translation."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError
-from ..runs import read_bytes
+from minattn.errors import InputError
+from minattn.runs import read_bytes
 
 # How exactly a cell's numbers come back on another machine: relative, by its tag.
 TOLERANCES = {"": 1e-3, "rough": 0.1, "timed": float("inf")}
 FOLDED = "folded"
-TWIN_SEPARATOR = "<!-- cell -->"
+TRANSLATION_SEPARATOR = "<!-- cell -->"
 
 _HEAD = re.compile(r"# %%(?P<markdown> \[markdown\])?(?: tags=(?P<tags>\[.*\]))?\s*")
 # Code, or mathematics in a line; and code, mathematics as GitHub wants it, or a dollar that is one.
@@ -25,7 +25,7 @@ _INLINE_SHOWN = re.compile(r"\$`[^`]+`\$|`[^`]+`|\\\$")
 class Cell:
     """One cell: its kind, the number of the line before its first, its lines, its tags.
 
-    Of prose the lines are without comment marks, and mathematics is as GitHub wants it.
+    Lines of prose are without comment marks, and their mathematics is as GitHub wants it.
     """
 
     is_prose: bool
@@ -35,11 +35,16 @@ class Cell:
 
     @property
     def tolerance(self) -> float:
+        """How far its numbers may be from those of the page, relatively."""
         return max(TOLERANCES[tag] for tag in ("", *self.tags) if tag in TOLERANCES)
 
 
 def read_cells(page: Path) -> list[Cell]:
-    """The cells of a page. Raises InputError, with the line, for what is not of the form."""
+    """The cells of a page.
+
+    Raises:
+        InputError: a line is not of the form; the message names it
+    """
     lines = read_bytes(page).decode("utf-8").splitlines()
     heads = [i for i, line in enumerate(lines) if line.startswith("# %%")]
     if not heads or any(line.strip() for line in lines[: heads[0]]):
@@ -50,18 +55,19 @@ def read_cells(page: Path) -> list[Cell]:
     return cells
 
 
-def read_twin(file: Path, cells: list[Cell]) -> list[Cell]:
+def read_translation(file: Path, cells: list[Cell]) -> list[Cell]:
     """The prose cells of a page in another language, with the tags of the first; as many as the page has.
 
-    Raises InputError where the numbers of cells differ, or what a cell and its twin quote from the page.
+    Raises:
+        InputError: the numbers of cells differ, or what a cell and its translation quote from the page
     """
     lines = read_bytes(file).decode("utf-8").splitlines()
-    ends = [*(i for i, line in enumerate(lines) if line.strip() == TWIN_SEPARATOR), len(lines)]
+    ends = [*(i for i, line in enumerate(lines) if line.strip() == TRANSLATION_SEPARATOR), len(lines)]
     firsts = [0, *(end + 1 for end in ends[:-1])]
     prose = [cell for cell in cells if cell.is_prose]
     if len(firsts) != len(prose):
         raise InputError(f"{file}: {len(firsts)} cells of prose, but its page has {len(prose)}")
-    twin = []
+    translation = []
     for cell, first, end in zip(prose, firsts, ends, strict=True):
         number = first + _blank(lines[first:end])
         text = _for_github(file, number + 1, _stripped(lines[first:end]))
@@ -69,10 +75,10 @@ def read_twin(file: Path, cells: list[Cell]) -> list[Cell]:
         if quoted(found) != quoted(cell):
             raise InputError(
                 f"{file}:{found.line + 1}: this cell quotes {quoted(found)}, "
-                f"but its twin at line {cell.line + 1} of the page quotes {quoted(cell)}"
+                f"but its original at line {cell.line + 1} of the page quotes {quoted(cell)}"
             )
-        twin.append(found)
-    return twin
+        translation.append(found)
+    return translation
 
 
 def split_quotes(line: str) -> list[str]:

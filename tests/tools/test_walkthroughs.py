@@ -4,22 +4,21 @@ import os
 import re
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages.cells import read_cells, read_translation
+from pages.compare import close
+from pages.execute import PageError
+from pages.weave import build, check
 
 from minattn.errors import InputError
-from minattn.show.cells import read_cells, read_twin
-from minattn.show.execute import PageError
-from minattn.show.package import needs
-from minattn.show.page import draw_matrix, figure, show, svg_of, words_of
-from minattn.show.stale import close
-from minattn.show.walkthrough import build, check, main, run
+from minattn.show.notebook import needs
+from walkthroughs import main, run
 
-WALKTHROUGHS = Path(__file__).parents[2] / "walkthroughs"
-PAGES = sorted(WALKTHROUGHS.glob("[0-9][0-9]_*.py"))
+FOLDER = Path(__file__).parents[2] / "walkthroughs"
+PAGES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 
 SOURCE = """\
 # %% [markdown]
@@ -31,7 +30,7 @@ SOURCE = """\
 import os
 from pathlib import Path
 
-from minattn.show.page import figure, show
+from minattn.show.notebook import figure, show
 
 two = 2 / 3
 print("two thirds ", two)
@@ -59,7 +58,7 @@ axis.legend()
 show(drawing)
 """
 
-TWIN = """\
+TRANSLATION = """\
 # 1. 三分之一
 
 <!-- cell -->
@@ -77,7 +76,7 @@ Two thirds are $`\\frac{2}{3}`$.
 import os
 from pathlib import Path
 
-from minattn.show.page import figure, show
+from minattn.show.notebook import figure, show
 
 two = 2 / 3
 print("two thirds ", two)
@@ -125,12 +124,12 @@ show(drawing)
 """
 
 
-def write(folder, source=SOURCE, twin=TWIN, name="01_thirds"):
+def write(folder, source=SOURCE, translation=TRANSLATION, name="01_thirds"):
     page = folder / f"{name}.py"
     page.write_text(source, encoding="utf-8")
-    if twin is not None:
+    if translation is not None:
         (folder / "zh").mkdir(exist_ok=True)
-        (folder / "zh" / f"{name}.txt").write_text(twin, encoding="utf-8")
+        (folder / "zh" / f"{name}.txt").write_text(translation, encoding="utf-8")
     return page
 
 
@@ -174,7 +173,7 @@ def test_a_page_is_its_prose_its_code_and_what_the_code_prints_and_draws(built):
     assert re.sub(r"took \d+ ms", "took … ms", text) == BUILT
 
 
-def test_the_twin_has_its_own_prose_and_the_code_outputs_and_figures_of_the_page(built):
+def test_the_translation_has_its_own_prose_and_the_code_outputs_and_figures_of_the_page(built):
     page, _ = built
     english, chinese = (page.with_suffix(kind).read_text(encoding="utf-8") for kind in (".md", ".zh.md"))
     assert chinese.startswith("# 1. 三分之一\n\n[脚本或笔记本](01_thirds.py) · [English](01_thirds.md)\n")
@@ -248,7 +247,7 @@ STALE = {
     "the alternative text": (".md", "![A line]", "![A curve]", ["![A curve]"]),
     "an end that is missing": (".md", "\n![A line](figures/01_thirds-1.svg)\n", "", ["has   (the page ends)"]),
     "an end that is too much": (".md", "1.svg)\n", "1.svg)\n\nmore\n", ["wants (the page ends)"]),
-    "the twin's prose": (".zh.md", "和", "与", ["01_thirds.zh.md:26: stale", "zh/01_thirds.txt:4)", "与", "和"]),
+    "the translation's prose": (".zh.md", "和", "与", ["01_thirds.zh.md:26: stale", "zh/01_thirds.txt:4)", "与", "和"]),
 }
 
 
@@ -316,7 +315,7 @@ NEEDS = """\
 # # 2. Weights
 
 # %%
-from minattn.show.package import needs
+from minattn.show.notebook import needs
 
 print("before")
 folder = needs("PACKAGE", "pip install gt-weights==1")
@@ -411,16 +410,16 @@ def test_tags_say_how_exactly_numbers_must_come_back(tmp_path):
     assert [cell.tolerance for cell in cells_of(tmp_path, source)] == [0.1, np.inf, 1e-3]
 
 
-def test_a_twin_with_another_number_of_cells_is_refused_with_both_numbers(tmp_path):
-    cells = read_cells(write(tmp_path, SOURCE, TWIN + "<!-- cell -->\nmore\n"))
+def test_a_translation_with_another_number_of_cells_is_refused_with_both_numbers(tmp_path):
+    cells = read_cells(write(tmp_path, SOURCE, TRANSLATION + "<!-- cell -->\nmore\n"))
     with pytest.raises(InputError, match=r"01_thirds\.txt: 3 cells of prose, but its page has 2"):
-        read_twin(tmp_path / "zh" / "01_thirds.txt", cells)
+        read_translation(tmp_path / "zh" / "01_thirds.txt", cells)
 
 
-def test_a_twin_that_quotes_other_numbers_is_refused_with_both_lines(tmp_path):
-    cells = read_cells(write(tmp_path, SOURCE, TWIN.replace("two:.2f", "two:.3f")))
+def test_a_translation_that_quotes_other_numbers_is_refused_with_both_lines(tmp_path):
+    cells = read_cells(write(tmp_path, SOURCE, TRANSLATION.replace("two:.2f", "two:.3f")))
     with pytest.raises(InputError, match=r"01_thirds\.txt:4: this cell quotes .*two:\.3f.* at line 21 of"):
-        read_twin(tmp_path / "zh" / "01_thirds.txt", cells)
+        read_translation(tmp_path / "zh" / "01_thirds.txt", cells)
 
 
 # Cells that raise
@@ -482,48 +481,6 @@ def test_two_lines_are_the_same_where_words_are_equal_and_numbers_near(one, othe
     assert close(other, one, tolerance) is same
 
 
-# Figures
-
-
-def test_a_figure_without_title_or_with_an_axis_that_says_nothing_is_refused():
-    with pytest.raises(InputError, match="no title"):
-        show(figure("")[0])
-    drawing, (left, right) = figure("Two", columns=2)
-    left.set(xlabel="x", ylabel="y")
-    with pytest.raises(InputError, match="'Two' has no xlabel"):
-        show(drawing)
-    right.set(xlabel="x")
-    with pytest.raises(InputError, match="'Two' has no ylabel"):
-        show(drawing)
-
-
-def test_axes_that_share_a_scale_share_its_label(capsys):
-    drawing, (left, right) = figure("Two", columns=2, sharey=True)
-    left.set(xlabel="x", ylabel="y")
-    right.set(xlabel="x")
-    show(drawing)
-    assert capsys.readouterr().out == "[figure] Two\n"
-
-
-def test_the_words_of_a_figure_are_all_but_its_ticks_and_stand_in_its_description():
-    drawing, axis = figure("A long title that is broken into two lines because it is so very long")
-    image = draw_matrix(axis, [[0.25, -1], [2, 0]])
-    axis.set(title="panel", xlabel="column", ylabel="row")
-    drawing.colorbar(image, label="value")
-    words = words_of(drawing)
-    assert words[0] == "A long title that is broken into two lines because it is so very long"
-    assert words[1:] == ["panel", "column", "row", "0.25", "-1.00", "2.00", "0.00", "value"]
-    described = ElementTree.fromstring(svg_of(drawing)).find(".//{http://purl.org/dc/elements/1.1/}description")
-    assert described.text == "\n".join(words)
-
-
-def test_a_figure_too_large_for_a_page_is_refused():
-    drawing, axis = figure("Dust")
-    axis.scatter(*np.random.default_rng(0).normal(size=(2, 5000)), c=np.arange(5000))
-    with pytest.raises(InputError, match=r"'Dust' is [\d,]+ bytes"):
-        svg_of(drawing)
-
-
 # The pages of the repository
 
 
@@ -532,10 +489,10 @@ def test_a_committed_page_has_the_prose_and_the_code_of_its_source(page):
     # Without running it: what its cells print and draw is compared by --check.
     cells = read_cells(page)
     languages = {".md": [cell for cell in cells if cell.is_prose]}
-    twin = page.parent / "zh" / f"{page.stem}.txt"
-    assert twin.exists() == page.with_suffix(".zh.md").exists()
-    if twin.exists():
-        languages[".zh.md"] = read_twin(twin, cells)
+    translation = page.parent / "zh" / f"{page.stem}.txt"
+    assert translation.exists() == page.with_suffix(".zh.md").exists()
+    if translation.exists():
+        languages[".zh.md"] = read_translation(translation, cells)
     for kind, prose in languages.items():
         text = page.with_suffix(kind).read_text(encoding="utf-8")
         assert re.findall(r"^```python\n(.*?)\n```$", text, re.DOTALL | re.MULTILINE) == [
@@ -559,10 +516,10 @@ def test_the_code_and_outputs_of_a_page_fit_its_width(page):
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_the_map_leads_to_every_page_by_its_title_and_nowhere_else(name):
-    text = (WALKTHROUGHS / name).read_text(encoding="utf-8")
+    text = (FOLDER / name).read_text(encoding="utf-8")
     links = {target: title for title, target in re.findall(r"\[([^]]+)\]\(([^)]+)\)", text)}
-    assert all((WALKTHROUGHS / target).exists() for target in links)
-    for page in WALKTHROUGHS.glob("[0-9][0-9]_*" + name.removeprefix("README")):
+    assert all((FOLDER / target).exists() for target in links)
+    for page in FOLDER.glob("[0-9][0-9]_*" + name.removeprefix("README")):
         if name == "README.zh.md" or not page.name.endswith(".zh.md"):
             first = page.read_text(encoding="utf-8").partition("\n")[0]
             assert links.get(page.name) == first.removeprefix("# "), page.name

@@ -1,4 +1,4 @@
-"""What the walkthroughs draw with: figures of one width and one style, and `show`."""
+"""What a walkthrough needs to run as a notebook, a script or a page: figures of one style, `show`, and `needs`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,41 @@ import importlib
 import io
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from .canvas import new_figure, set_title
+from .canvas import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, new_figure, set_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito (2008), which stay apart for every kind of colour vision.
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "ORANGE",
+    "PURPLE",
+    "RED",
+    "SKY",
+    "NotInstalled",
+    "draw_matrix",
+    "figure",
+    "needs",
+    "send_figures_to",
+    "show",
+    "svg_of",
+    "title_of",
+    "words_of",
+]
 
 # Inches. At the usual 10 points, text can still be read when the figure is shown at half the width of a page.
 _WIDTH = 6.4
-_LARGEST = 150_000
+_MOST_BYTES = 150_000
 
 _receiver: list[Callable[[Figure], None]] = []
 
@@ -33,9 +50,11 @@ def figure(
 ) -> tuple[Figure, Any]:
     """An empty figure and its axes: one, an array of them, or (rows, columns).
 
-    title   what the figure shows, in words
-    height  inches of a row; the width is the same for all
-    sharex, sharey  one scale for all panels, written once
+    Args:
+        title: what the figure shows, in words
+        rows, columns: of panels
+        height: inches per row; the width is the same for all
+        sharex, sharey: one scale for all panels, written once
 
     >>> drawing, (left, right) = figure("A line and its slope", columns=2)
     >>> _ = left.plot([0, 1], [0, 2]), right.plot([0, 1], [2, 2])
@@ -56,10 +75,16 @@ def figure(
 
 
 def draw_matrix(axis: Axes, values: ArrayLike, numbers: str = ".2f", limit: float | None = None) -> Any:
-    """Draw a small matrix with its numbers in its cells, blue below zero and red above; returns the image.
+    """Draw a small matrix with its numbers in its cells, blue below zero and red above.
 
-    numbers  how each is written, "" for colours alone
-    limit    the value of the deepest colour; the largest magnitude by default
+    Args:
+        axis: where to draw
+        values: (rows, columns)
+        numbers: the format of each number, "" for colours alone
+        limit: the value of the deepest colour; the largest magnitude by default
+
+    Returns:
+        the image, for a colour bar
     """
     matrix = np.asarray(values, float)
     limit = limit or float(np.abs(matrix).max()) or 1.0
@@ -78,7 +103,8 @@ def draw_matrix(axis: Axes, values: ArrayLike, numbers: str = ".2f", limit: floa
 def show(drawing: Figure) -> None:
     """Show a finished figure: in a notebook below its cell, on a built page after its code, else by its title.
 
-    Raises InputError where its title or the label of an axis is missing.
+    Raises:
+        InputError: the title or the label of an axis is missing
     """
     _refuse_unlabelled(drawing)
     if _receiver:
@@ -90,9 +116,38 @@ def show(drawing: Figure) -> None:
         print(f"[figure] {title_of(drawing)}")
 
 
-def receive(receiver: Callable[[Figure], None]) -> None:
-    """Hand the figures that `show` gets to a function from now on."""
+def send_figures_to(receiver: Callable[[Figure], None]) -> None:
+    """From now on, `show` calls this function with each figure, as the builder of the pages wants it."""
     _receiver.append(receiver)
+
+
+class NotInstalled(SystemExit):
+    """Ends a walkthrough whose package is absent: a script with status 0, for nothing is wrong with it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = 0
+
+
+def needs(package: str, install: str) -> Path:
+    """Find the folder of an installed package, which is not imported.
+
+    Args:
+        package: as one imports it, without dots
+        install: the command that installs it
+
+    Raises:
+        NotInstalled: the package is absent; a sentence says so first, and the builder leaves the page as it is
+
+    >>> needs("tokenizers", "pip install tokenizers").name
+    'tokenizers'
+    """
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        message = f"{package} is not installed, and this page needs it: {install}"
+        print(message)
+        raise NotInstalled(message)
+    return Path(found.submodule_search_locations[0])
 
 
 def title_of(drawing: Figure) -> str:
@@ -114,7 +169,8 @@ def words_of(drawing: Figure) -> list[str]:
 def svg_of(drawing: Figure) -> str:
     """A figure as SVG, its words in the description; the same figure gives the same text.
 
-    Raises InputError where it is too large for a page.
+    Raises:
+        InputError: it is too large for a page
     """
     from matplotlib import rc_context
 
@@ -123,10 +179,10 @@ def svg_of(drawing: Figure) -> str:
     with rc_context({"svg.hashsalt": "minattn", "svg.fonttype": "path"}):  # letters as shapes: no font is needed
         drawing.savefig(content, format="svg", dpi=150, metadata=metadata)
     size = len(content.getvalue())
-    if size > _LARGEST:
+    if size > _MOST_BYTES:
         raise InputError(
-            f"the figure {title_of(drawing)!r} is {size:,} bytes of SVG, at most {_LARGEST:,} are wanted; draw fewer "
-            "points, or pass rasterized=True to what has many"
+            f"the figure {title_of(drawing)!r} is {size:,} bytes of SVG, at most {_MOST_BYTES:,} are wanted; draw "
+            "fewer points, or pass rasterized=True to what has many"
         )
     return "\n".join(line.rstrip() for line in content.getvalue().decode("utf-8").splitlines()) + "\n"
 

@@ -1,4 +1,4 @@
-"""Is a committed page still what its source gives? Words exactly, numbers within a tolerance."""
+"""Whether a committed page is still what its source gives: words exactly, numbers within a tolerance."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Line:
 
     @property
     def text(self) -> str:
+        """The line as it is written."""
         return "".join(self.parts)
 
 

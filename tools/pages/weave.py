@@ -1,67 +1,22 @@
-"""Build the walkthroughs, or check that they are up to date: python -m minattn.show.walkthrough [--check] [PAGES]
-
-Each `walkthroughs/NN_name.py` gives `NN_name.md` with what its cells print and draw; where there is prose for it in
-`zh/NN_name.txt`, `NN_name.zh.md` too, from the same run. Figures lie in `figures/`, with English words, for both.
-
-A page that `needs` a package (minattn.show.package) which is absent stays as it is: --check says so and goes on.
-"""
+"""An executed walkthrough as Markdown in each language: written, or compared with what is there."""
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
-import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import InputError
-from ..runs import make_folder, read_bytes, write_atomically
+from minattn.runs import make_folder, read_bytes, write_atomically
+
 from .cells import FOLDED
-from .execute import Done, Drawn, PageError, execute
-from .package import NotInstalled
-from .stale import Line, first_difference
+from .compare import Line, first_difference
+from .execute import ExecutedCell, PageFigure
 
 _FOLDED = ("Code of the figure", "作图代码")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Build or check pages; 1 where one failed, is stale or could not be built, 2 for what cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m minattn.show.walkthrough", description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, fail where a page is not up to date")
-    parser.add_argument("pages", nargs="*", type=Path, help="walkthroughs/NN_name.py; all by default")
-    options = parser.parse_args(arguments)
-    pages = options.pages or sorted(Path("walkthroughs").glob("[0-9][0-9]_*.py"))
-    if not pages:
-        print("no pages: run this where the folder walkthroughs is, or name the pages", file=sys.stderr)
-        return 2
-    failed = 0
-    for page in pages:
-        started = time.perf_counter()
-        try:
-            done, trouble = run(page), None
-            if options.check:
-                trouble = check(page, done)
-            else:
-                build(page, done)
-        except NotInstalled as absent:
-            print(f"{page.stem:24} not {'checked' if options.check else 'built'}: {absent}", flush=True)
-            failed += not options.check
-            continue
-        except (PageError, InputError) as error:
-            trouble = str(error)
-        failed += trouble is not None
-        print(f"{page.stem:24} {time.perf_counter() - started:5.1f} s{'  ✗' if trouble else ''}", flush=True)
-        if trouble:
-            print(trouble, file=sys.stderr, flush=True)
-    return 1 if failed else 0
-
-
-def build(page: Path, done: list[Done]) -> None:
+def build(page: Path, done: list[ExecutedCell]) -> None:
     """Write an executed page in each language, with its figures."""
     make_folder(page.parent / "figures")
     for left in _figure_files(page):
@@ -72,7 +27,7 @@ def build(page: Path, done: list[Done]) -> None:
         write_atomically(file, "".join(line.text + "\n" for line in lines))
 
 
-def check(page: Path, done: list[Done]) -> str | None:
+def check(page: Path, done: list[ExecutedCell]) -> str | None:
     """What of a committed page is not what its source gives, in a sentence; None where nothing is."""
     for file, lines in weave(page, done).items():
         difference = first_difference(lines, read_bytes(file).decode("utf-8").splitlines())
@@ -81,28 +36,13 @@ def check(page: Path, done: list[Done]) -> str | None:
     return _stale_figure(page, done)
 
 
-def run(page: Path) -> list[Done]:
-    """Execute a page in a process of its own.
-
-    Raises InputError for a source that is not of the form, PageError for a cell that raises, NotInstalled where a
-    package is absent that it needs.
-    """
-    page = page.resolve()
-    twin = _twin(page) if _twin(page).exists() else None
-    try:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            return pool.submit(execute, page, twin).result()
-    except BrokenProcessPool as error:
-        raise PageError(f"{page}: its process ended abruptly") from error
-
-
-def weave(page: Path, done: list[Done]) -> dict[Path, list[Line]]:
+def weave(page: Path, done: list[ExecutedCell]) -> dict[Path, list[Line]]:
     """The lines of the page in each language that it has."""
     languages = len(done[0].prose)
     return {file: list(_page(page, done, i, languages)) for i, file in enumerate(_files(page)[:languages])}
 
 
-def _page(page: Path, done: list[Done], language: int, languages: int) -> Iterator[Line]:
+def _page(page: Path, done: list[ExecutedCell], language: int, languages: int) -> Iterator[Line]:
     figures = iter(_figures(page, done))
     for number, one in enumerate(done):
         cell, source = one.cell, f"{page}:{one.cell.line + 1}"
@@ -111,7 +51,7 @@ def _page(page: Path, done: list[Done], language: int, languages: int) -> Iterat
             yield blank
         if cell.is_prose:
             written, texts = one.prose[language]
-            place = f"{(page, _twin(page))[language]}:{written.line + 1}"
+            place = f"{(page, translation_of(page))[language]}:{written.line + 1}"
             lines = [Line(parts, cell.tolerance, place) for parts in texts]
             yield from lines[:1]
             if not number:
@@ -142,13 +82,13 @@ def _links(page: Path, language: int, languages: int) -> str:
     return f"{source} · [{('中文', 'English')[language]}]({_files(page)[1 - language].name})"
 
 
-def _figures(page: Path, done: list[Done]) -> list[tuple[str, Drawn]]:
+def _figures(page: Path, done: list[ExecutedCell]) -> list[tuple[str, PageFigure]]:
     """Each figure with its path from the folder of the page."""
     every = [drawing for one in done for drawing in one.figures]
     return [(f"figures/{page.stem}-{number}.svg", drawing) for number, drawing in enumerate(every, 1)]
 
 
-def _stale_figure(page: Path, done: list[Done]) -> str | None:
+def _stale_figure(page: Path, done: list[ExecutedCell]) -> str | None:
     places = [one.cell for one in done for _ in one.figures]
     for (name, drawing), cell in zip(_figures(page, done), places, strict=True):
         file = page.parent / name
@@ -176,9 +116,6 @@ def _files(page: Path) -> tuple[Path, Path]:
     return page.with_suffix(".md"), page.with_suffix(".zh.md")
 
 
-def _twin(page: Path) -> Path:
+def translation_of(page: Path) -> Path:
+    """The file with the prose of a page in Chinese, which need not exist."""
     return page.parent / "zh" / f"{page.stem}.txt"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,8 +6,12 @@ from typing import NamedTuple
 
 
 class Example(NamedTuple):
-    """parameters: of forward, which backward gets after g; forward, backward, and what is right for backward: lines, of
-    which the last is the expression that is returned; inputs: a list, with normal(*shape) for random numbers."""
+    """A forward pass with a wrong and a right backward pass; of each, the lines, of which the last is returned.
+
+    Args:
+        parameters: of forward; backward gets them after g
+        inputs: a list in Python, with normal(*shape) for random numbers
+    """
 
     parameters: str
     forward: str
@@ -16,10 +20,11 @@ class Example(NamedTuple):
     right: str
 
     def code(self, backward: str) -> str:
-        """The two functions in Python, with one or the other backward."""
+        """The two functions in Python, with this backward."""
         return f"{_function('forward', self.parameters, self.forward)}\n\n\n{self.code_of(backward)}"
 
     def code_of(self, backward: str) -> str:
+        """This backward as a function in Python."""
         return _function("backward", f"g, {self.parameters}", backward)
 
 

@@ -1,0 +1,1 @@
+"""How a walkthrough becomes a page: its cells are read, executed, woven into Markdown and compared."""

@@ -1,0 +1,77 @@
+"""Build the walkthroughs, or check that they are up to date: python tools/walkthroughs.py [--check] [PAGES]
+
+Each `walkthroughs/NN_name.py` gives `NN_name.md` with what its cells print and draw; where there is prose for it in
+`zh/NN_name.txt`, `NN_name.zh.md` too, from the same run. Figures lie in `figures/`, with English words, for both.
+
+A page that `needs` a package (minattn.show.notebook) which is absent stays as it is: --check says so and goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+from pages.execute import ExecutedCell, PageError, execute
+from pages.weave import build, check, translation_of
+
+from minattn.errors import InputError
+from minattn.show.notebook import NotInstalled
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build or check pages; returns 1 where one failed, is stale or could not be built, 2 where there are none."""
+    parser = argparse.ArgumentParser(prog="python tools/walkthroughs.py", description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, fail where a page is not up to date")
+    parser.add_argument("pages", nargs="*", type=Path, help="walkthroughs/NN_name.py; all by default")
+    options = parser.parse_args(arguments)
+    pages = options.pages or sorted(Path("walkthroughs").glob("[0-9][0-9]_*.py"))
+    if not pages:
+        print("no pages: run this where the folder walkthroughs is, or name the pages", file=sys.stderr)
+        return 2
+    failed = 0
+    for page in pages:
+        started = time.perf_counter()
+        try:
+            done, trouble = run(page), None
+            if options.check:
+                trouble = check(page, done)
+            else:
+                build(page, done)
+        except NotInstalled as absent:
+            print(f"{page.stem:24} not {'checked' if options.check else 'built'}: {absent}", flush=True)
+            failed += not options.check
+            continue
+        except (PageError, InputError) as error:
+            trouble = str(error)
+        failed += trouble is not None
+        print(f"{page.stem:24} {time.perf_counter() - started:5.1f} s{'  ✗' if trouble else ''}", flush=True)
+        if trouble:
+            print(trouble, file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+def run(page: Path) -> list[ExecutedCell]:
+    """Execute a page in a process of its own.
+
+    Raises:
+        InputError: the source is not of the form
+        PageError: a cell raises
+        NotInstalled: a package is absent that the page needs
+    """
+    page = page.resolve()
+    translation = translation_of(page) if translation_of(page).exists() else None
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(execute, page, translation).result()
+    except BrokenProcessPool as error:
+        raise PageError(f"{page}: its process ended abruptly") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
