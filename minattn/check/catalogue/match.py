@@ -13,13 +13,13 @@ from ...ops import registry
 from ..points import random_upstream, second_point
 from ..problem import Problem, as_gradients, copies
 from .base import Mistake, catalogue
-from .options import fitting_options
+from .registered_op import fitting_options
 
 AGREEMENT = 1e-9  # of the largest entry: above the rounding of other algebra, far below what any mistake changes
 
 
 class Outcome(NamedTuple):
-    """What a backward pass did: the gradients, one an input, and whether it changed the upstream and each input."""
+    """What a backward pass did: the gradient of each input, and whether it changed the upstream and each input."""
 
     gradients: list[Array | None]
     changed: tuple[bool, ...]

@@ -1,24 +1,72 @@
-"""Finding the options of a registered op with which it computes what a user's forward computes."""
+"""Finding the registered op that a user means: by a name, and its options by what it computes."""
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import itertools
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
 
 from ...backend import Array
+from ...errors import InputError
 from ...ops import registry
 from ..problem import Problem, copies
 
+OTHER_NAMES = {
+    "attention": "ScaledDotProductAttention",
+    "sub": "Subtract",
+    "mul": "Multiply",
+    "div": "Divide",
+    "pow": "Power",
+    "neg": "Negate",
+    "var": "Variance",
+    "amax": "Max",
+    "permute": "Transpose",
+    "expand": "BroadcastTo",
+    "cat": "Concatenate",
+    "getitem": "Index",
+}
+"""Names from `minattn.functional` and PyTorch that are not the class's own in other letters."""
+
 Options = dict[str, Any]
 
-_EPS = (1e-5, 1e-6, 1e-8, 1e-12, 1e-3, 0.0)
 _MOST = 2000  # options that are tried
-_SMOOTHING = (0.0, 0.1, 0.05, 0.2)
+
+
+def find_op(name: str) -> str:
+    """The class name of a registered op, from that name, its snake_case form or its name as a function.
+
+    "LayerNorm", "layer_norm" and "layernorm" are one, as are "scaled_dot_product_attention" and "attention".
+
+    Raises:
+        InputError: for a name that is no op's, with those that are spelt like it
+    """
+    by_letters = {_letters(op): op for op in registry} | OTHER_NAMES
+    found = by_letters.get(_letters(name))
+    if found is not None:
+        return found
+    close = difflib.get_close_matches(_letters(name), by_letters, n=3)
+    known = [snake_case(by_letters[letters]) for letters in close] or sorted(map(snake_case, registry))
+    raise InputError(f"like: expected the name of an op, got {name!r}; did you mean {', '.join(dict.fromkeys(known))}?")
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as that of a function or a file.
+
+    >>> snake_case("LayerNorm"), snake_case("GELU")
+    ('layer_norm', 'gelu')
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def fitting_options(op: str, problem: Problem) -> Options | None:
@@ -46,48 +94,55 @@ def _fits(op: str, options: Options, problem: Problem) -> bool:
 
 
 def _likely(op: str, inputs: tuple[Any, ...], output: Array) -> Iterator[Options]:
+    """Options to try: worked out from the arrays where their name says how, then the usual ones and the samples'."""
     x = next((x for x in inputs if isinstance(x, np.ndarray) and x.dtype.kind == "f"), output)
-    if op in ("Softmax", "LogSoftmax", "Concatenate", "Stack"):
-        yield from _choices(axis=(-1, *range(output.ndim)))
-    elif op == "LogSumExp":
-        yield from _choices(axis=(-1, *range(x.ndim)), keepdims=(False, True))
-    elif op in ("Sum", "Mean", "Max"):
-        yield from _choices(axis=_axes(x.ndim), keepdims=(False, True))
-    elif op == "Variance":
-        yield from _choices(axis=_axes(x.ndim), keepdims=(False, True), correction=(1, 0))
-    elif op in ("Reshape", "BroadcastTo"):
+    parameters = inspect.signature(registry[op].op).parameters
+    if "p" in parameters:
+        kept = (output != 0) & (x != 0) if output.shape == x.shape else np.zeros(0, bool)
+        yield {"p": round(float(np.median(1 - x[kept] / output[kept])), 12) if kept.any() else 1.0}
+    if "shape" in parameters:
         yield {"shape": output.shape}
-    elif op == "Transpose":
+    elif "axes" in parameters:
         orders = itertools.permutations(range(x.ndim))
         yield from ({"axes": axes} for axes in orders if tuple(x.shape[i] for i in axes) == output.shape)
-    elif op == "Split":
+    elif "start" in parameters:
         for axis, n in enumerate(x.shape):
             length = output.shape[axis] if output.ndim == x.ndim else n
             yield from ({"start": i, "stop": i + length, "axis": axis} for i in range(n - length + 1))
-    elif op == "Index":
+    elif "key" in parameters:
         yield from _keys(x, output)
-    elif op == "Einsum":
+    elif "equation" in parameters:
         a, b = inputs
         yield from _equations(a, b, output)
-    elif op == "Dropout":
-        kept = (output != 0) & (x != 0) if output.shape == x.shape else np.zeros(0, bool)
-        yield {"p": round(float(np.median(1 - x[kept] / output[kept])), 12) if kept.any() else 1.0}
-    elif op == "GELU":
-        yield from _choices(approximate=("none", "tanh"))
-    elif op == "LayerNorm":
-        yield from _choices(eps=_EPS)
-    elif op in ("ScaledDotProductAttention", "BlockedAttention"):
-        yield from _choices(causal=(False, True), scale=(None, 1.0, 1 / x.shape[-1]))
-    elif op in ("CrossEntropy", "LinearCrossEntropy"):
-        reductions = ("none",) if output.ndim else ("mean", "sum")
-        ignored = (-100, -1, *(int(y) for y in np.unique(inputs[1 if op == "CrossEntropy" else 2])))
-        yield from _choices(reduction=reductions, ignore_index=ignored, label_smoothing=_SMOOTHING)
-        yield {}
     else:
-        yield {}
+        yield from _choices({name: _values(op, option, inputs, x, output) for name, option in parameters.items()})
 
 
-def _choices(**values: tuple[Any, ...]) -> Iterator[Options]:
+def _values(op: str, option: inspect.Parameter, inputs: tuple[Any, ...], x: Array, output: Array) -> list[Any]:
+    """What an option may be: its default, what people often write, and what the op's samples have."""
+    usual: Iterable[Any] = ()
+    match option.name:
+        case "axis":
+            usual = _axes(x.ndim) if option.default is None else range(max(x.ndim, output.ndim))
+        case "eps":
+            usual = (1e-6, 1e-8, 1e-12, 1e-3, 0.0)
+        case "scale":
+            usual = (1.0, 1 / max(x.shape[-1], 1))
+        case "ignore_index":
+            usual = (-1, *(int(y) for ids in inputs[1:] if _are_ids(ids) for y in np.unique(ids)))
+        case "label_smoothing":
+            usual = (0.05, 0.2)
+    default = () if option.default is option.empty else (option.default,)
+    samples = registry[op].samples(np.random.default_rng(0))
+    tried = (sample.options[option.name] for sample in samples if option.name in sample.options)
+    return list(dict.fromkeys((*default, *usual, *tried)))
+
+
+def _are_ids(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind in "iu"
+
+
+def _choices(values: dict[str, list[Any]]) -> Iterator[Options]:
     for chosen in itertools.product(*values.values()):
         yield dict(zip(values, chosen, strict=True))
 
