@@ -1,0 +1,102 @@
+"""Makes the files for something new from the templates beside this file, and says what to do next.
+
+python tools/new.py op RMSNorm            a new op, with its samples: minattn/ops/rms_norm.py
+python tools/new.py function rms_norm     its function on Tensors, to be put into minattn/functional.py
+python tools/new.py mistake rms_norm      wrong backward passes of it: minattn/check/catalogue/rms_norm.py
+python tools/new.py parity rms_norm       calls of it that are compared with PyTorch, to be put into the tests
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from pathlib import Path
+
+from minattn.check.catalogue import catalogue, find_op
+from minattn.check.catalogue.registered_op import snake_case
+from minattn.errors import InputError
+from minattn.ops import Op, registry
+
+TEMPLATES = Path(__file__).parent / "templates"
+ROOT = Path(__file__).parents[1]
+
+FILES = {"op": "minattn/ops/{name}.py", "mistake": "minattn/check/catalogue/{name}.py"}
+NEXT = {
+    "op": "It squares its input: write your samples, docstring, forward and backward, then run\n"
+    "  minattn check {name}\n"
+    "  pytest tests/ops -k {op}\n"
+    "The second names what else a complete op has, and how to make it.",
+    "mistake": "Write a function for each mistake, with a kind of minattn/check/mistake_kinds.py, then run\n"
+    "  pytest tests/check/test_catalogue.py -k {name}",
+    "function": "Put the import at the top of minattn/functional.py and the function below the others, then run\n"
+    "  pytest tests/ops/test_ops.py -k '{op} and complete'",
+    "parity": "Put this at the end of tests/support/parity_cases.py, with more shapes and edge cases, then run\n"
+    "  pytest tests/parity/test_parity_ops.py -k {name}",
+}
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Run the command; returns the exit code: 2 for what cannot be made."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=NEXT)
+    parser.add_argument("name", help="as a class (RMSNorm) or as a function (rms_norm)")
+    chosen = parser.parse_args(arguments)
+    try:
+        print(make(chosen.kind, chosen.name, root))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def make(kind: str, name: str, root: Path = ROOT) -> str:
+    """Write the file of a kind, if it is one of its own, and return what is to be done next.
+
+    Raises:
+        InputError: for a file that exists already, and a name that cannot be one
+    """
+    op = name if not name.islower() else "".join(map(str.capitalize, name.split("_")))
+    if kind != "op":
+        try:
+            op = find_op(name)
+        except InputError:
+            raise InputError(f"no op is called {name}; make it first: python tools/new.py op {name}") from None
+    name = snake_case(op)
+    if not name.isidentifier():
+        raise InputError(f"name: expected one like RMSNorm or rms_norm, got {name!r}")
+    text = (TEMPLATES / f"{kind}.py").read_text(encoding="utf-8").removeprefix("# ruff: noqa: F821\n")
+    if kind != "op":
+        for placeholder, words in placeholders(registry[op].op, "Tensor" if kind == "function" else "Array").items():
+            text = text.replace(placeholder, words)
+    text = text.replace("NewOp", op).replace("new_op", name)
+    next_steps = NEXT[kind].format(op=op, name=name)
+    if kind not in FILES:
+        return f"{text}\n{next_steps}"
+    path = root / FILES[kind].format(name=name)
+    if kind == "mistake" and op in catalogue:
+        path = root / Path(inspect.getfile(catalogue[op][0].backward)).relative_to(ROOT)
+    if path.exists():
+        raise InputError(f"{path.relative_to(root)} exists already; write into it, or choose another name")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return f"{path.relative_to(root)} is made. {next_steps}"
+
+
+def placeholders(op: type[Op], array: str) -> dict[str, str]:
+    """What stands in a template for the inputs and the options of an op: the parameters of its own code."""
+    inputs = [p for p in inspect.signature(op.forward).parameters.values() if p.name != "self"]
+    options = inspect.signature(op).parameters.values()
+    stars = {p.name: "*" * (p.kind is p.VAR_POSITIONAL) for p in inputs}
+    parameters = [*(f"{stars[p.name]}{p.name}: {array}" for p in inputs), *map(str, options)]
+    called = ", ".join(f"{stars[p.name]}{p.name}" for p in inputs)
+    return {
+        f"parameters: {array}": ", ".join(parameters),
+        "arguments": called,
+        "NewOp(options)": f"NewOp({', '.join(p.name for p in options)})",
+        ".ops.new_op": f".ops.{op.__module__.rpartition('.')[2]}",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
