@@ -13,6 +13,8 @@ import inspect
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from minattn.check.catalogue import catalogue, find_op
 from minattn.check.catalogue.registered_op import snake_case
 from minattn.errors import InputError
@@ -89,10 +91,13 @@ def placeholders(op: type[Op], array: str) -> dict[str, str]:
     options = inspect.signature(op).parameters.values()
     stars = {p.name: "*" * (p.kind is p.VAR_POSITIONAL) for p in inputs}
     parameters = [*(f"{stars[p.name]}{p.name}: {array}" for p in inputs), *map(str, options)]
+    sample = next(iter(registry[op.__name__].samples(np.random.default_rng(0))))
+    arrays = (f"normal({', '.join(map(str, x.shape))})" if x.dtype.kind == "f" else f"np.array({x.tolist()})" for x in sample.inputs)
     called = ", ".join(f"{stars[p.name]}{p.name}" for p in inputs)
     return {
         f"parameters: {array}": ", ".join(parameters),
         "arguments": called,
+        "inputs()": ", ".join(arrays),
         "NewOp(options)": f"NewOp({', '.join(p.name for p in options)})",
         ".ops.new_op": f".ops.{op.__module__.rpartition('.')[2]}",
     }

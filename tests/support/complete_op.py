@@ -1,6 +1,7 @@
 """What a complete op has beside its registration, and what one lacks, each in a sentence that says where it belongs."""
 
 import inspect
+from pathlib import Path
 
 from minattn import functional
 from minattn.check.catalogue import catalogue, find_op
@@ -29,15 +30,16 @@ def op_of(name):
 
 def missing_from(op):
     """What a registered op lacks: a sentence for each thing."""
-    name, known = snake_case(op), len(catalogue.get(op, []))
+    name, known = snake_case(op), catalogue.get(op, [])
     own = [function for function in functions() if op_of(function) == op]
     if not own and op not in map(op_of, vars(Tensor)):
         yield f"{op} has no function: put one into minattn/functional.py (python tools/new.py function {name})"
         own = [name]
-    if known < MISTAKES:
+    if len(known) < MISTAKES:
+        file = Path(inspect.getfile(known[0].backward)).name if known else f"{name}.py"
         yield (
-            f"{op} has {known} of at least {MISTAKES} known mistakes: put more into minattn/check/catalogue "
-            f"(python tools/new.py mistake {name})"
+            f"{op} has {len(known)} of at least {MISTAKES} known mistakes: put some into "
+            f"minattn/check/catalogue/{file} (python tools/new.py mistake {name})"
         )
     for function in own:
         if function not in CASES:
