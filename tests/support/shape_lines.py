@@ -54,9 +54,13 @@ class Array(NamedTuple):
 
 
 class ShapeLine(NamedTuple):
-    """A line, read. rule: of the output, which otherwise has the axes of `output`, or is like an input."""
+    """A line, read. rule: of the output, which otherwise has the axes of `output`, or is like an input.
+
+    remarks: what follows up to the next empty line; it may say that an axis "may be several axes", or what a vector is.
+    """
 
     text: str
+    remarks: str
     inputs: list[Array]
     output: Array | None
     rule: str | None
@@ -64,7 +68,8 @@ class ShapeLine(NamedTuple):
 
 def parse(docstring):
     """The shape line of an op's docstring. Raises ValueError, with the line, where it is not of this form."""
-    text = next((line.strip() for line in docstring.splitlines() if "->" in line), "")
+    paragraph = next((part for part in docstring.split("\n\n") if "->" in part), "")
+    text, _, remarks = paragraph.strip().partition("\n")
     before, _, after = text.partition("->")
     inputs = [array for array in map(read, re.split(r",\s*(?![^(]*\))", before)) if array]
     rule = next((rule for rule in RULES if rule in after), None)
@@ -74,7 +79,7 @@ def parse(docstring):
         output = output._replace(like=words[1])
     if not inputs or not (rule or (output and (output.axes is not None or output.like))):
         raise ValueError(f"a line like `x (…, D), gamma (D,) -> y (…, D)` was expected, got {text!r}")
-    return ShapeLine(text, inputs, output, rule)
+    return ShapeLine(text, text.partition("->")[2] + remarks, inputs, output, rule)
 
 
 def read(piece):
@@ -108,12 +113,12 @@ def assert_shapes(line, inputs, options, output):
         assert x.dtype.kind in array.kinds, f"{array.name} has dtype {x.dtype}"
         assert array.like is None or x.shape == shapes[array.like], f"{array.name} is not like {array.like}"
         axes = array.axes or []
-        if "vector" in line.text and x.ndim == 1 < len(axes) - axes.count("…"):
+        if "vector" in line.remarks and x.ndim == 1 < len(axes) - axes.count("…"):
             others = [axis for other in line.inputs if other is not array for axis in other.axes]
             missing |= set(axes) - set(others)  # the 1 of a row or a column
             axes = [axis for axis in axes if axis in others and axis != "…"]
         if array.axes is not None:
-            several = set(re.findall(r"(\w) may be several axes", line.text))
+            several = set(re.findall(r"(\w) may be several axes", line.remarks))
             leading.append(bind(array, axes, x.shape, lengths, several))
     if line.rule:
         expected = RULES[line.rule]([x.shape for x in inputs], options)
