@@ -7,9 +7,7 @@ import numpy as np
 from ...backend import Array
 from ...ops import Sample
 from .base import mistake, telling_samples
-from .right_parts import rows, transpose, unbroadcast
-
-Pair = tuple[Array, Array]
+from .right_parts import Pair, rows, transpose, unbroadcast
 
 
 def _as_matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:

@@ -36,7 +36,7 @@ OTHER_NAMES = {
 
 Options = dict[str, Any]
 
-_MOST = 2000  # options that are tried
+_MOST_TRIED = 2000
 
 
 def find_op(name: str) -> str:
@@ -77,7 +77,7 @@ def fitting_options(op: str, problem: Problem) -> Options | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            likely = itertools.islice(_likely(op, problem.inputs, problem.output), _MOST)
+            likely = itertools.islice(_likely(op, problem.inputs, problem.output), _MOST_TRIED)
             return next((options for options in likely if _fits(op, options, problem)), None)
         except Exception:  # inputs of which the op could make nothing
             return None

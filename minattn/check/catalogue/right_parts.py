@@ -5,6 +5,7 @@ import numpy as np
 from ...backend import Array
 
 Axis = int | tuple[int, ...] | None
+Pair = tuple[Array, Array]
 
 
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
