@@ -70,7 +70,7 @@ def snake_case(name: str) -> str:
 
 
 def fitting_options(op: str, problem: Problem) -> Options | None:
-    """The options with which the registered op gives the problem's output at the problem's inputs.
+    """The options with which a registered op, by its class name, gives the problem's output at the problem's inputs.
 
     None where no likely ones do: the user's forward is another function, or its options are unusual.
     """

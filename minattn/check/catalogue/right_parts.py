@@ -30,7 +30,7 @@ def last_copy(gradient: Array, shape: tuple[int, ...]) -> Array:
 
 
 def transpose(x: Array) -> Array:
-    """The last two axes changed."""
+    """Every matrix of x with its last two axes exchanged."""
     return x.swapaxes(-1, -2)
 
 
