@@ -127,7 +127,7 @@ def _values(op: str, option: inspect.Parameter, inputs: tuple[Any, ...], x: Arra
         case "eps":
             usual = (1e-6, 1e-8, 1e-12, 1e-3, 0.0)
         case "scale":
-            usual = (1.0, 1 / max(x.shape[-1], 1))
+            usual = (1.0, 1 / max((*x.shape[-1:], 1)))
         case "ignore_index":
             usual = (-1, *(int(y) for ids in inputs[1:] if _are_ids(ids) for y in np.unique(ids)))
         case "label_smoothing":
