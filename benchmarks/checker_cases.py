@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minattn.check.catalogue import Mistake, catalogue
-from minattn.check.catalogue.samples import samples_of
+from minattn.check.catalogue import Mistake, catalogue, samples_of
 from minattn.ops import Sample, registry
 
 

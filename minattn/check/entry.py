@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..ops import Op, registry
 from ..tensor import Tensor
 from .adapters import TensorPasses
-from .catalogue.op_names import find_op
+from .catalogue import find_op
 from .examine import examine
 from .graph_check import wrong_ops
 from .op_check import check_on_samples, check_once

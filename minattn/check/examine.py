@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError
-from .catalogue.options import fitting_options
+from .catalogue import fitting_options
 from .cause import Evidences, explain
 from .comparison import DIRECTIONS, Judgement, judge, judge_ties
 from .contract import check_contract

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InputError
 from ..ops import Op
 from ..runs import read_bytes
-from .catalogue.op_names import find_op
+from .catalogue import find_op
 from .error_location import describe_error
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..check.catalogue.op_names import find_op
+from ..check.catalogue import find_op
 from ..check.entry import check_backward, check_op
 from ..check.op_check import merged
 from ..check.report import Report

@@ -4,8 +4,7 @@ import io
 
 import numpy as np
 
-from minattn.check.catalogue import catalogue
-from minattn.check.catalogue.op_names import find_op
+from minattn.check.catalogue import catalogue, find_op
 from minattn.learn import course
 from minattn.learn.child.messages import encode, receive
 from minattn.learn.marking import judge

@@ -4,20 +4,15 @@ Right is: dv = pᵀ g, dp = g vᵀ, ds = p (dp - Σ dp p), dq = ds k / √d, dk 
 """
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...backend import Array
-from .base import Backward, catalogue, mistake
-from .right_parts import unbroadcast
+from .base import mistake
+from .right_parts import transpose, unbroadcast
 
 Gradients = tuple[Array | None, ...]
-
-
-def _transpose(x: Array) -> Array:
-    return x.swapaxes(-1, -2)
 
 
 def _factor(q: Array, causal: bool = False, scale: float | None = None) -> float:
@@ -26,7 +21,7 @@ def _factor(q: Array, causal: bool = False, scale: float | None = None) -> float
 
 def _scores(q: Array, k: Array, mask: Array | None = None, causal: bool = False, scale: float | None = None) -> Array:
     """The scaled scores, and -inf where a query may not look."""
-    s = q @ _transpose(k) * _factor(q, scale=scale)
+    s = q @ transpose(k) * _factor(q, scale=scale)
     if mask is not None:
         s = np.where(mask, s, -np.inf)
     if causal:
@@ -61,8 +56,8 @@ def _for_inputs(dq: Array, dk: Array, dv: Array, q: Array, k: Array, v: Array, *
 )
 def attention_softmax_diagonal_only(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = p * (1 - p) * (g @ _transpose(v)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = p * (1 - p) * (g @ transpose(v)) * factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -72,8 +67,8 @@ def attention_softmax_diagonal_only(g: Array, q: Array, k: Array, v: Array, *mas
 )
 def attention_scale_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p = _weights(q, k, *mask, **options)
-    ds = _softmax_backward(p, g @ _transpose(v))
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v))
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -83,8 +78,8 @@ def attention_scale_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Arr
 )
 def attention_scale_twice(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v)) * factor
-    return _for_inputs(ds @ k * factor, _transpose(ds) @ q * factor, _transpose(p) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v)) * factor
+    return _for_inputs(ds @ k * factor, transpose(ds) @ q * factor, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -95,8 +90,8 @@ def attention_scale_twice(g: Array, q: Array, k: Array, v: Array, *mask: Array, 
 )
 def attention_scale_divided(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v)) / factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v)) / factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -106,8 +101,8 @@ def attention_scale_divided(g: Array, q: Array, k: Array, v: Array, *mask: Array
 )
 def attention_scale_only_in_dq(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v))
-    return _for_inputs(ds @ k * factor, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v))
+    return _for_inputs(ds @ k * factor, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -117,8 +112,8 @@ def attention_scale_only_in_dq(g: Array, q: Array, k: Array, v: Array, *mask: Ar
 )
 def attention_dk_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v)) * factor
-    return _for_inputs(ds @ k, ds @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v)) * factor
+    return _for_inputs(ds @ k, ds @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -128,8 +123,8 @@ def attention_dk_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: A
 )
 def attention_dv_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, p @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v)) * factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, p @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -139,8 +134,8 @@ def attention_dv_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: A
 )
 def attention_q_and_k_swapped(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v)) * factor
-    return _for_inputs(ds @ q, _transpose(ds) @ k, _transpose(p) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v)) * factor
+    return _for_inputs(ds @ q, transpose(ds) @ k, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -151,8 +146,8 @@ def attention_q_and_k_swapped(g: Array, q: Array, k: Array, v: Array, *mask: Arr
 )
 def attention_masks_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, scale=options.get("scale")), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v)) * factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -163,8 +158,8 @@ def attention_masks_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Arr
 )
 def attention_causal_mask_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, scale=options.get("scale")), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v)) * factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -175,7 +170,7 @@ def attention_causal_mask_forgotten(g: Array, q: Array, k: Array, v: Array, *mas
 )
 def attention_weights_constant(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p = _weights(q, k, *mask, **options)
-    return _for_inputs(np.zeros_like(q), np.zeros_like(k), _transpose(p) @ g, q, k, v, *mask)
+    return _for_inputs(np.zeros_like(q), np.zeros_like(k), transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -186,8 +181,8 @@ def attention_weights_constant(g: Array, q: Array, k: Array, v: Array, *mask: Ar
 )
 def attention_denominator_constant(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = p * (g @ _transpose(v)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = p * (g @ transpose(v)) * factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -197,8 +192,8 @@ def attention_denominator_constant(g: Array, q: Array, k: Array, v: Array, *mask
 )
 def attention_softmax_skipped(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = np.broadcast_to(g @ _transpose(v) * factor, p.shape)
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = np.broadcast_to(g @ transpose(v) * factor, p.shape)
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -208,9 +203,9 @@ def attention_softmax_skipped(g: Array, q: Array, k: Array, v: Array, *mask: Arr
 )
 def attention_sum_over_queries(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    dp = g @ _transpose(v)
+    dp = g @ transpose(v)
     ds = p * (dp - (dp * p).sum(axis=-2, keepdims=True)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -221,9 +216,9 @@ def attention_sum_over_queries(g: Array, q: Array, k: Array, v: Array, *mask: Ar
 )
 def attention_sum_not_weighted(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    dp = g @ _transpose(v)
+    dp = g @ transpose(v)
     ds = p * (dp - dp.sum(axis=-1, keepdims=True)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -233,9 +228,9 @@ def attention_sum_not_weighted(g: Array, q: Array, k: Array, v: Array, *mask: Ar
 )
 def attention_dv_from_scores(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v)) * factor
-    s = q @ _transpose(k) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(s) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v)) * factor
+    s = q @ transpose(k) * factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(s) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -246,8 +241,8 @@ def attention_dv_from_scores(g: Array, q: Array, k: Array, v: Array, *mask: Arra
 )
 def attention_sign(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = -_softmax_backward(p, g @ _transpose(v)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = -_softmax_backward(p, g @ transpose(v)) * factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -257,8 +252,8 @@ def attention_sign(g: Array, q: Array, k: Array, v: Array, *mask: Array, **optio
 )
 def attention_upstream_ignored(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor, one = _weights(q, k, *mask, **options), _factor(q, **options), np.ones_like(g)
-    ds = _softmax_backward(p, one @ _transpose(v)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ one, q, k, v, *mask)
+    ds = _softmax_backward(p, one @ transpose(v)) * factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ one, q, k, v, *mask)
 
 
 @mistake(
@@ -271,8 +266,8 @@ def attention_masked_row_not_finite(g: Array, q: Array, k: Array, v: Array, *mas
     s, factor = _scores(q, k, *mask, **options), _factor(q, **options)
     e = np.exp(s - s.max(axis=-1, keepdims=True))
     p = e / e.sum(axis=-1, keepdims=True)
-    ds = _softmax_backward(p, g @ _transpose(v)) * factor
-    return _for_inputs(ds @ k, _transpose(ds) @ q, _transpose(p) @ g, q, k, v, *mask)
+    ds = _softmax_backward(p, g @ transpose(v)) * factor
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
 @mistake(
@@ -282,21 +277,6 @@ def attention_masked_row_not_finite(g: Array, q: Array, k: Array, v: Array, *mas
 )
 def attention_heads_not_summed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ _transpose(v)) * factor
-    gradients = ds @ k, _transpose(ds) @ q, _transpose(p) @ g
+    ds = _softmax_backward(p, g @ transpose(v)) * factor
+    gradients = ds @ k, transpose(ds) @ q, transpose(p) @ g
     return *gradients, *(None for _ in mask)
-
-
-def _in_blocks(backward: Backward) -> Backward:
-    """The same mistake in an op that has block sizes, which change no gradient."""
-
-    def blocked(g: Array, *inputs: Array, queries: int = 0, keys: int = 0, **options: Any) -> Any:
-        return backward(g, *inputs, **options)
-
-    return blocked
-
-
-catalogue["BlockedAttention"] = [
-    replace(entry, name=f"blocked_{entry.name}", op="BlockedAttention", backward=_in_blocks(entry.backward))
-    for entry in catalogue["ScaledDotProductAttention"]
-]

@@ -8,9 +8,7 @@ import numpy as np
 
 from ...backend import Array
 from .base import mistake
-from .right_parts import unbroadcast
-
-Pair = tuple[Array, Array]
+from .right_parts import Pair, unbroadcast
 
 
 def _letters(equation: str, a: Array, b: Array) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Wrong backward passes of the ops that join arrays and take pieces: concatenate, stack, split, index."""
+"""Wrong backward passes of the ops that join arrays and cut them: concatenate, stack, split, index."""
 
 from typing import Any
 

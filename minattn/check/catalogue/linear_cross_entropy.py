@@ -10,7 +10,7 @@ import numpy as np
 
 from ...backend import Array
 from .base import mistake
-from .right_parts import softmax_of
+from .right_parts import rows, softmax_of
 
 Gradients = tuple[Array | None, ...]
 
@@ -35,13 +35,9 @@ def _dz(
     return dl[..., None] * (softmax_of(z) - wanted)
 
 
-def _rows(x: Array) -> Array:
-    return x.reshape(-1, x.shape[-1])
-
-
 def _linear_backward(dz: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
     """The gradients of x and the weight, None for the targets, and that of the bias, where there is one."""
-    return dz @ weight, _rows(dz).T @ _rows(x), None, *(_rows(dz).sum(axis=0) for _ in bias)
+    return dz @ weight, rows(dz).T @ rows(x), None, *(rows(dz).sum(axis=0) for _ in bias)
 
 
 @mistake(
@@ -78,7 +74,7 @@ def linear_cross_entropy_weight_transposed(
     targets, *bias = rest
     dz = _dz(g, _logits(x, weight, *bias), targets, **options)
     dx, _, *others = _linear_backward(dz, x, weight, *bias)
-    return dx, _rows(x).T @ _rows(dz), *others
+    return dx, rows(x).T @ rows(dz), *others
 
 
 @mistake(
@@ -90,7 +86,7 @@ def linear_cross_entropy_weight_reshaped(g: Array, x: Array, weight: Array, *res
     targets, *bias = rest
     dz = _dz(g, _logits(x, weight, *bias), targets, **options)
     dx, _, *others = _linear_backward(dz, x, weight, *bias)
-    return dx, (_rows(x).T @ _rows(dz)).reshape(weight.shape), *others
+    return dx, (rows(x).T @ rows(dz)).reshape(weight.shape), *others
 
 
 @mistake(
@@ -105,12 +101,12 @@ def linear_cross_entropy_rows_overwritten(g: Array, x: Array, weight: Array, *re
     dz = _dz(g, z, targets, **options)
     dx, _, *others = _linear_backward(dz, x, weight, *bias)
     counts = (targets != options.get("ignore_index", -100)).reshape(-1)
-    y, rows = targets.reshape(-1)[counts], _rows(x)[counts]
+    y, counted = targets.reshape(-1)[counts], rows(x)[counts]
     dl = np.broadcast_to(g, targets.shape).reshape(-1)[counts] * (1 - options.get("label_smoothing", 0.0))
     if options.get("reduction", "mean") == "mean":
         dl = dl / counts.sum()
-    pull_to_target = dl[:, None] * rows
-    dweight = _rows(dz).T @ _rows(x)
+    pull_to_target = dl[:, None] * counted
+    dweight = rows(dz).T @ rows(x)
     np.add.at(dweight, y, pull_to_target)  # what is left is the part of the probabilities
     dweight[y] -= pull_to_target
     return dx, dweight, *others

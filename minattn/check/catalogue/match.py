@@ -13,13 +13,13 @@ from ...ops import registry
 from ..points import random_upstream, second_point
 from ..problem import Problem, as_gradients, copies
 from .base import Mistake, catalogue
-from .options import fitting_options
+from .registered_op import fitting_options
 
 AGREEMENT = 1e-9  # of the largest entry: above the rounding of other algebra, far below what any mistake changes
 
 
 class Outcome(NamedTuple):
-    """What a backward pass did: the gradients, one an input, and whether it changed the upstream and each input."""
+    """What a backward pass did: the gradient of each input, and whether it changed the upstream and each input."""
 
     gradients: list[Array | None]
     changed: tuple[bool, ...]
@@ -47,29 +47,33 @@ def matches(
 ) -> list[Mistake]:
     """The mistakes of an op that do, to rounding, all that the problem's backward does, at every point tried.
 
-    For a backward that is known to be wrong. Where several are returned, they are the same bug for these inputs.
+    Args:
+        problem: one whose backward is known to be wrong
+        op: class name
+        options: the op's; found by comparing the forward passes if not given
+        got: the gradients at the problem itself, where they are known already
+        arguments: only the gradients of these inputs must be those of the mistake, for a backward with one mistake here
+            and another there; what the mistake gives for the other inputs must be right, or what the backward gives
 
-    op: class name; options: the op's, found by comparing the forward passes if not given
-    got: the gradients at the problem itself, where they are known already
-    arguments: only the gradients of these inputs must be those of the mistake, for a backward with one mistake here and
-    another there; what the mistake gives for the other inputs must be right, or what the backward gives
+    Returns:
+        Mistakes in the order of the catalogue. Where there are several, they are the same bug for these inputs.
     """
     if options is None:
         options = fitting_options(op, problem)
     if options is None or not catalogue.get(op):
         return []
-    left = catalogue[op]
+    candidates = catalogue[op]
     if got is not None:
-        free = _right_elsewhere(op, problem, options, arguments)
-        left = [m for m in left if _same_gradients(_try(m, problem, options), got, free)]
+        right = _right_elsewhere(op, problem, options, arguments)
+        candidates = [m for m in candidates if _same_gradients(_outcome_of(m, problem, options), got, right)]
     for point in _points(problem):
         try:
-            done = outcome(point, point.backward) if left else None
+            seen = outcome(point, point.backward) if candidates else None
         except Exception:  # a backward that fails is not in the catalogue
             return []
-        free = _right_elsewhere(op, point, options, arguments)
-        left = [m for m in left if _same(_try(m, point, options), done, free)]
-    return left
+        right = _right_elsewhere(op, point, options, arguments)
+        candidates = [m for m in candidates if _same(_outcome_of(m, point, options), seen, right)]
+    return candidates
 
 
 def outcome(problem: Problem, backward: Any, options: Mapping[str, Any] | None = None) -> Outcome:
@@ -88,7 +92,7 @@ def outcome(problem: Problem, backward: Any, options: Mapping[str, Any] | None =
     return Outcome(as_gradients(returned, problem.inputs), changed)
 
 
-def _try(mistake: Mistake, problem: Problem, options: Mapping[str, Any]) -> Outcome | None:
+def _outcome_of(mistake: Mistake, problem: Problem, options: Mapping[str, Any]) -> Outcome | None:
     try:
         return outcome(problem, mistake.backward, options)
     except Exception:  # a mistake that does not fit these shapes is not the one
@@ -124,16 +128,16 @@ def _right_elsewhere(
     return {i: gradient for i, gradient in enumerate(right) if i not in arguments}
 
 
-def _same(a: Outcome | None, b: Outcome | None, free: Mapping[int, Array | None]) -> bool:
-    return a is not None and b is not None and a.changed == b.changed and _same_gradients(a, b.gradients, free)
+def _same(a: Outcome | None, b: Outcome | None, right: Mapping[int, Array | None]) -> bool:
+    return a is not None and b is not None and a.changed == b.changed and _same_gradients(a, b.gradients, right)
 
 
-def _same_gradients(a: Outcome | None, b: Sequence[Array | None], free: Mapping[int, Array | None]) -> bool:
-    """Whether a mistake gives the gradients b, or of inputs in free those."""
+def _same_gradients(a: Outcome | None, b: Sequence[Array | None], right: Mapping[int, Array | None]) -> bool:
+    """Whether a mistake gives the gradients b, or those of `right` for the inputs that are in it."""
     if a is None:
         return False
     pairs = enumerate(zip(a.gradients, b, strict=True))
-    return all(_close(x, y) or (i in free and _close(x, free[i])) for i, (x, y) in pairs)
+    return all(_close(x, y) or (i in right and _close(x, right[i])) for i, (x, y) in pairs)
 
 
 def _close(a: Array | None, b: Array | None) -> bool:

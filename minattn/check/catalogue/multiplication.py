@@ -4,9 +4,7 @@ import numpy as np
 
 from ...backend import Array
 from .base import mistake
-from .right_parts import average_copies, unbroadcast
-
-Pair = tuple[Array, Array]
+from .right_parts import Pair, average_copies, unbroadcast
 
 
 @mistake(

@@ -1,12 +1,13 @@
 """Wrong backward passes of matrix products: matmul and linear."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ...backend import Array
-from .base import mistake
-from .right_parts import unbroadcast
-
-Pair = tuple[Array, Array]
+from ...ops import Sample
+from .base import mistake, telling_samples
+from .right_parts import Pair, rows, transpose, unbroadcast
 
 
 def _as_matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
@@ -23,8 +24,17 @@ def _for_inputs(da: Array, db: Array, a: Array, b: Array) -> Pair:
     return unbroadcast(da, a.shape), unbroadcast(db, b.shape)
 
 
-def _transpose(x: Array) -> Array:
-    return x.swapaxes(-1, -2)
+@telling_samples("MatMul")
+def squares(rng: np.random.Generator) -> Iterator[Sample]:
+    """On square matrices a missing transpose has the right shape."""
+    yield Sample("square", (rng.normal(size=(3, 3)), rng.normal(size=(3, 3))))
+    yield Sample("a batch of squares", (rng.normal(size=(3, 3, 3)), rng.normal(size=(3, 3, 3))))
+
+
+@telling_samples("Linear")
+def square_weight(rng: np.random.Generator) -> Iterator[Sample]:
+    """A weight that is not transposed has the right shape."""
+    yield Sample("square", (rng.normal(size=(2, 4)), rng.normal(size=(4, 4)), rng.normal(size=4)))
 
 
 @mistake(
@@ -34,7 +44,7 @@ def _transpose(x: Array) -> Array:
 )
 def matmul_b_not_transposed(g: Array, a: Array, b: Array) -> Pair:
     gm, am, bm = _as_matrices(g, a, b)
-    return _for_inputs(gm @ bm, _transpose(am) @ gm, a, b)
+    return _for_inputs(gm @ bm, transpose(am) @ gm, a, b)
 
 
 @mistake(
@@ -44,7 +54,7 @@ def matmul_b_not_transposed(g: Array, a: Array, b: Array) -> Pair:
 )
 def matmul_a_not_transposed(g: Array, a: Array, b: Array) -> Pair:
     gm, am, bm = _as_matrices(g, a, b)
-    return _for_inputs(gm @ _transpose(bm), am @ gm, a, b)
+    return _for_inputs(gm @ transpose(bm), am @ gm, a, b)
 
 
 @mistake(
@@ -54,14 +64,14 @@ def matmul_a_not_transposed(g: Array, a: Array, b: Array) -> Pair:
 )
 def matmul_b_reshaped(g: Array, a: Array, b: Array) -> Pair:
     gm, am, bm = _as_matrices(g, a, b)
-    return _for_inputs(gm @ bm.reshape(_transpose(bm).shape), _transpose(am) @ gm, a, b)
+    return _for_inputs(gm @ bm.reshape(transpose(bm).shape), transpose(am) @ gm, a, b)
 
 
 @mistake("MatMul", "transposed", "The gradient of b comes out transposed, gᵀ a; aᵀ g has the shape of b.")
 def matmul_db_transposed(g: Array, a: Array, b: Array) -> Pair:
     gm, am, bm = _as_matrices(g, a, b)
-    da, db = _for_inputs(gm @ _transpose(bm), _transpose(am) @ gm, a, b)
-    return da, db.T if b.ndim == 1 else _transpose(db).copy()
+    da, db = _for_inputs(gm @ transpose(bm), transpose(am) @ gm, a, b)
+    return da, db.T if b.ndim == 1 else transpose(db).copy()
 
 
 @mistake(
@@ -81,7 +91,7 @@ def matmul_elementwise(g: Array, a: Array, b: Array) -> Pair:
 )
 def matmul_batch_not_summed(g: Array, a: Array, b: Array) -> Pair:
     gm, am, bm = _as_matrices(g, a, b)
-    da, db = gm @ _transpose(bm), _transpose(am) @ gm
+    da, db = gm @ transpose(bm), transpose(am) @ gm
     return da[..., 0, :] if a.ndim == 1 else da, db[..., 0] if b.ndim == 1 else db
 
 
@@ -93,7 +103,7 @@ def matmul_batch_not_summed(g: Array, a: Array, b: Array) -> Pair:
 )
 def matmul_rows_averaged(g: Array, a: Array, b: Array) -> Pair:
     gm, am, bm = _as_matrices(g, a, b)
-    return _for_inputs(gm @ _transpose(bm), _transpose(am) @ gm / am.shape[-2], a, b)
+    return _for_inputs(gm @ transpose(bm), transpose(am) @ gm / am.shape[-2], a, b)
 
 
 @mistake("MatMul", "wrong_axis", "All axes are reversed with .T, the batch's too; only the last two change places.")
@@ -109,14 +119,10 @@ def matmul_all_axes_reversed(g: Array, a: Array, b: Array) -> Pair:
 )
 def matmul_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
     gm, am, bm = _as_matrices(np.ones_like(g), a, b)
-    return _for_inputs(gm @ _transpose(bm), _transpose(am) @ gm, a, b)
+    return _for_inputs(gm @ transpose(bm), transpose(am) @ gm, a, b)
 
 
 Gradients = tuple[Array, ...]
-
-
-def _rows(x: Array) -> Array:
-    return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
 
 
 @mistake(
@@ -125,7 +131,7 @@ def _rows(x: Array) -> Array:
     "The weight's gradient is xᵀ g, which is its transpose; gᵀ x has the weight's shape (O, I).",
 )
 def linear_weight_transposed(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    return g @ weight, _rows(x).T @ _rows(g), *(_rows(g).sum(axis=0) for _ in bias)
+    return g @ weight, rows(x).T @ rows(g), *(rows(g).sum(axis=0) for _ in bias)
 
 
 @mistake(
@@ -134,7 +140,7 @@ def linear_weight_transposed(g: Array, x: Array, weight: Array, *bias: Array) ->
     "The weight's gradient xᵀ g is reshaped to the weight's shape, which mixes its entries; it is transposed, gᵀ x.",
 )
 def linear_weight_reshaped(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    return g @ weight, (_rows(x).T @ _rows(g)).reshape(weight.shape), *(_rows(g).sum(axis=0) for _ in bias)
+    return g @ weight, (rows(x).T @ rows(g)).reshape(weight.shape), *(rows(g).sum(axis=0) for _ in bias)
 
 
 @mistake(
@@ -144,7 +150,7 @@ def linear_weight_reshaped(g: Array, x: Array, weight: Array, *bias: Array) -> G
     "belongs there.",
 )
 def linear_weight_used_as_in_forward(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    return g @ weight.T, _rows(g).T @ _rows(x), *(_rows(g).sum(axis=0) for _ in bias)
+    return g @ weight.T, rows(g).T @ rows(x), *(rows(g).sum(axis=0) for _ in bias)
 
 
 @mistake(
@@ -153,22 +159,22 @@ def linear_weight_used_as_in_forward(g: Array, x: Array, weight: Array, *bias: A
     "The bias keeps one gradient for each row; it was added to all of them, and the sum over the rows belongs there.",
 )
 def linear_bias_not_summed(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    return g @ weight, _rows(g).T @ _rows(x), *(g.copy() for _ in bias)
+    return g @ weight, rows(g).T @ rows(x), *(g.copy() for _ in bias)
 
 
 @mistake("Linear", "constant_factor", "The bias gets the mean over the rows; the sum belongs there.")
 def linear_bias_averaged(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    return g @ weight, _rows(g).T @ _rows(x), *(_rows(g).mean(axis=0) for _ in bias)
+    return g @ weight, rows(g).T @ rows(x), *(rows(g).mean(axis=0) for _ in bias)
 
 
 @mistake(
     "Linear",
     "wrong_axis",
-    "The bias gets the sum over the features, one number a row; the sum over the rows, one number a feature, belongs "
-    "there.",
+    "The bias gets the sum over the features, one number per row; the sum over the rows, one number per feature, "
+    "belongs there.",
 )
 def linear_bias_summed_over_features(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    return g @ weight, _rows(g).T @ _rows(x), *(_rows(g).sum(axis=1) for _ in bias)
+    return g @ weight, rows(g).T @ rows(x), *(rows(g).sum(axis=1) for _ in bias)
 
 
 @mistake(
@@ -178,8 +184,8 @@ def linear_bias_summed_over_features(g: Array, x: Array, weight: Array, *bias: A
     "in the loss.",
 )
 def linear_weight_averaged(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    dweight = _rows(g).T @ _rows(x) / max(len(_rows(x)), 1)
-    return g @ weight, dweight, *(_rows(g).sum(axis=0) for _ in bias)
+    dweight = rows(g).T @ rows(x) / max(len(rows(x)), 1)
+    return g @ weight, dweight, *(rows(g).sum(axis=0) for _ in bias)
 
 
 @mistake(
@@ -190,9 +196,9 @@ def linear_weight_averaged(g: Array, x: Array, weight: Array, *bias: Array) -> G
 )
 def linear_last_row_kept(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
     dweight = np.zeros_like(weight)
-    for g_row, x_row in zip(_rows(g), _rows(x), strict=True):
+    for g_row, x_row in zip(rows(g), rows(x), strict=True):
         dweight = np.outer(g_row, x_row)
-    return g @ weight, dweight, *(_rows(g).sum(axis=0) for _ in bias)
+    return g @ weight, dweight, *(rows(g).sum(axis=0) for _ in bias)
 
 
 @mistake(
@@ -202,7 +208,7 @@ def linear_last_row_kept(g: Array, x: Array, weight: Array, *bias: Array) -> Gra
     "there.",
 )
 def linear_bias_zero(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    return g @ weight, _rows(g).T @ _rows(x), *(np.zeros_like(b) for b in bias)
+    return g @ weight, rows(g).T @ rows(x), *(np.zeros_like(b) for b in bias)
 
 
 @mistake(
@@ -212,4 +218,4 @@ def linear_bias_zero(g: Array, x: Array, weight: Array, *bias: Array) -> Gradien
 )
 def linear_upstream_ignored(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
     one = np.ones_like(g)
-    return one @ weight, _rows(one).T @ _rows(x), *(_rows(one).sum(axis=0) for _ in bias)
+    return one @ weight, rows(one).T @ rows(x), *(rows(one).sum(axis=0) for _ in bias)

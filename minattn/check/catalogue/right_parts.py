@@ -5,6 +5,7 @@ import numpy as np
 from ...backend import Array
 
 Axis = int | tuple[int, ...] | None
+Pair = tuple[Array, Array]
 
 
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
@@ -26,6 +27,16 @@ def last_copy(gradient: Array, shape: tuple[int, ...]) -> Array:
     view = np.broadcast_to(np.arange(kept.size).reshape(shape), gradient.shape)
     kept.reshape(-1)[view.reshape(-1)] = gradient.reshape(-1)
     return kept
+
+
+def transpose(x: Array) -> Array:
+    """Every matrix of x with its last two axes exchanged."""
+    return x.swapaxes(-1, -2)
+
+
+def rows(x: Array) -> Array:
+    """All leading axes as one: a matrix whose rows are the vectors along the last axis."""
+    return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
 
 
 def stretch(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:

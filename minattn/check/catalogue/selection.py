@@ -4,9 +4,8 @@ import numpy as np
 
 from ...backend import Array
 from .base import mistake
-from .right_parts import average_copies, unbroadcast
+from .right_parts import Pair, average_copies, unbroadcast
 
-Pair = tuple[Array, Array]
 Chosen = tuple[None, Array, Array]
 
 

@@ -1,12 +1,27 @@
 """Wrong backward passes of the ops that give numbers another shape or order: reshape, transpose, broadcasting."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ...backend import Array
-from .base import mistake
+from ...ops import Sample
+from .base import mistake, telling_samples
 from .right_parts import average_copies, last_copy, unbroadcast
 
 Shape = tuple[int, ...]
+
+
+@telling_samples("Transpose")
+def cube(rng: np.random.Generator) -> Iterator[Sample]:
+    """Any order of the axes has the right shape."""
+    yield Sample("a cube", (rng.normal(size=(3, 3, 3)),), {"axes": (2, 0, 1)})
+
+
+@telling_samples("BroadcastTo")
+def new_and_stretched_axes(rng: np.random.Generator) -> Iterator[Sample]:
+    """Either may be forgotten alone."""
+    yield Sample("(3, 1) to (2, 3, 4)", (rng.normal(size=(3, 1)),), {"shape": (2, 3, 4)})
 
 
 @mistake(

@@ -71,7 +71,7 @@ def softmax_sum_not_weighted(g: Array, x: Array, axis: int = -1) -> Array:
 @mistake(
     "Softmax",
     "wrong_variable",
-    "The probability itself is subtracted: p (g - p) in place of p (g - Σ g p), where Σ g p is one number a row.",
+    "The probability itself is subtracted: p (g - p) in place of p (g - Σ g p), where Σ g p is one number per row.",
 )
 def softmax_minus_own_probability(g: Array, x: Array, axis: int = -1) -> Array:
     p = softmax_of(x, axis)

@@ -1,0 +1,49 @@
+"""What a complete op has beside its registration, and what one lacks, each in a sentence that says where it belongs."""
+
+import inspect
+from pathlib import Path
+
+from minattn import functional
+from minattn.check.catalogue import catalogue, find_op
+from minattn.check.catalogue.registered_op import snake_case
+from minattn.errors import InputError
+from minattn.tensor import Tensor
+from support.parity_cases import CASES
+
+MISTAKES = 5
+"""How many known mistakes an op has at least: fewer are not what people do, but what one person thought of."""
+
+
+def functions():
+    """The public functions of `minattn.functional`."""
+    names = (n for n, f in vars(functional).items() if inspect.isfunction(f) and f.__module__ == functional.__name__)
+    return [name for name in names if not name.startswith("_")]
+
+
+def op_of(name):
+    """The op that a function or method is; None if it is none's."""
+    try:
+        return find_op(name.strip("_"))
+    except InputError:
+        return None
+
+
+def missing_from(op):
+    """What a registered op lacks: a sentence for each thing."""
+    name, known = snake_case(op), catalogue.get(op, [])
+    own = [function for function in functions() if op_of(function) == op]
+    if not own and op not in map(op_of, vars(Tensor)):
+        yield f"{op} has no function: put one into minattn/functional.py (python tools/new.py function {name})"
+        own = [name]
+    if len(known) < MISTAKES:
+        file = Path(inspect.getfile(known[0].backward)).name if known else f"{name}.py"
+        yield (
+            f"{op} has {len(known)} of at least {MISTAKES} known mistakes: put some into "
+            f"minattn/check/catalogue/{file} (python tools/new.py mistake {name})"
+        )
+    for function in own:
+        if function not in CASES:
+            yield (
+                f"{function} is not compared with PyTorch: put calls of it into tests/support/parity_cases.py "
+                f"(python tools/new.py parity {name})"
+            )

@@ -1,0 +1,92 @@
+"""What tools/new.py makes is right as it is made, and nothing is written over."""
+
+import ast
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minattn.check import check_op
+from minattn.errors import InputError
+from minattn.ops import registry
+
+ROOT = Path(__file__).parents[2]
+
+
+def load(path, name):
+    """A file as the module of this name."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+new = load(ROOT / "tools" / "new.py", "new")
+
+
+@pytest.mark.parametrize("name", ["CubeRoot", "cube_root"])
+def test_a_new_op_is_right_as_it_is_made(tmp_path, name):
+    said = new.make("op", name, tmp_path)
+    assert "minattn check cube_root" in said and said.startswith("minattn/ops/cube_root.py is made")
+    try:
+        load(tmp_path / "minattn" / "ops" / "cube_root.py", "minattn.ops.cube_root")
+        assert check_op("cube_root").ok
+    finally:
+        registry.pop("CubeRoot")
+
+
+def test_a_name_with_capitals_keeps_them(tmp_path):
+    new.make("op", "RMSNorm", tmp_path)
+    assert "class RMSNorm(Op)" in (tmp_path / "minattn" / "ops" / "rms_norm.py").read_text(encoding="utf-8")
+
+
+def test_a_file_that_exists_is_not_written_over(tmp_path, capsys):
+    for kind, name in (("op", "square"), ("exercise", "square")):
+        new.make(kind, name, tmp_path)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*.py")}
+        assert new.main([kind, name], tmp_path) == 2
+        assert "exists already" in capsys.readouterr().err
+        assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.py")}
+
+
+def test_mistakes_go_where_those_of_the_op_are():
+    with pytest.raises(InputError, match=r"minattn/check/catalogue/reduction.py exists already; write into it"):
+        new.make("mistake", "mean")
+
+
+def test_what_is_to_be_put_into_files_takes_the_inputs_and_options_of_the_op():
+    code = ast.parse(new.make("function", "layer_norm").partition("\nPut ")[0])
+    (function,) = (node for node in code.body if isinstance(node, ast.FunctionDef))
+    assert [argument.arg for argument in function.args.args] == ["x", "gamma", "beta", "eps"]
+    assert "return apply(LayerNorm(eps), x, gamma, beta)" in ast.unparse(function)
+    code = ast.unparse(ast.parse(new.make("parity", "layer_norm").partition("\nPut ")[0]))
+    assert "F.layer_norm(x, gamma, beta), normal(2, 3, 5), normal(5)" in code
+
+
+def test_an_exercise_gets_the_next_number_or_the_one_that_is_given(tmp_path):
+    for name, folder in (("half", "e010_half"), ("third", "e020_third"), ("e015_other", "e015_other")):
+        assert new.make("exercise", name, tmp_path).startswith(f"minattn/learn/exercises/{folder} is made")
+    files = {path.name for path in (tmp_path / new.EXERCISES / "e015_other").iterdir()}
+    assert files == {"exercise.py", "right.py", "solution.py", "wrong.py"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [("mistake", "nothing", "make it first: python tools/new.py op nothing"), ("op", "a b", "expected one like")],
+)
+def test_a_name_that_will_not_do_is_refused_in_a_sentence(kind, name, said, capsys):
+    assert new.main([kind, name]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("ruff", path=Path(sys.executable).parent) is None, reason="ruff is not installed")
+def test_what_is_made_is_clean(tmp_path):
+    for kind, name in (("op", "RMSNorm"), ("exercise", "e320_half")):
+        new.make(kind, name, tmp_path)
+    for options in (["check"], ["format", "--check"]):
+        command = [Path(sys.executable).parent / "ruff", *options, "--config", ROOT / "pyproject.toml", tmp_path]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,11 @@
+"""Wrong backward passes of NewOp. Right is: write the derivation in a line."""
+
+from typing import Any
+
+from ...backend import Array
+from .base import mistake
+
+
+@mistake("NewOp", "sign", "Say here what the code does; then what belongs there, in a sentence of 40 to 260 letters.")
+def new_op_sign(g: Array, parameters: Array) -> Any:
+    raise NotImplementedError
