@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from ..runs import write_atomically
-from .check_file import check_in
-from .exercise import Exercise, course
-from .learner_folder import locate
+from .checking import check_in_folder
+from .course import Exercise, course
+from .isolated_submission import Limits
+from .learner_folder import find_file
 from .runner import Runner
 from .screen import Screen, clean
-from .submission_process import Limits
 from .verdict import Verdict
 
 COLUMNS = ("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "seconds", "seed")
@@ -80,8 +80,8 @@ def grade(
 
 
 def _grade_one(folder: Path, exercise: Exercise, runner: Runner, seed: int) -> Graded:
-    path = locate(folder, exercise)
-    return Graded(folder, exercise, path.name if path else "", check_in(folder, exercise, runner, seed))
+    path = find_file(folder, exercise)
+    return Graded(folder, exercise, path.name if path else "", check_in_folder(folder, exercise, runner, seed))
 
 
 def _summary(folder: Path, rows: Sequence[Graded], width: int) -> str:
@@ -103,7 +103,7 @@ def _csv(graded: Sequence[Graded], seed: int) -> str:
 
 def _diagnosis(verdict: Verdict) -> str:
     """The first mistake that the answer looks like, and how sure that is; "" where there is none."""
-    return next((detail.text for detail in verdict.details if detail.label == "diagnosis"), "")
+    return next((remark.text for remark in verdict.remarks if remark.label == "diagnosis"), "")
 
 
 def _cell(text: str) -> str:

@@ -22,12 +22,12 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import RunError
-from .child.messages import reader
-from .submission_process import PATIENCE, Forked, Limits, Process, Started
+from .isolated_submission import STARTUP_SECONDS, ForkedSubmission, IsolatedSubmission, Limits, SpawnedSubmission
+from .sandbox.messages import reader
 
-FORKS = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries do not work in a fork
-USUAL = Limits()
-START = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from child.serve import main; main()"
+CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries do not work in a fork
+DEFAULT_LIMITS = Limits()
+START = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from sandbox.serve import main; main()"
 
 
 class Runner:
@@ -36,7 +36,7 @@ class Runner:
     forks: False starts an interpreter for each, as where the system cannot fork.
     """
 
-    def __init__(self, limits: Limits = USUAL, forks: bool = FORKS) -> None:
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, forks: bool = CAN_FORK) -> None:
         self.limits, self.forks = limits, forks
         self.control: socket.socket | None = None
         self.host: subprocess.Popen[bytes] | None = None
@@ -59,7 +59,7 @@ class Runner:
             self.host.wait()
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[Process]:
+    def open(self) -> Iterator[IsolatedSubmission]:
         """A fresh process, ready to load a file; ended afterwards, whatever it does."""
         process = self._fork() if self.forks else self._start_one()
         try:
@@ -77,12 +77,12 @@ class Runner:
 
     def _start_host(self) -> None:
         ours, theirs = socket.socketpair()
-        ours.settimeout(PATIENCE)
+        ours.settimeout(STARTUP_SECONDS)
         self.host = _python("fork", theirs.fileno(), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
         theirs.close()
         self.control = ours
 
-    def _fork(self) -> Process:
+    def _fork(self) -> IsolatedSubmission:
         for attempt in (1, 2):
             assert self.control is not None
             ours, theirs = socket.socketpair()
@@ -90,7 +90,7 @@ class Runner:
             try:
                 socket.send_fds(self.control, [b"."], [theirs.fileno(), sink])
                 (number,) = struct.unpack("<q", reader(self.control)(8))
-                return Forked(ours, output, self.limits, number, self.control)
+                return ForkedSubmission(ours, output, self.limits, number, self.control)
             except (EOFError, OSError) as error:  # the host is gone; a submission may have ended it
                 ours.close()
                 os.close(output)
@@ -102,9 +102,9 @@ class Runner:
                 os.close(sink)
         raise AssertionError
 
-    def _start_one(self) -> Process:
+    def _start_one(self) -> IsolatedSubmission:
         with socket.create_server(("127.0.0.1", 0)) as server:
-            server.settimeout(PATIENCE)
+            server.settimeout(STARTUP_SECONDS)
             python = _python(
                 "serve",
                 server.getsockname()[1],
@@ -118,7 +118,7 @@ class Runner:
             python.stdin.close()
             try:
                 connection, _ = server.accept()
-                connection.settimeout(PATIENCE)
+                connection.settimeout(STARTUP_SECONDS)
                 if not secrets.compare_digest(reader(connection)(len(key)), key):
                     raise EOFError
             except (EOFError, OSError) as error:
@@ -126,7 +126,7 @@ class Runner:
                 raise RunError("no process for the check could be started: it did not call back") from error
         output = os.dup(python.stdout.fileno())
         python.stdout.close()
-        return Started(connection, output, self.limits, python)
+        return SpawnedSubmission(connection, output, self.limits, python)
 
 
 def _python(mode: str, number: int, **options: Any) -> subprocess.Popen[bytes]:

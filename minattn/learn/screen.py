@@ -8,13 +8,13 @@ import sys
 import textwrap
 from typing import TextIO
 
-from .exercise import Exercise, course
-from .progress import Progress
+from .course import Exercise, course
+from .progress import CourseProgress
 from .verdict import Verdict
 
 COLORS = {"green": "32", "red": "31", "yellow": "33", "bold": "1", "dim": "2"}
-LABEL = 16
-PRINTED = 12
+LABEL_WIDTH = 16
+MAX_PRINTED_LINES = 12
 """The most lines that are shown of what the learner's code printed."""
 
 
@@ -44,14 +44,16 @@ class Screen:
 
     def labelled(self, label: str, text: str) -> None:
         """Print a label, and a paragraph to the right of it."""
-        for i, line in enumerate(fitted(text, self.width - LABEL - 4)):
-            self.write(f"  {self.paint('' if i else label, 'dim')}{' ' * (LABEL - (0 if i else len(label)))}  {line}")
+        for i, line in enumerate(fitted(text, self.width - LABEL_WIDTH - 4)):
+            self.write(
+                f"  {self.paint('' if i else label, 'dim')}{' ' * (LABEL_WIDTH - (0 if i else len(label)))}  {line}"
+            )
 
     def clear(self) -> None:
         if self.is_terminal:
             self.stream.write("\x1b[2J\x1b[3J\x1b[H")
 
-    def bar(self, progress: Progress) -> str:
+    def bar(self, progress: CourseProgress) -> str:
         """How much of the course is passed."""
         done, total, length = progress.passed, len(course()), 30
         full = -(-length * done // total)
@@ -65,7 +67,7 @@ class Screen:
         self.write(f"{name}   {LABELS[verdict.result]}{took}")
         self.write()
         self.say(exercise.note if verdict.passed else verdict.sentence, indent="  ")
-        for label, text in verdict.details:
+        for label, text in verdict.remarks:
             self.write()
             self.labelled(label, text)
         self.printed(verdict.printed)
@@ -75,8 +77,8 @@ class Screen:
         lines = text.rstrip().splitlines()
         if lines:
             self.write()
-            more = [f"… {len(lines) - PRINTED} lines more"] if len(lines) > PRINTED + 1 else []
-            shown = lines[:PRINTED] + more if more else lines
+            more = [f"… {len(lines) - MAX_PRINTED_LINES} lines more"] if len(lines) > MAX_PRINTED_LINES + 1 else []
+            shown = lines[:MAX_PRINTED_LINES] + more if more else lines
             self.labelled("your code says", "\n".join(f" {line[: self.width]}" for line in shown))
 
     def line(self, exercise: Exercise, verdict: Verdict) -> None:
@@ -86,7 +88,7 @@ class Screen:
         text = f" {exercise.number:02} {exercise.name:18} {LABELS[verdict.result]:14} {said}".rstrip()
         self.write(self.paint(mark, color) + (text if len(text) < self.width else text[: self.width - 2] + "…"))
 
-    def course(self, progress: Progress) -> None:
+    def course(self, progress: CourseProgress) -> None:
         """All exercises, and how each stands."""
         for exercise in course():
             row = progress.of(exercise)
@@ -97,7 +99,7 @@ class Screen:
         self.write()
         self.write(self.bar(progress))
 
-    def notes(self, progress: Progress) -> None:
+    def notes(self, progress: CourseProgress) -> None:
         """What there is to say about the state file, once."""
         for note in progress.notes:
             self.write()

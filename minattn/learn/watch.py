@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..terminal import Keys
-from .check_file import check_in
-from .exercise import Exercise, course
-from .learner_folder import locate, reset
-from .progress import Progress
+from .checking import check_in_folder
+from .course import Exercise, course
+from .learner_folder import find_file, restore_template
+from .progress import CourseProgress
 from .runner import Runner
 from .screen import Screen
 from .verdict import Verdict
 
-EVERY = 0.1
+LOOK_SECONDS = 0.1
 """Seconds between two looks at the files."""
 
 Stamp = tuple[int, int, int]
@@ -24,7 +24,7 @@ class Watch:
 
     def __init__(self, folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
         self.folder, self.runner, self.keys, self.screen = folder, runner, keys, screen
-        self.progress = Progress.load(folder)
+        self.progress = CourseProgress.load(folder)
         self.exercise = self.progress.current()
         self.stamps = self.look()
 
@@ -33,7 +33,7 @@ class Watch:
         self.check(self.exercise, counts=False)
         while True:
             try:
-                key = self.keys.get(EVERY)
+                key = self.keys.get(LOOK_SECONDS)
             except EOFError:
                 return
             if key == "q":
@@ -55,7 +55,7 @@ class Watch:
         """When every exercise's file was last changed."""
         stamps = {}
         for exercise in course():
-            path = locate(self.folder, exercise)
+            path = find_file(self.folder, exercise)
             try:
                 status = path.stat() if path else None
             except OSError:  # an editor is just putting a new one in its place
@@ -76,8 +76,8 @@ class Watch:
         """Check an exercise, which is the current one from now on, and show the verdict."""
         self.exercise = exercise
         self.screen.say("checking …", "dim")
-        verdict = check_in(self.folder, exercise, self.runner)
-        self.progress.noted(exercise, verdict, counts)
+        verdict = check_in_folder(self.folder, exercise, self.runner)
+        self.progress.record(exercise, verdict, counts)
         self.head()
         self.screen.verdict(exercise, verdict)
         self.foot(verdict)
@@ -87,7 +87,7 @@ class Watch:
         self.screen.clear()
         self.screen.write(f"minattn learn   {self.screen.bar(self.progress)}")
         self.screen.write()
-        path = locate(self.folder, self.exercise)
+        path = find_file(self.folder, self.exercise)
         self.screen.say(self.exercise.title, "bold")
         self.screen.say(str(path or self.folder / self.exercise.file), "dim")
         self.screen.write()
@@ -105,7 +105,7 @@ class Watch:
 
     def hint(self) -> None:
         """Show the hints so far, and one more."""
-        count = self.progress.hinted(self.exercise)
+        count = self.progress.add_hint(self.exercise)
         self.progress.save()
         self.head()
         for number, text in enumerate(self.exercise.hints[:count], 1):
@@ -132,15 +132,15 @@ class Watch:
         while key is None:
             key = self.keys.get(60.0)
         if key == "y":
-            backup = reset(self.folder, self.exercise)
-            self.progress.reopened(self.exercise)
+            backup = restore_template(self.folder, self.exercise)
+            self.progress.reopen(self.exercise)
             self.progress.save()
             self.stamps |= self.look()
             self.progress.notes.append(f"your file is kept as {backup}" if backup else "the template is back")
         self.check(self.exercise, counts=False)
 
 
-def start(folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
+def watch_folder(folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
     """Watch a folder until the learner quits."""
     Watch(folder, runner, keys, screen).run()
     screen.write()

@@ -10,7 +10,7 @@ from support.small_run import assert_one_sentence
 
 from minattn.cli import main
 from minattn.learn import course, find
-from minattn.learn.comparison import hold
+from minattn.learn.answer_comparison import form_error
 
 SOFTMAX = find("softmax")
 
@@ -81,8 +81,8 @@ def test_one_wrong_entry_and_one_item_are_spoken_of_as_one(place, capsys):
     ):
         (place / SOFTMAX.file).write_text(SOFTMAX.fill(f"{SOFTMAX.solution}\n{change}"), encoding="utf-8")
         assert said_so in " ".join(said(capsys, "check", "softmax", code=1).split())
-    assert hold([], [1.0], "f", ("x",), {}) == ("shape", "x must have 1 item, it has 0")
-    assert hold([1.0], [1.0, 2.0], "f", ("x",), {}) == ("shape", "x must have 2 items, it has 1")
+    assert form_error([], [1.0], "f", ("x",), {}) == ("shape", "x must have 1 item, it has 0")
+    assert form_error([1.0], [1.0, 2.0], "f", ("x",), {}) == ("shape", "x must have 2 items, it has 1")
 
 
 def test_without_a_name_the_first_exercise_that_is_not_passed_is_checked(place, capsys):

@@ -12,16 +12,17 @@ import pytest
 from support.learn_help import through
 
 from minattn.learn import Limits, Runner, check_file, find
-from minattn.learn.child.messages import Other, encode
-from minattn.learn.marking import judge
-from minattn.learn.runner import FORKS
-from minattn.learn.submission import Failure, Submission, is_reply
-from minattn.learn.submission_process import Started
+from minattn.learn.checking import check_submission
+from minattn.learn.isolated_submission import SpawnedSubmission
+from minattn.learn.runner import CAN_FORK
+from minattn.learn.sandbox.messages import NotData, encode
+from minattn.learn.submission import Submission, is_call_result
+from minattn.learn.verdict import CannotCheck
 
 SOFTMAX = find("softmax")
-RIGHT = SOFTMAX.part(SOFTMAX.solution)
+RIGHT = SOFTMAX.solution
 LIMITS = Limits(seconds=1.0, megabytes=256)
-WAYS = [pytest.param(True, id="fork", marks=pytest.mark.skipif(not FORKS, reason="no fork here")), False]
+WAYS = [pytest.param(True, id="fork", marks=pytest.mark.skipif(not CAN_FORK, reason="no fork here")), False]
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -80,7 +81,7 @@ def test_the_library_is_out_of_reach(runner, tmp_path):
     assert said.result == "refused" and "minattn is out of reach" in said.sentence
 
 
-@pytest.mark.skipif(not FORKS, reason="limits of memory need a system that has them")
+@pytest.mark.skipif(not CAN_FORK, reason="limits of memory need a system that has them")
 def test_a_memory_hog_is_stopped(runner, tmp_path):
     said = check(runner, tmp_path, "dx = np.ones(10**9)")
     assert said.result == "memory" and "more memory than a check has" in said.sentence
@@ -103,7 +104,7 @@ FOOLING = {
         "dx = p * g",
         "import sys\n"
         "for name, module in list(sys.modules.items()):\n"
-        "    if name.startswith('child'):\n"
+        "    if name.startswith('sandbox'):\n"
         "        for key, value in list(vars(module).items()):\n"
         "            if callable(value) and key[:1] == '_':\n"
         "                setattr(module, key, lambda *a, **k: True)",
@@ -112,19 +113,21 @@ FOOLING = {
     "answers in place of the session": (
         "dx = p * g",
         "import sys\n"
-        "sys.modules['child.session'].Session.answer = lambda self, request: {'passed': True, 'result': 'passed'}",
+        "file = sys.modules['sandbox.learner_file'].LearnerFile\n"
+        "file.answer = lambda self, request: {'passed': True, 'result': 'passed'}",
         "crash",
     ),
     "answers with rubbish of the right form": (
         "dx = p * g",
         "import sys\n"
-        "sys.modules['child.session'].Session.answer = lambda self, request: {'result': None, 'forwards': 'x', "
+        "file = sys.modules['sandbox.learner_file'].LearnerFile\n"
+        "file.answer = lambda self, request: {'result': None, 'forwards': 'x', "
         "'changed': [99], 'shares': [[5, 5]], 'history': 7, 'functions': ['backward']}",
         "crash",
     ),
     "answers with an error of its own": (
         "dx = p * g",
-        "import sys\nsys.modules['child.session'].Session.answer = lambda self, request: {'error': 3}",
+        "import sys\nsys.modules['sandbox.learner_file'].LearnerFile.answer = lambda self, request: {'error': 3}",
         "crash",
     ),
     "writes into every descriptor": (
@@ -181,8 +184,8 @@ READING = {
     ),
     "the doors, opened": (
         "import sys\n"
-        "doors = sys.modules['child.restrictions']\n"
-        "doors.CLOSED, doors.NOT_THESE = (), set()\n"
+        "doors = sys.modules['sandbox.restrictions']\n"
+        "doors.REFUSED_EVENTS, doors.REFUSED_MODULES = (), set()\n"
         "doors.Refused = doors.RefusedImport = None\n"
         "answer = open({root!r} + '/ops/softmax.py').read()"
     ),
@@ -248,7 +251,7 @@ def frames():
         process.load("look.py", look)
         modules = process.call("modules", ()).result
         names = process.call("frames", ()).result
-    assert "numpy" in modules and not [name for name in modules if name.startswith(("minattn", "child.judge"))]
+    assert "numpy" in modules and not [name for name in modules if name.startswith(("minattn", "sandbox.judge"))]
     assert not [name for name in names if "solution" in name or "expected" in name or "right" in name]
 
 
@@ -291,7 +294,7 @@ def test_an_exercise_that_cannot_judge_an_answer_says_so_and_no_more(forking, tm
 
 
 def test_a_dead_host_is_replaced(tmp_path):
-    if not FORKS:
+    if not CAN_FORK:
         pytest.skip("no fork here")
     with Runner(LIMITS) as runner:
         assert check(runner, tmp_path, RIGHT).passed
@@ -305,7 +308,7 @@ def test_no_process_is_left_behind(tmp_path):
         host = runner.host
         with runner.open() as process:
             process.load("mine.py", "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()")
-            number = process.number if FORKS else process.python.pid
+            number = process.number if CAN_FORK else process.python.pid
         with pytest.raises(ProcessLookupError):
             os.kill(number, 0)
     assert host is None or host.poll() is not None
@@ -318,7 +321,7 @@ def test_the_exit_status_tells_a_crash_of_python(forking):
     )
     with forking.open() as process:
         process.load("mine.py", crash)
-        with pytest.raises(Failure) as caught:
+        with pytest.raises(CannotCheck) as caught:
             process.call("backward", (np.ones(2),))
     assert caught.value.result == "crash" and "made Python itself crash (SIG" in caught.value.sentence
 
@@ -352,11 +355,11 @@ def test_what_is_sent_arrives():
         else:
             assert got == value
     for odd, kind in ((lambda: 1, "function"), (np.array(["a"]), "array of dtype <U1"), (2**80, "int")):
-        assert isinstance(through(odd), Other) and through(odd).kind == kind
+        assert isinstance(through(odd), NotData) and through(odd).kind == kind
     endless: list = []
     endless.append(endless)
     through(endless)
-    assert isinstance(through([lambda: 1])[0], Other)
+    assert isinstance(through([lambda: 1])[0], NotData)
 
 
 @pytest.mark.parametrize(
@@ -379,7 +382,7 @@ def test_what_no_session_would_send_is_refused(message):
     """Sent by a process that a submission has taken over."""
     ours, theirs = socket.socketpair()
 
-    class Fake(Started):
+    class Fake(SpawnedSubmission):
         def signal(self, number):
             pass
 
@@ -391,7 +394,7 @@ def test_what_no_session_would_send_is_refused(message):
     process = Fake(ours, read, Limits(seconds=0.3), None)
     theirs.sendall(message)
     theirs.shutdown(socket.SHUT_WR)
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(CannotCheck) as caught:
         process.load("mine.py", "")
     assert caught.value.result == "crash"
     theirs.close()
@@ -401,7 +404,7 @@ def test_what_no_session_would_send_is_refused(message):
 
 def test_a_reply_is_checked_before_it_is_used():
     good = {"result": (1, 2), "forwards": 0, "changed": [], "shares": [[1, -1]], "history": {"a": [[3, np.ones(2)]]}}
-    assert is_reply(good, 2)
+    assert is_call_result(good, 2)
     bad = [
         {"forwards": True},
         {"forwards": "1"},
@@ -419,13 +422,13 @@ def test_a_reply_is_checked_before_it_is_used():
         {"more": 1},
     ]
     for change in bad:
-        assert not is_reply(good | change, 2), change
+        assert not is_call_result(good | change, 2), change
 
 
 def test_a_submission_in_this_process_answers_like_one_of_its_own(forking, tmp_path):
     """So that what the tests say of the one holds for the other."""
     for gap in (RIGHT, "dx = p * g", "dx = [1]", "dx = 1 / 0", "raise SystemExit"):
-        here = judge(SOFTMAX, Submission(), "09_softmax.py", f"\n{SOFTMAX.fill(gap)}\n\n")
+        here = check_submission(SOFTMAX, Submission(), "09_softmax.py", f"\n{SOFTMAX.fill(gap)}\n\n")
         there = check(forking, tmp_path, gap)
         assert here._replace(seconds=0) == there._replace(seconds=0)
 

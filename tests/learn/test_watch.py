@@ -10,12 +10,14 @@ import time
 import pytest
 
 from minattn.learn import Runner, course, find
-from minattn.learn.learner_folder import init
-from minattn.learn.progress import Progress
+from minattn.learn.learner_folder import make_folder_of_exercises
+from minattn.learn.progress import CourseProgress
 from minattn.learn.screen import Screen
-from minattn.learn.watch import start
+from minattn.learn.watch import watch_folder
 
 ATTENTION = find("attention")
+NUMBERED = f"{ATTENTION.number:02} attention"
+FIRST, LAST = course()[0], course()[-1]
 
 
 class Script:
@@ -42,13 +44,13 @@ def runner():
 
 @pytest.fixture
 def folder(tmp_path):
-    init(tmp_path)
+    make_folder_of_exercises(tmp_path)
     return tmp_path
 
 
 def watch(folder, runner, *keys):
     stream = io.StringIO()
-    start(folder, runner, Script(*keys), Screen(stream))
+    watch_folder(folder, runner, Script(*keys), Screen(stream))
     return stream.getvalue()
 
 
@@ -71,11 +73,11 @@ def test_it_starts_with_the_first_exercise_that_is_not_passed(folder, runner):
 
 def test_a_saved_file_is_checked_whichever_it_is(folder, runner):
     said = watch(folder, runner, saving(folder, ATTENTION, "dq, dk, dv = q, k, v"), None, "q")
-    assert "✗ 13 attention   not right yet" in said and "diagnosis" in said and "first wrong step" in said
+    assert f"✗ {NUMBERED}   not right yet" in said and "diagnosis" in said and "first wrong step" in said
     said = watch(folder, runner, saving(folder, ATTENTION, ATTENTION.solution), None, "q")
-    assert "✓ 13 attention   right, in" in said and "n takes you to the next one" in said
+    assert f"✓ {NUMBERED}   right, in" in said and "n takes you to the next one" in said
     assert f"1 of {len(course())}" in said
-    progress = Progress.load(folder)
+    progress = CourseProgress.load(folder)
     assert progress.of(ATTENTION).tries == 2 and progress.is_passed(ATTENTION)
 
 
@@ -89,9 +91,9 @@ def test_next_goes_on_and_comes_round(folder, runner):
     assert re.findall(r"○ \d\d (\w+)", said) == ["embedding", "one_hot", "broadcast"]
     for exercise in course()[1:]:
         (folder / exercise.file).write_text(exercise.fill(exercise.solution), encoding="utf-8")
-    progress = Progress.load(folder)
+    progress = CourseProgress.load(folder)
     for exercise in course()[1:]:
-        progress.checked(exercise, True)
+        progress.add_try(exercise, True)
     progress.save()
     said = watch(folder, runner, saving(folder, ATTENTION, "dq = 1"), None, "n", "q")
     assert re.findall(r"[○✗✓] \d\d (\w+)", said) == ["embedding", "attention", "embedding"]
@@ -100,7 +102,7 @@ def test_next_goes_on_and_comes_round(folder, runner):
 def test_hints_and_the_list_are_shown(folder, runner):
     said = watch(folder, runner, "h", "h", "l", "q")
     assert re.findall(r"hint (\d) of 3", said) == ["1", "1", "2"]
-    assert "→ 01 embedding" in said and "31 bug_3" in said
+    assert "→ 01 embedding" in said and f"{LAST.number} {LAST.name}" in said
 
 
 def test_reset_asks_and_keeps(folder, runner):
@@ -132,9 +134,9 @@ def test_a_file_that_vanishes_for_a_moment_is_no_error(folder, runner):
 def test_when_all_are_right_it_says_so(folder, runner):
     for exercise in course():
         (folder / exercise.file).write_text(exercise.fill(exercise.solution), encoding="utf-8")
-    progress = Progress.load(folder)
+    progress = CourseProgress.load(folder)
     for exercise in course():
-        progress.checked(exercise, True)
+        progress.add_try(exercise, True)
     progress.save()
     assert "That was the last one. All are right." in watch(folder, runner, "q")
 
@@ -164,14 +166,14 @@ def test_on_a_terminal_a_save_is_judged_within_a_second(folder):
         assert not termios.tcgetattr(screen)[3] & termios.ICANON  # single keys
         took = []
         for i in range(3):
-            source = ATTENTION.fill(f"{ATTENTION.part(ATTENTION.solution)}\n# {i}")
+            source = ATTENTION.fill(f"{ATTENTION.solution}\n# {i}")
             saved = time.monotonic()
             (folder / ATTENTION.file).write_text(source, encoding="utf-8")
-            assert "✓ 13 attention" in read_until("q quit")
+            assert f"✓ {NUMBERED}" in read_until("q quit")
             took.append(time.monotonic() - saved)
         assert sorted(took)[1] < 1, took
         os.write(screen, b"l")
-        assert "31 bug_3" in read_until("q quit")
+        assert f"{LAST.number} {LAST.name}" in read_until("q quit")
         os.write(screen, b"q")
         read_until("Until next time")
         assert os.waitpid(process, 0)[1] == 0
