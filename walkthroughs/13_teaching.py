@@ -62,7 +62,7 @@ def matching(pattern):
 # %%
 run("minattn learn init course", slice(1))
 run("minattn learn init course", slice(1))
-print("\n" + find("softmax").template.partition("import numpy as np\n")[2].strip())
+print("\n" + find("softmax").text.partition("import numpy as np\n")[2].strip())
 
 # %% [markdown]
 # One exercise is one file: forward is given and explained, one gap is to be filled in plain NumPy. Learners work in an
