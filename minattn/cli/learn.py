@@ -48,10 +48,7 @@ def learn_watch(folder: str) -> int:
 
     screen = Screen()
     with Runner() as runner, keyboard() as keys:
-        try:
-            watch_folder(place, runner, keys, screen)
-        except KeyboardInterrupt:
-            screen.write()
+        watch_folder(place, runner, keys, screen)
     return 0
 
 
@@ -100,7 +97,7 @@ def learn_hint(folder: str, name: str | None) -> int:
     exercise, progress, screen = _open(folder, name)
     count = progress.add_hint(exercise)
     progress.save()
-    screen.write(screen.paint(f"{exercise.number:02} {exercise.name}", "bold") + f"   {exercise.title}")
+    screen.heading(exercise)
     for number, text in enumerate(exercise.hints[:count], 1):
         screen.write()
         screen.labelled(f"hint {number} of {len(exercise.hints)}", text)

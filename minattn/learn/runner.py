@@ -27,7 +27,7 @@ from .sandbox.messages import reader
 
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries do not work in a fork
 DEFAULT_LIMITS = Limits()
-START = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from sandbox.serve import main; main()"
+BOOTSTRAP = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from sandbox.serve import main; main()"
 
 
 class Runner:
@@ -130,13 +130,15 @@ class Runner:
 
 
 def _python(mode: str, number: int, **options: Any) -> subprocess.Popen[bytes]:
-    """An interpreter that knows NumPy and, besides the standard library, only `inside`."""
+    """Start an interpreter that finds NumPy and, besides the standard library, only `sandbox`."""
     keep = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "LC_ALL")
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     places = str(Path(__file__).parent), str(Path(np.__file__).parents[1])
     return subprocess.Popen(
-        [sys.executable, "-I", "-c", START, *places, mode, str(number)],
+        [sys.executable, "-I", "-c", BOOTSTRAP, *places, mode, str(number)],
         env={name: os.environ[name] for name in keep if name in os.environ} | threads,
         cwd=tempfile.gettempdir(),
+        start_new_session=True,  # Ctrl-C is for this process alone, which then ends the others
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         **options,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from ..terminal import Keys
@@ -117,7 +118,7 @@ class Watch:
     def list(self) -> None:
         """Show all exercises."""
         self.screen.clear()
-        self.screen.course(self.progress)
+        self.screen.course(self.progress, shutil.get_terminal_size((80, 24)).lines - 6)
         self.foot()
 
     def next(self) -> None:

@@ -151,7 +151,7 @@ def test_reset_asks_first_and_keeps_the_file(place, capsys, monkeypatch):
     assert "nothing was changed" in said(capsys, "reset", "softmax", code=1)
     assert (place / SOFTMAX.file).read_text() == "# mine"
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
-    assert "your file is kept as backups/09_softmax-1.py" in said(capsys, "reset", "softmax")
+    assert "your file is kept as backups/09_softmax-1.py" in " ".join(said(capsys, "reset", "softmax").split())
     assert (place / "backups" / "09_softmax-1.py").read_text() == "# mine"
     assert "09_softmax.py is the template again" in said(capsys, "reset", "softmax", "--yes")
 

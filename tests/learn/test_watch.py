@@ -141,11 +141,10 @@ def test_when_all_are_right_it_says_so(folder, runner):
     assert "That was the last one. All are right." in watch(folder, runner, "q")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_on_a_terminal_a_save_is_judged_within_a_second(folder):
-    """The promise: from saving the attention exercise to its verdict on the screen."""
+@pytest.fixture
+def terminal(folder):
+    """`minattn learn` in a pseudo-terminal: its process, the other end, and a function that reads until a text."""
     import pty
-    import termios
 
     process, screen = pty.fork()
     if process == 0:
@@ -161,22 +160,41 @@ def test_on_a_terminal_a_save_is_judged_within_a_second(folder):
         assert text.encode() in seen, seen
         return seen.decode()
 
-    try:
-        assert "\x1b[2J" in read_until("q quit")
-        assert not termios.tcgetattr(screen)[3] & termios.ICANON  # single keys
-        took = []
-        for i in range(3):
-            source = ATTENTION.fill(f"{ATTENTION.solution}\n# {i}")
-            saved = time.monotonic()
-            (folder / ATTENTION.file).write_text(source, encoding="utf-8")
-            assert f"✓ {NUMBERED}" in read_until("q quit")
-            took.append(time.monotonic() - saved)
-        assert sorted(took)[1] < 1, took
-        os.write(screen, b"l")
-        assert f"{LAST.number} {LAST.name}" in read_until("q quit")
-        os.write(screen, b"q")
-        read_until("Until next time")
-        assert os.waitpid(process, 0)[1] == 0
-        assert termios.tcgetattr(screen)[3] & termios.ICANON
-    finally:
-        os.close(screen)
+    yield process, screen, read_until
+    os.close(screen)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_on_a_terminal_a_save_is_judged_within_a_second(folder, terminal):
+    """The promise: from saving the attention exercise to its verdict on the screen."""
+    import termios
+
+    process, screen, read_until = terminal
+    assert "\x1b[2J" in read_until("q quit")
+    assert not termios.tcgetattr(screen)[3] & termios.ICANON  # single keys
+    took = []
+    for i in range(3):
+        source = ATTENTION.fill(f"{ATTENTION.solution}\n# {i}")
+        saved = time.monotonic()
+        (folder / ATTENTION.file).write_text(source, encoding="utf-8")
+        assert f"✓ {NUMBERED}" in read_until("q quit").replace("\x1b[32m", "")
+        took.append(time.monotonic() - saved)
+    assert sorted(took)[1] < 1, took
+    os.write(screen, b"l")
+    assert f"{LAST.number} {LAST.name}" in read_until("q quit")
+    os.write(screen, b"q")
+    read_until("Until next time")
+    assert os.waitpid(process, 0)[1] == 0
+    assert termios.tcgetattr(screen)[3] & termios.ICANON
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_ctrl_c_ends_it_with_one_line_and_gives_the_terminal_back(terminal):
+    import termios
+
+    process, screen, read_until = terminal
+    read_until("q quit")
+    os.write(screen, b"\x03")
+    said = read_until("interrupted")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
+    assert "Traceback" not in said and termios.tcgetattr(screen)[3] & termios.ICANON

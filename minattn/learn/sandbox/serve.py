@@ -21,7 +21,6 @@ def serve(connection: socket.socket) -> None:
     session, read = LearnerFile(), reader(connection)
     try:
         limits = receive(read)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for who started us
         if hasattr(signal, "alarm"):
             signal.alarm(math.ceil(limits["seconds"]) + 60)  # should nobody be left to end us
             faulthandler.register(signal.SIGUSR1, connection.fileno(), all_threads=False)  # says which line it is at
