@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,11 +74,7 @@ def is_unwritten(answer: Any) -> bool:
 
 
 def form_error(
-    answer: Any,
-    expected: Any,
-    function: str,
-    names: tuple[str, ...],
-    same_shape_as: Mapping[str, str] = MappingProxyType({}),
+    answer: Any, expected: Any, function: str, names: tuple[str, ...], arguments: tuple[str, ...] = ()
 ) -> tuple[str, str] | None:
     """Say why an answer cannot even be compared with what is expected.
 
@@ -88,11 +83,12 @@ def form_error(
         expected: what the solution returned
         function: the name of the function
         names: the names of what it returns
-        same_shape_as: for such a name the argument of the same shape, to be named in the message
+        arguments: the names of the arguments of the same shapes, to be named in messages
 
     Returns:
         A kind and a sentence; None where it can be compared.
     """
+    same_shape_as = dict(zip(names, arguments, strict=False))
     if not isinstance(expected, tuple):
         if isinstance(answer, tuple) and len(answer) == 1:
             return "shape", f"{names[0]} came in a tuple of one; is there a comma too many?"

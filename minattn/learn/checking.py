@@ -104,7 +104,7 @@ def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Rea
     """Why the function is wrong on one of the cases; None where it is right on all."""
     function, right = exercise.function, exercise.solved[exercise.function]
     names = exercise.parameters
-    same_shape_as = dict(zip(exercise.answers, names[1:], strict=False)) if exercise.is_backward else {}
+    same_shapes = tuple(names[1:]) if exercise.is_backward else ()
     cases = exercise.draw(seed)
     for arguments in cases:
         call = submission.call(function, arguments)
@@ -116,7 +116,7 @@ def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Rea
         if exercise.accepts is not None:
             if refusal := exercise.accepts(arguments, answer, expected):
                 return Reason("", refusal, likely_mistake(exercise, submission, arguments, answer).remarks)
-        elif error := form_error(answer, expected, function, exercise.answers, same_shape_as):
+        elif error := form_error(answer, expected, function, exercise.answers, same_shapes):
             mistake = likely_mistake(exercise, submission, arguments, answer)
             return Reason(*error, () if mistake.kind in NOT_COMPARABLE else mistake.remarks)
         elif found := list(wrong_numbers(answer, expected, exercise.answers)):

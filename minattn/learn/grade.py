@@ -99,9 +99,8 @@ def _summary(folder: Path, rows: Sequence[Graded], longest: int, width: int) -> 
     others = [f"{results.count(result)} {result}" for result in dict.fromkeys(results) if result != "passed"]
     longest = min(longest, width // 2)
     name = clean(str(folder))
-    start = (
-        f"  {name if len(name) <= longest else '…' + name[1 - longest :]:{longest}}  {results.count('passed'):2} of "
-    )
+    name = name if len(name) <= longest else "…" + name[1 - longest :]
+    start = f"  {name:{longest}}  {results.count('passed'):2} of "
     text = f"{len(rows)}   {', '.join(others)}".rstrip()
     return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * (longest + 4))
 

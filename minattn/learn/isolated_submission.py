@@ -1,4 +1,4 @@
-"""A submission in a process of its own: what it is asked, how long that may take, how it ended, what it printed."""
+"""A submission in a process of its own: its requests and their time limit, how it ended, and what it printed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ STARTUP_SECONDS = 20.0
 
 
 class Limits(NamedTuple):
-    """What a submission may use: seconds of waiting for it, memory beyond Python and NumPy, bytes of printing kept."""
+    """What a submission may use.
+
+    Args:
+        seconds: the time until it has answered all
+        megabytes: memory beyond that of Python and NumPy
+        printed: how many bytes are kept of what it prints
+    """
 
     seconds: float = 5.0
     megabytes: int = 512
@@ -40,6 +46,7 @@ class IsolatedSubmission(Submission):
         """How it ended: an exit code, or minus the signal; None while it runs."""
 
     def send(self, request: dict[str, Any]) -> None:
+        """Send a request, without waiting for an answer."""
         self.connection.settimeout(max(self.left, 0.001))
         self.connection.sendall(encode(request))
 
@@ -59,7 +66,7 @@ class IsolatedSubmission(Submission):
         return answer
 
     def _too_long(self) -> CannotCheck:
-        """It takes too long: ask where it is."""
+        """Ask a process that takes too long which line it is at."""
         said = b""
         with contextlib.suppress(OSError, AttributeError):
             self.signal(signal.SIGUSR1)
@@ -92,6 +99,7 @@ class IsolatedSubmission(Submission):
         self.printed = self.output.finish()
 
     def signal(self, number: int) -> None:
+        """Send a signal to the process."""
         raise NotImplementedError
 
     def wait(self, seconds: float) -> None:
@@ -100,7 +108,7 @@ class IsolatedSubmission(Submission):
 
 
 class ForkedSubmission(IsolatedSubmission):
-    """One that the host forked; the host tells its status."""
+    """A process that a waiting one has forked, which also tells its status through `control`."""
 
     def __init__(
         self, connection: socket.socket, output: int, limits: Limits, number: int, control: socket.socket
@@ -120,7 +128,7 @@ class ForkedSubmission(IsolatedSubmission):
 
 
 class SpawnedSubmission(IsolatedSubmission):
-    """One with an interpreter of its own."""
+    """A process with an interpreter of its own."""
 
     def __init__(self, connection: socket.socket, output: int, limits: Limits, python: subprocess.Popen[bytes]) -> None:
         super().__init__(connection, output, limits)
@@ -137,21 +145,21 @@ class SpawnedSubmission(IsolatedSubmission):
 class PrintedOutput:
     """Takes all that a process prints, and keeps the beginning."""
 
-    def __init__(self, handle: int, most: int) -> None:
-        self.handle, self.most, self.kept, self.size, self.lines = handle, most, b"", 0, 0
+    def __init__(self, descriptor: int, most: int) -> None:
+        self.descriptor, self.most, self.kept, self.size, self.lines = descriptor, most, b"", 0, 0
         self.thread = threading.Thread(target=self._take, daemon=True)
         self.thread.start()
 
     def _take(self) -> None:
         with contextlib.suppress(OSError):
-            while part := os.read(self.handle, 1 << 16):
+            while part := os.read(self.descriptor, 1 << 16):
                 self.kept += part[: self.most - len(self.kept)]
                 self.size += len(part)
                 self.lines += part.count(b"\n")
-        os.close(self.handle)
+        os.close(self.descriptor)
 
     def finish(self) -> str:
-        """The text, when the process has ended."""
+        """Return the text, when the process has ended."""
         self.thread.join(1.0)
         text = self.kept.decode("utf-8", "replace")
         return text if self.size <= len(self.kept) else f"{text}\n… ({self.lines:,} lines in all)"

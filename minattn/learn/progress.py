@@ -14,7 +14,7 @@ from .verdict import Verdict
 
 PROGRESS_FILE = "progress.txt"
 HEADER = """\
-# What minattn learn knows of this folder, a line an exercise. Lines may be edited, deleted, or the whole file.
+# What minattn learn knows of this folder, a line for each exercise. Lines may be edited, deleted, or the whole file.
 # exercise           now      tries  hints  first passed
 """
 
@@ -67,9 +67,11 @@ class CourseProgress:
         return progress
 
     def of(self, exercise: Exercise) -> ExerciseProgress:
+        """How an exercise stands."""
         return self.rows.get(exercise.name, ExerciseProgress())
 
     def is_passed(self, exercise: Exercise) -> bool:
+        """Whether the last check of an exercise passed."""
         return self.of(exercise).passed
 
     @property

@@ -293,25 +293,25 @@ def test_an_exercise_that_cannot_judge_an_answer_says_so_and_no_more(forking, tm
     assert said.result == "crash" and said.sentence.startswith("09_softmax.py could not be judged: IndexError: ")
 
 
-def test_a_dead_host_is_replaced(tmp_path):
+def test_a_dead_fork_server_is_replaced(tmp_path):
     if not CAN_FORK:
         pytest.skip("no fork here")
     with Runner(LIMITS) as runner:
         assert check(runner, tmp_path, RIGHT).passed
-        os.kill(runner.host.pid, signal.SIGKILL)
-        runner.host.wait()
+        os.kill(runner.fork_server.pid, signal.SIGKILL)
+        runner.fork_server.wait()
         assert check(runner, tmp_path, RIGHT).passed
 
 
 def test_no_process_is_left_behind(tmp_path):
     with Runner(LIMITS) as runner:
-        host = runner.host
+        fork_server = runner.fork_server
         with runner.open() as process:
             process.load("mine.py", "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()")
             number = process.number if CAN_FORK else process.python.pid
         with pytest.raises(ProcessLookupError):
             os.kill(number, 0)
-    assert host is None or host.poll() is not None
+    assert fork_server is None or fork_server.poll() is not None
 
 
 def test_the_exit_status_tells_a_crash_of_python(forking):

@@ -1,4 +1,4 @@
-"""One submission: its file is loaded once, then its functions are called. What comes of it is data, never a verdict."""
+"""A learner's file, loaded once; then its functions are called. What comes of it is data, never a verdict."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .restrictions import Refused, RefusedImport
 OVERLAP_STEPS: Any = 10_000
 """Steps after which NumPy gives up to find out whether two arrays overlap."""
 
-VERSIONS = 40
+MOST_VERSIONS = 40
 """The most values that are kept of one name."""
 
 
@@ -29,13 +29,13 @@ class LearnerFile:
         self.forwards = 0
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What a request leads to; {"error": …} where the learner's code raised something."""
+        """Answer a request; with {"error": …} where the learner's code raised something."""
         try:
             if "source" in request:
                 return self._load(request["path"], request["source"])
             return self._call(request["call"], request["arguments"], request["watch"])
         except BaseException as error:  # whatever it is, SystemExit and KeyboardInterrupt too
-            return {"error": self._tell(error)}
+            return {"error": self._describe_error(error)}
         finally:
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
@@ -58,7 +58,7 @@ class LearnerFile:
         return {"functions": [name for name, value in self.names.items() if callable(value)]}
 
     def _call(self, name: str, arguments: list[Any], watch: list[str]) -> dict[str, Any]:
-        """Call a function; tell its result, which arguments it changed, what shares memory, and the watched values."""
+        """Call a function; returns the fields of `submission.CallResult`."""
         before = [x.copy() if isinstance(x, np.ndarray) else x for x in arguments]
         self.forwards, history = 0, ValueHistory(self.path, watch)
         tracer = sys.gettrace()
@@ -77,7 +77,7 @@ class LearnerFile:
             "history": {name: [list(version) for version in versions] for name, versions in history.values.items()},
         }
 
-    def _tell(self, error: BaseException) -> dict[str, Any]:
+    def _describe_error(self, error: BaseException) -> dict[str, Any]:
         """What the learner should see of an exception: the last of their own lines, and the shapes of what it names."""
         kind = "memory" if isinstance(error, MemoryError) else "exit" if isinstance(error, SystemExit) else "error"
         if isinstance(error, (Refused, RefusedImport)):
@@ -110,11 +110,11 @@ def _same(now: Any, was: Any) -> bool:
 def _shared(results: list[Any], arguments: list[Any]) -> list[list[int]]:
     """Pairs of a result and an argument, or a result and -1 - an earlier result, that lie in the same memory."""
     arrays = [(i, x) for i, x in enumerate(results) if isinstance(x, np.ndarray)]
-    others = [(i, x) for i, x in enumerate(arguments) if isinstance(x, np.ndarray)]
+    earlier = [(i, x) for i, x in enumerate(arguments) if isinstance(x, np.ndarray)]
     pairs = []
     for i, array in arrays:
-        pairs += [[i, j] for j, other in others if _overlap(array, other)]
-        others.append((-1 - i, array))
+        pairs += [[i, j] for j, other in earlier if _overlap(array, other)]
+        earlier.append((-1 - i, array))
     return pairs
 
 
@@ -134,17 +134,19 @@ class ValueHistory:
         self.line: dict[int, int] = {}
 
     def enter(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        """Trace the calls of functions in the learner's file; for `sys.settrace`."""
         self.line.pop(id(frame), None)  # of a frame that is gone
         return self.step if frame.f_code.co_filename == self.path else None
 
     def step(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any]:
+        """Note which of the names have changed in the line before."""
         line = self.line.get(id(frame), frame.f_lineno)  # what changed, the line before this one changed
         for name in self.names:
             value = frame.f_locals.get(name)
             if isinstance(value, (np.ndarray, np.generic, float, int)):
                 versions, now = self.values.setdefault(name, []), np.array(value)
                 if not versions or not _same(now, versions[-1][1]):
-                    if len(versions) == VERSIONS:  # a loop: the last one counts
+                    if len(versions) == MOST_VERSIONS:  # a loop: the last one counts
                         versions.pop()
                     versions.append((line, now))
         self.line[id(frame)] = frame.f_lineno

@@ -1,4 +1,4 @@
-"""Messages between the process that judges and the one that runs a learner's code. Reading one runs no code.
+"""Messages between the process that checks and the one that runs a learner's code. Reading one runs no code.
 
 A message is two lengths, a JSON tree, and the bytes of the arrays in it.
 """
@@ -19,14 +19,14 @@ MOST_TREE, MOST_DATA, DEEPEST = 1 << 22, 1 << 27, 20
 
 
 class NotData:
-    """Something that came back and is no data: only what it is called comes with it."""
+    """Stands for something that is no data, as a function; `kind` is the name of its type."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
 
 def encode(value: Any) -> bytes:
-    """A message of None, numbers, text, arrays, and lists, tuples and dicts of these; all else is an NotData in it."""
+    """Encode None, numbers, text, arrays, and lists, tuples and dicts of these; all else becomes NotData."""
     arrays: list[bytes] = []
     tree = json.dumps(_tree(value, arrays, 0)).encode()
     data = b"".join(arrays)
@@ -56,9 +56,11 @@ def _tree(value: Any, arrays: list[bytes], depth: int) -> Any:
 
 
 def reader(connection: socket.socket, deadline: float | None = None) -> Callable[[int], bytes]:
-    """A function that reads so many bytes. It raises EOFError where there are fewer, TimeoutError after the deadline.
+    """Make a function that reads so many bytes; it raises EOFError where there are fewer.
 
-    deadline: a time of `time.monotonic`
+    Args:
+        connection: where it reads
+        deadline: a time of `time.monotonic`, after which it raises TimeoutError
     """
 
     def read(count: int) -> bytes:
@@ -76,9 +78,11 @@ def reader(connection: socket.socket, deadline: float | None = None) -> Callable
 
 
 def receive(read: Callable[[int], bytes]) -> Any:
-    """The next message. read: gives so many bytes, and raises EOFError at the end.
+    """Read the next message with a function that reads so many bytes.
 
-    Raises ValueError for what `encode` could not have made, and for a message that is too long.
+    Raises:
+        EOFError: there is none
+        ValueError: it is too long, or `encode` could not have made it
     """
     tree, data = struct.unpack("<QQ", read(16))
     if tree > MOST_TREE or data > MOST_DATA:

@@ -35,7 +35,7 @@ REFUSED_MODULES = {
 
 
 def restrict() -> None:
-    """From now on this process opens no file but Python's own, starts nothing, and imports NumPy and Python only.
+    """Let this process open no file but Python's own, start nothing, and import NumPy and Python only, from now on.
 
     It cannot be undone from Python: the hook uses nothing that a submission could replace, no global, no builtin by its
     name, no variable of a closure, which frames give access to; its defaults are its own.

@@ -1,4 +1,4 @@
-"""The process itself: it serves one submission, or forks for each one that comes."""
+"""The process in which a learner's code runs: it serves one submission, or forks for each one that comes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .restrictions import limit_resources, restrict
 
 
 def serve(connection: socket.socket) -> None:
-    """Take the limits, then answer every request until the connection ends; does not return."""
-    session, read = LearnerFile(), reader(connection)
+    """Take the limits, then answer every request until the connection ends. Does not return."""
+    learner_file, read = LearnerFile(), reader(connection)
     try:
         limits = receive(read)
         if hasattr(signal, "alarm"):
@@ -29,7 +29,7 @@ def serve(connection: socket.socket) -> None:
         restrict()
         while True:
             request = receive(read)
-            answer = session.answer(request)
+            answer = learner_file.answer(request)
             if "call" in request:  # it is called many times: what it prints is kept once
                 os.dup2(nowhere, 1)
                 os.dup2(nowhere, 2)
@@ -38,10 +38,10 @@ def serve(connection: socket.socket) -> None:
         os._exit(0)
 
 
-def host(control: socket.socket) -> None:
-    """For every pair of descriptors that comes, (connection, output): fork, and tell the fork's number and status."""
+def fork_for_each(control: socket.socket) -> None:
+    """Fork for every pair of descriptors that comes, (connection, output); send the fork's number, then its status."""
     while True:
-        message, handles, _, _ = socket.recv_fds(control, 1, 2)
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 2)
         if not message:
             return
         number = os.fork()
@@ -49,12 +49,12 @@ def host(control: socket.socket) -> None:
             control.close()
             os.setsid()
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            os.dup2(handles[1], 1)
-            os.dup2(handles[1], 2)
-            os.close(handles[1])
-            serve(socket.socket(fileno=handles[0]))
-        for handle in handles:
-            os.close(handle)
+            os.dup2(descriptors[1], 1)
+            os.dup2(descriptors[1], 2)
+            os.close(descriptors[1])
+            serve(socket.socket(fileno=descriptors[0]))
+        for descriptor in descriptors:
+            os.close(descriptor)
         control.sendall(struct.pack("<q", number))
         os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)  # dead, but no other process can get its number yet
         with contextlib.suppress(ProcessLookupError):
@@ -63,13 +63,16 @@ def host(control: socket.socket) -> None:
 
 
 def main() -> None:
-    """Arguments: "fork" and the descriptor of a socket, or "serve" and a local port; its key is on standard input."""
+    """Take from the command line "fork" and the descriptor of a socket, or "serve" and a local port.
+
+    The key of the port is on standard input.
+    """
     sys.path.remove(sys.argv[1])  # where this package was found
     mode, number = sys.argv[-2], int(sys.argv[-1])
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     if mode == "fork":
-        host(socket.socket(fileno=number))
+        fork_for_each(socket.socket(fileno=number))
     else:
         key = sys.stdin.readline().strip()
         connection = socket.create_connection(("127.0.0.1", number))
