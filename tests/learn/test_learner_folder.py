@@ -63,7 +63,7 @@ def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path, monkeypatch)
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(RunError, match=r"embedding.py could not be written: Permission denied; choose another"):
+    with pytest.raises(RunError, match=rf"{course()[0].file} could not be written: Permission denied; choose another"):
         make_folder_of_exercises(tmp_path / "course")
     assert os.listdir(tmp_path / "course") == []
 

@@ -173,6 +173,7 @@ READING = {
     "an absent module": "import no_such_module",
     "runpy": "import runpy\nanswer = runpy.run_module('minattn')",
     "the source": "answer = open({root!r} + '/ops/softmax.py').read()",
+    "the solution": f"answer = open({{root!r}} + '/learn/exercises/{SOFTMAX.folder.name}/solution.py').read()",
     "the source, low": "import os\nanswer = os.open({root!r} + '/ops/softmax.py', os.O_RDONLY)",
     "the source by a detour": "import os\nanswer = open(os.path.dirname(os.__file__) + '/../../' + {root!r}[1:])",
     "the source as text lines": "import linecache\nanswer = linecache.getlines({root!r} + '/ops/softmax.py')[5]",
