@@ -56,7 +56,7 @@ def check_file(
         except RunError:
             raise
         except Exception as error:  # whatever one submission brings about, the next one is checked
-            said = f"{path.name} could not be judged: {type(error).__name__}: {error}"
+            said = f"{path.name} could not be checked: {type(error).__name__}: {error}"
             verdict = Verdict(exercise.name, "crash", sentence=said)
     return verdict._replace(printed=submission.printed)
 

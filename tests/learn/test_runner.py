@@ -162,7 +162,7 @@ FOOLING = {
 def test_a_wrong_backward_stays_wrong_when_it(forking, tmp_path, gap, top, result):
     said = check(forking, tmp_path, gap, top)
     assert said.result in result.split("|"), said
-    assert said.sentence and "Traceback" not in said.sentence and "could not be judged" not in said.sentence
+    assert said.sentence and "Traceback" not in said.sentence and "could not be checked" not in said.sentence
     assert check(forking, tmp_path, RIGHT).passed  # the next one notices nothing
 
 
@@ -183,11 +183,11 @@ READING = {
         "builtins.isinstance = lambda *a: False\n"
         "answer = open({root!r} + '/ops/softmax.py').read()"
     ),
-    "the doors, opened": (
+    "the restrictions, lifted": (
         "import sys\n"
-        "doors = sys.modules['sandbox.restrictions']\n"
-        "doors.REFUSED_EVENTS, doors.REFUSED_MODULES = (), set()\n"
-        "doors.Refused = doors.RefusedImport = None\n"
+        "rules = sys.modules['sandbox.restrictions']\n"
+        "rules.REFUSED_EVENTS, rules.REFUSED_MODULES = (), set()\n"
+        "rules.Refused = rules.RefusedImport = None\n"
         "answer = open({root!r} + '/ops/softmax.py').read()"
     ),
     "another Python": "import subprocess\nanswer = subprocess.run(['python', '-c', 'import minattn'])",
@@ -206,7 +206,7 @@ READING = {
         "m = importlib.import_module('_xxsubinterpreters' if sys.version_info < (3, 13) else '_interpreters')\n"
         "m.run_string(m.create(), 'open(' + repr({root!r} + '/ops/softmax.py') + ')')"
     ),
-    "the doors, by the frame that refuses": (
+    "the restrictions, by the frame that refuses": (
         "try:\n"
         "    open('/etc/passwd')\n"
         "except Exception as error:\n"
@@ -252,7 +252,7 @@ def frames():
         process.load("look.py", look)
         modules = process.call("modules", ()).result
         names = process.call("frames", ()).result
-    assert "numpy" in modules and not [name for name in modules if name.startswith(("minattn", "sandbox.judge"))]
+    assert "numpy" in modules and not [name for name in modules if name.startswith(("minattn", "exercises"))]
     assert not [name for name in names if "solution" in name or "expected" in name or "right" in name]
 
 
@@ -282,8 +282,8 @@ def test_an_answer_of_another_seed_does_not_help(forking, tmp_path):
     assert said.result == "wrong"
 
 
-def test_an_exercise_that_cannot_judge_an_answer_says_so_and_no_more(forking, tmp_path):
-    """As a teacher's own judge might, that was not written for such an answer."""
+def test_an_exercise_that_fails_on_an_answer_says_so_and_no_more(forking, tmp_path):
+    """As a teacher's own `accepts` might, that was not written for such an answer."""
 
     def accepts(arguments, answer, expected):
         return answer["no such key"]
@@ -291,7 +291,7 @@ def test_an_exercise_that_cannot_judge_an_answer_says_so_and_no_more(forking, tm
     path = tmp_path / "09_softmax.py"
     path.write_text(SOFTMAX.fill(RIGHT), encoding="utf-8")
     said = check_file(replace(SOFTMAX, accepts=accepts), path, forking)
-    assert said.result == "crash" and said.sentence.startswith("09_softmax.py could not be judged: IndexError: ")
+    assert said.result == "crash" and said.sentence.startswith("09_softmax.py could not be checked: IndexError: ")
 
 
 def test_a_dead_fork_server_is_replaced(tmp_path):

@@ -165,7 +165,7 @@ def terminal(folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_on_a_terminal_a_save_is_judged_within_a_second(folder, terminal):
+def test_on_a_terminal_a_save_is_checked_within_a_second(folder, terminal):
     """The promise: from saving the attention exercise to its verdict on the screen."""
     import termios
 
