@@ -91,11 +91,11 @@ class Exercise:
         return ways(self.folder / "wrong.py", self._solution)
 
     def fill(self, gap: str) -> str:
-        """The learner's file with something in its gap."""
+        """Put something into the gap of the learner's file."""
         return filled(self.text, gap)
 
     def run(self, gap: str) -> dict[str, Any]:
-        """The names that the file defines, with something of ours in its gap."""
+        """Run the file with something of ours in its gap; returns the names that it defines."""
         return _run(self.fill(gap), self.file)
 
     @property
@@ -109,7 +109,7 @@ class Exercise:
         return list(inspect.signature(self.solved[self.function]).parameters)
 
     def draw(self, seed: int) -> list[tuple[Any, ...]]:
-        """The arguments that it is tried on; for a backward pass a random upstream comes first."""
+        """Draw the arguments that the function is called with; for a backward pass a random upstream comes first."""
         rng = np.random.default_rng(seed)
         cases = list(self.cases(rng))
         if self.is_backward:
@@ -127,7 +127,7 @@ def _run(text: str, file: str) -> dict[str, Any]:
 
 @cache
 def course() -> tuple[Exercise, ...]:
-    """All exercises in their order: that of the folders in `exercises`, e000_name."""
+    """List all exercises, in the order of the folders in `exercises`."""
     folders = [folder for place in exercises.__path__ for folder in Path(place).glob("e*_*") if folder.is_dir()]
     return tuple(
         replace(
@@ -141,7 +141,14 @@ def course() -> tuple[Exercise, ...]:
 
 
 def find(name: str) -> Exercise:
-    """The exercise of that name; its number and the name of its file do as well. Raises InputError."""
+    """Find an exercise by its name, its number or the name of its file.
+
+    Raises:
+        InputError: there is none
+
+    >>> find("course/softmax.py").title
+    'Softmax: raise one score and all other probabilities fall'
+    """
     wanted = name.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
     number, _, rest = wanted.partition("_")
     for exercise in course():

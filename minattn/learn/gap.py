@@ -17,26 +17,31 @@ START, END = "# --- your part ---", "# --- end of your part ---"
 
 
 class Way(NamedTuple):
-    """A way to fill the gap. text: what `right.py` calls it, or the sentence that `wrong.py` answers it with."""
+    """A way to fill the gap.
+
+    Args:
+        text: what `right.py` calls it, or the sentence that `wrong.py` answers it with
+        gap: what fills it, at the left margin
+    """
 
     text: str
     gap: str
 
 
 def gap_of(source: str) -> str | None:
-    """What is in the gap of a file, without spaces at the ends of lines; None if its marks are gone."""
+    """Take out what is in the gap of a file, without spaces at the ends of lines; None if its marks are gone."""
     _, start, rest = source.partition(START)
     gap, end, _ = rest.partition(END)
     return "\n".join(line.rstrip() for line in gap.splitlines()).strip() if start and end else None
 
 
 def outdented(gap: str) -> str:
-    """A gap by itself, as it would stand at the left margin."""
+    """Move the lines of a gap to the left margin."""
     return textwrap.dedent(gap).strip("\n").rstrip()
 
 
 def filled(source: str, gap: str) -> str:
-    """A file with another gap."""
+    """Put something else into the gap of a file."""
     before, _, rest = source.partition(START)
     _, _, after = rest.partition(END)
     indent = before[before.rindex("\n") + 1 :]
@@ -44,7 +49,7 @@ def filled(source: str, gap: str) -> str:
 
 
 def emptied(solution: str) -> str:
-    """The learner's file: three dots for each name that the gap has to give.
+    """Put three dots into the gap for each name that it has to give, which makes the learner's file.
 
     In a function these are the names that it returns. A gap outside of functions keeps what it defines: `NAME = ...`,
     and the first line of each function.
@@ -66,9 +71,14 @@ def emptied(solution: str) -> str:
 
 
 def ways(file: Path, solution: str) -> tuple[Way, ...]:
-    """The ways to fill the gap that a file has, one for each of its functions; none where there is no such file.
+    """Read the ways to fill the gap, one for each function of a file; none where there is no such file.
 
-    Raises InputError where a function does not begin and end as the one with the gap does.
+    Args:
+        file: `right.py` or `wrong.py`
+        solution: the text of `solution.py`
+
+    Raises:
+        InputError: a function does not begin and end as the one with the gap does
     """
     if not file.exists():
         return ()

@@ -17,9 +17,14 @@ BACKUPS = "backups"
 
 
 def make_folder_of_exercises(folder: Path) -> tuple[list[str], list[str]]:
-    """Add the templates that are missing; returns the names of the files added and of those that were there.
+    """Add the templates that are missing.
 
-    Raises InputError where a file stands in the folder's place, RunError where the disk refuses.
+    Returns:
+        The names of the files that were added, and of those that were there.
+
+    Raises:
+        InputError: a file stands in the folder's place
+        RunError: the disk refuses
     """
     make_folder(folder)
     added, kept = [], []
@@ -33,7 +38,7 @@ def make_folder_of_exercises(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def find_file(folder: Path, exercise: Exercise) -> Path | None:
-    """The file of an exercise: by its name, whatever number an earlier version gave it."""
+    """Find the file of an exercise by its name, whatever its number; None where there is none."""
     exact = folder / exercise.file
     if exact.exists():
         return exact
@@ -45,7 +50,7 @@ def find_file(folder: Path, exercise: Exercise) -> Path | None:
 
 
 def require_exercises(folder: Path) -> None:
-    """Raises InputError where a folder has no exercises in it."""
+    """Refuse a folder that has no exercises in it. Raises InputError."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; minattn learn init {folder} makes it, with the exercises in it")
     if not (folder / PROGRESS_FILE).exists() and not any(find_file(folder, exercise) for exercise in course()):
@@ -56,7 +61,7 @@ def require_exercises(folder: Path) -> None:
 
 
 def read_source(path: Path) -> str:
-    """The text of a learner's file. Raises CannotCheck for what is no text file of a reasonable size."""
+    """Read a learner's file. Raises CannotCheck for what is no text file of a reasonable size."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -71,7 +76,7 @@ def read_source(path: Path) -> str:
 
 
 def restore_template(folder: Path, exercise: Exercise) -> Path | None:
-    """Put the template back; returns where the learner's file went, None where there was none."""
+    """Put the template back; returns where the learner's file was kept, None where there was none."""
     path, backup = find_file(folder, exercise), None
     if path is not None:
         backup = _free(folder / BACKUPS, path.stem)

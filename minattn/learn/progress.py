@@ -20,7 +20,14 @@ HEADER = """\
 
 
 class ExerciseProgress(NamedTuple):
-    """One exercise: whether its last check passed, how often it was tried, hints seen, when it first passed."""
+    """How an exercise stands.
+
+    Args:
+        passed: whether its last check passed
+        tries: how often it was tried
+        hints: how many of them were seen
+        first: when it first passed, or "-"
+    """
 
     passed: bool = False
     tries: int = 0
@@ -30,7 +37,14 @@ class ExerciseProgress(NamedTuple):
 
 @dataclass
 class CourseProgress:
-    """The rows by exercise. unknown_lines: lines that are kept as they are; notes: sentences for the learner."""
+    """How far a learner is.
+
+    Args:
+        folder: of the learner's files
+        rows: how each exercise stands, by its name
+        unknown_lines: lines of the file that are kept as they are
+        notes: sentences for the learner
+    """
 
     folder: Path
     rows: dict[str, ExerciseProgress] = field(default_factory=dict)

@@ -21,7 +21,14 @@ Stamp = tuple[int, int, int]
 
 
 class Watch:
-    """Watches a folder. `run()` returns when the learner quits."""
+    """Watches a folder; `run()` returns when the learner quits.
+
+    Args:
+        folder: of the learner's files
+        runner: checks them
+        keys: says which keys are pressed
+        screen: shows all
+    """
 
     def __init__(self, folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
         self.folder, self.runner, self.keys, self.screen = folder, runner, keys, screen
@@ -53,7 +60,7 @@ class Watch:
                 self.check(saved)
 
     def look(self) -> dict[str, Stamp]:
-        """When every exercise's file was last changed."""
+        """Note when each exercise's file was last changed."""
         stamps = {}
         for exercise in course():
             path = find_file(self.folder, exercise)
@@ -66,7 +73,7 @@ class Watch:
         return stamps
 
     def saved(self) -> Exercise | None:
-        """The exercise whose file has changed since the last look."""
+        """Find an exercise whose file has changed since the last look."""
         before, self.stamps = self.stamps, self.stamps | self.look()
         for exercise in course():
             if self.stamps.get(exercise.name) != before.get(exercise.name):
@@ -84,7 +91,7 @@ class Watch:
         self.foot(verdict)
 
     def head(self) -> None:
-        """An empty screen with the progress bar and the exercise."""
+        """Start an empty screen with the progress bar and the exercise."""
         self.screen.clear()
         self.screen.write(f"minattn learn   {self.screen.bar(self.progress)}")
         self.screen.write()
@@ -94,7 +101,7 @@ class Watch:
         self.screen.write()
 
     def foot(self, verdict: Verdict | None = None) -> None:
-        """What one can do now."""
+        """Say what one can do now."""
         self.screen.notes(self.progress)
         self.screen.write()
         if verdict is not None and verdict.passed:
