@@ -16,8 +16,8 @@ from .gap import gap_of
 from .learner_folder import find_file, read_source
 from .runner import Runner
 from .submission import CallResult, Submission
-from .verdict import CannotCheck, Remark, Verdict
-from .wrong_answer import Reason, copied, gradient_check, likely_mistake, why_wrong
+from .verdict import CannotCheck, Reason, Remark, Verdict
+from .wrong_answer import copied, gradient_check, likely_mistake, why_wrong
 
 
 def check_file(

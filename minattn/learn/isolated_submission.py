@@ -117,9 +117,11 @@ class ForkedSubmission(IsolatedSubmission):
         self.number, self.control = number, control
 
     def signal(self, number: int) -> None:
+        """Send a signal to the process."""
         os.kill(self.number, number)
 
     def wait(self, seconds: float) -> None:
+        """Wait for its end at most so long, and note the status."""
         self.control.settimeout(seconds)
         with contextlib.suppress(TimeoutError, EOFError, OSError):
             (status,) = struct.unpack("<q", reader(self.control)(8))
@@ -135,9 +137,11 @@ class SpawnedSubmission(IsolatedSubmission):
         self.python = python
 
     def signal(self, number: int) -> None:
+        """Send a signal to the process."""
         self.python.send_signal(number)
 
     def wait(self, seconds: float) -> None:
+        """Wait for its end at most so long, and note the status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.status = self.python.wait(seconds)
 

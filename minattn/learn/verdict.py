@@ -14,6 +14,14 @@ class Remark(NamedTuple):
     text: str
 
 
+class Reason(NamedTuple):
+    """Why an answer is wrong: a kind of mistake or "", a sentence, and remarks that help to mend it."""
+
+    kind: str
+    sentence: str
+    remarks: tuple[Remark, ...] = ()
+
+
 class Verdict(NamedTuple):
     """The result of a check, and why.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,18 +11,10 @@ from ..check import check_backward
 from .answer_comparison import WorstEntry, form_error, worst_entry, wrong_numbers
 from .course import Exercise
 from .submission import Submission
-from .verdict import CannotCheck, Remark
+from .verdict import CannotCheck, Reason, Remark
 
 NEARLY = 1e-9
 """How close an answer is to what a known mistake gives, and a step to its right value."""
-
-
-class Reason(NamedTuple):
-    """Why an answer is wrong: a kind of mistake or "", a sentence, and remarks that help to mend it."""
-
-    kind: str
-    sentence: str
-    remarks: tuple[Remark, ...] = ()
 
 
 def copied(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
