@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -69,12 +70,13 @@ def grade(
     write_atomically(table, _csv([], seed))  # what cannot be written is said before the work, not after
     graded: list[Graded] = []
     wanted = course() if exercises is None else exercises
-    interrupted = threading.Event()
+    interrupted, thread, runners = threading.Event(), threading.local(), contextlib.ExitStack()
 
     def grade_folder(folder: Path) -> list[Graded]:
-        with Runner(limits) as runner:
-            left = itertools.takewhile(lambda _: not interrupted.is_set(), wanted)
-            return [_grade_one(folder, exercise, runner, seed) for exercise in left]
+        if not hasattr(thread, "runner"):
+            thread.runner = runners.enter_context(Runner(limits))
+        left = itertools.takewhile(lambda _: not interrupted.is_set(), wanted)
+        return [_grade_one(folder, exercise, thread.runner, seed) for exercise in left]
 
     pool = ThreadPoolExecutor(workers or min(len(folders), os.cpu_count() or 1))
     try:
@@ -84,6 +86,7 @@ def grade(
     finally:
         interrupted.set()
         pool.shutdown(cancel_futures=True)
+        runners.close()
         write_atomically(table, _csv(graded, seed))
     return graded
 

@@ -58,6 +58,8 @@ def missing(exercise):
         return [f"{place}/solution.py: the solved file is missing"]
     if not gap_of((exercise.folder / "solution.py").read_text(encoding="utf-8")):
         return [f"{place}/solution.py: the marks around the learner's part are missing, or nothing is between them"]
+    if not gap_of(exercise.text):
+        return [f"{place}/solution.py: the function with the gap must end with the return of names"]
     tree = ast.parse(exercise.text)
     need(0 < len(exercise.title) <= 62, "solution.py", "the docstring begins with a title of at most 62 letters")
     need(max(map(len, exercise.text.splitlines())) <= 120, "solution.py", "a line is longer than 120 letters")
