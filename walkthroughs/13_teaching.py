@@ -22,9 +22,10 @@ import numpy as np
 
 import minattn
 from minattn.learn import Limits, course, find
-from minattn.learn.comparison import CLOSE
-from minattn.learn.marking import judge
-from minattn.learn.submission import RESULTS, Submission
+from minattn.learn.answer_comparison import TOLERANCE
+from minattn.learn.checking import check_submission
+from minattn.learn.submission import Submission
+from minattn.learn.verdict import RESULTS
 from minattn.show.notebook import BLUE, GREEN, RED, SKY, figure, show
 
 temporary = tempfile.TemporaryDirectory()
@@ -61,7 +62,7 @@ def matching(pattern):
 # %%
 run("minattn learn init course", slice(1))
 run("minattn learn init course", slice(1))
-print("\n" + find("softmax").template.partition("import numpy as np\n")[2].strip())
+print("\n" + find("softmax").text.partition("import numpy as np\n")[2].strip())
 
 # %% [markdown]
 # One exercise is one file: forward is given and explained, one gap is to be filled in plain NumPy. Learners work in an
@@ -200,7 +201,7 @@ print("mask:", table("eve.csv", ["mask"])[0]["result"])
 
 def judged(name, gap):
     """The verdict of check on a gap of ours, without a file and a process."""
-    return judge(find(name), Submission(), "ours.py", find(name).fill(gap))
+    return check_submission(find(name), Submission(), "ours.py", find(name).fill(gap))
 
 
 backward = find("softmax").solved["backward"]
@@ -213,9 +214,9 @@ print("softmax by heart:", verdict.result, verdict.kind)
 # pass that is learned by heart does not pass `check` either, because the gradient check draws upstreams of its own.
 #
 # Eve's attention measures slopes, as the check does. That is refused where backward calls forward for every entry. A
-# copy of forward under another name is not seen, but its rounding may be: an error above {{CLOSE:.0e}} of the largest
-# entry is too much for a derivative. How large is the error of a slope from two points, $(f(x+h) - f(x-h))/2h$, and
-# from four?
+# copy of forward under another name is not seen, but its rounding may be: an error above {{TOLERANCE:.0e}} of the
+# largest entry is too much for a derivative. How large is the error of a slope from two points, $(f(x+h) - f(x-h))/2h$,
+# and from four?
 
 # %%
 two = {1: 1 / 2, -1: -1 / 2}
@@ -243,7 +244,7 @@ def measured_error(exercise, step, weights):
 
 backwards = [exercise for exercise in course() if exercise.is_backward]
 errors = {e.name: [measured_error(e, step, two) for step in steps] for e in backwards}
-unseen = [name for name, error in errors.items() if min(error) <= CLOSE]
+unseen = [name for name, error in errors.items() if min(error) <= TOLERANCE]
 print(f"two points are as good as a derivative in {len(unseen)} of {len(errors)} exercises:")
 print(", ".join(unseen))
 
@@ -275,7 +276,7 @@ for key, (label, colour) in labels.items():
     group = np.array([error for kind, error in curves if kind is key])
     axis.loglog(steps, np.maximum(group, 1e-17).T, color=colour, alpha=0.6)
     axis.plot([], [], color=colour, label=label)
-axis.axhline(CLOSE, color="black", linestyle="--", label="limit of the grader")
+axis.axhline(TOLERANCE, color="black", linestyle="--", label="limit of the grader")
 axis.set(xlabel="step h", ylabel="error, of the largest entry", ylim=(1e-17, 1e6))
 axis.invert_xaxis()
 axis.legend(frameon=False, ncols=2, loc="upper right")
@@ -372,28 +373,12 @@ for (name, text), count in diagnoses.most_common(3):
 # %% [markdown]
 # ## An exercise of your own
 #
-# An exercise is one file, with all that belongs to it. In a checkout, put it into `minattn/learn/exercises`; nothing
-# else has to be changed. The files' names give the order, in steps of ten to leave room: `e175_rms_norm.py` comes after
-# `e170_layer_norm.py`, and is called `rms_norm`. (Below, `\'\'\'` stands for `'''`, because it is inside of one.)
+# An exercise is a folder of four files. In a checkout, put it into `minattn/learn/exercises`; nothing else has to be
+# changed. The folders' names give the order, in steps of ten to leave room: `e175_rms_norm` comes after
+# `e170_layer_norm`, and is called `rms_norm`. The first file is the learner's, solved:
 
 # %%
-EXERCISE = '''
-"""RMS norm: layer norm without the mean."""
-
-import numpy as np
-
-from ..exercise import Cases, Exercise, Mistake
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield (rng.normal(size=(3, 3)),)
-    yield (rng.normal(size=(2, 3, 5)),)
-
-
-exercise = Exercise(
-    title="RMS norm: every row gets the same size",
-    template=\'\'\'
-"""RMS norm: every row gets the same size
+SOLUTION = '''"""RMS norm: every row gets the same size
 
 x (…, D) -> y (…, D)
 
@@ -413,43 +398,87 @@ def forward(x):
 def backward(g, x):
     r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
     # --- your part ---
-    dx = ...
-    # --- end of your part ---
-    return dx
-\'\'\',
-    solution="""
     y = x / r
     dx = (g - y * (g * y).mean(axis=-1, keepdims=True)) / r
-    """,
-    alternatives={
-        "step by step": """
-        dr = -(g * x).sum(axis=-1, keepdims=True) / r**2
-        dx = g / r + dr * x / (r * x.shape[-1])
-        """,
-        "the Jacobian, row by row": """
-        dx = np.zeros_like(x)
-        for row in np.ndindex(x.shape[:-1]):
-            y = x[row] / r[row]
-            dx[row] = (np.eye(len(y)) - np.outer(y, y) / len(y)) @ g[row] / r[row]
-        """,
-    },
-    mistakes=(
-        Mistake(
-            "r is held fixed; it depends on every entry of its row: a second term belongs there.",
-            "dx = g / r",
-        ),
-        Mistake(
-            "The second term has a sum where r has a mean: it is D times too large.",
-            "dx = (g - x / r * (g * x / r).sum(axis=-1, keepdims=True)) / r",
-        ),
-        Mistake(
-            "The mean of g is subtracted as in layer norm; here no mean was taken from x.",
-            """
-            y = x / r
-            dx = (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) / r
-            """,
-        ),
-    ),
+    # --- end of your part ---
+    return dx
+'''
+
+# %% [markdown]
+# What a learner gets is made of it: between the marks stands `dx = ...`, because `dx` is what comes back. Other right
+# ways, and wrong ones, are functions that begin and end as this one does. A docstring names the way, or is the sentence
+# that the mistake is answered with:
+
+# %%
+RIGHT = '''"""Other right ways to fill the gap."""
+
+import numpy as np
+
+
+def step_by_step(g, x):
+    """step by step"""
+    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
+    dr = -(g * x).sum(axis=-1, keepdims=True) / r**2
+    dx = g / r + dr * x / (r * x.shape[-1])
+    return dx
+
+
+def jacobian_row_by_row(g, x):
+    """the Jacobian, row by row"""
+    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
+    dx = np.zeros_like(x)
+    for row in np.ndindex(x.shape[:-1]):
+        y = x[row] / r[row]
+        dx[row] = (np.eye(len(y)) - np.outer(y, y) / len(y)) @ g[row] / r[row]
+    return dx
+'''
+WRONG = '''"""Wrong ways to fill the gap, each with the sentence that answers it."""
+
+import numpy as np
+
+
+def r_held_fixed(g, x):
+    """r is held fixed; it depends on every entry of its row: a second term belongs there."""
+    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
+    dx = g / r
+    return dx
+
+
+def sum_in_place_of_mean(g, x):
+    """The second term has a sum where r has a mean: it is D times too large."""
+    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
+    dx = (g - x / r * (g * x / r).sum(axis=-1, keepdims=True)) / r
+    return dx
+
+
+def mean_subtracted(g, x):
+    """The mean of g is subtracted as in layer norm; here no mean was taken from x."""
+    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
+    y = x / r
+    dx = (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) / r
+    return dx
+'''
+
+# %% [markdown]
+# The last file holds what is no code of the learner's. Some fields that this one does not need: `function`, where it is
+# not `backward` that is written; `steps`, the names of intermediate values that are compared first; `like`, a
+# registered op whose known mistakes are then looked for; `accepts`, where more than one answer is right. All of them
+# are explained in `minattn/learn/course.py`, and the files in `minattn/learn/exercises/README.md`.
+
+# %%
+EXERCISE = '''"""RMS norm: layer norm without the mean."""
+
+import numpy as np
+
+from minattn.learn.course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield (rng.normal(size=(3, 3)),)
+    yield (rng.normal(size=(2, 3, 5)),)
+
+
+exercise = Exercise(
     hints=(
         "In how many ways does x_j act on y_i, if i = j, and if not?",
         "dr/dx_j = x_j / (D r). Then dr collects from the whole row: dr = -Σ_i g_i x_i / r².",
@@ -462,10 +491,6 @@ def backward(g, x):
 '''
 
 # %% [markdown]
-# The fields are explained in `minattn/learn/exercise.py`. Some that this one does not need: `function`, where it is not
-# `backward` that is written; `steps`, the names of intermediate values that are compared first; `like`, a registered op
-# whose known mistakes are then looked for; `accepts`, where more than one answer is right.
-#
 # Without a checkout, a small program adds a folder of your own to the course. It takes the same commands as `minattn`.
 # Your learners need it too:
 
@@ -483,9 +508,11 @@ if __name__ == "__main__":
     sys.exit(main())
 """
 (folder / "own.py").write_text(OWN, encoding="utf-8")
-(folder / "exercises").mkdir()
-exercise_file = folder / "exercises" / "e175_rms_norm.py"
-exercise_file.write_text(EXERCISE, encoding="utf-8")
+rms_norm = folder / "exercises" / "e175_rms_norm"
+rms_norm.mkdir(parents=True)
+texts = {"solution": SOLUTION, "right": RIGHT, "wrong": WRONG, "exercise": EXERCISE}
+for file, text in texts.items():
+    (rms_norm / f"{file}.py").write_text(text, encoding="utf-8")
 
 run("python own.py learn init course", slice(1))
 run("python own.py learn list --dir course", slice(16, 19))
@@ -501,7 +528,7 @@ run("python own.py learn check rms_norm --dir course", slice(6))
 # The tests of the repository hold every exercise to the same rules. `-p own` lets them see this one:
 
 # %%
-tests = Path(minattn.__file__).parents[1] / "tests" / "test_learn_exercises.py"
+tests = Path(minattn.__file__).parents[1] / "tests" / "learn" / "test_exercises.py"
 
 
 def rules(*wanted):
@@ -517,15 +544,17 @@ def rules(*wanted):
 
 
 rules("PASSED", "FAILED")
-print("\nwithout the r in the second term of the first alternative:")
-exercise_file.write_text(EXERCISE.replace("(r * x.shape[-1])", "x.shape[-1]"), encoding="utf-8")
+print("\nwithout the r in the second term of the first way in right.py:")
+(rms_norm / "right.py").write_text(
+    RIGHT.replace("(r * x.shape[-1])", "x.shape[-1]"), encoding="utf-8"
+)
 rules("FAILED")
-exercise_file.write_text(EXERCISE, encoding="utf-8")
+(rms_norm / "right.py").write_text(RIGHT, encoding="utf-8")
 
 # %% [markdown]
 # What no test can hold you to:
 #
-# - Alternatives are different ways, not different names.
+# - The functions of `right.py` are different ways, not different names.
 # - Write the mistakes that you have seen people make. A sentence says what the code does and what belongs there; it is
 #   shown where the answer is exactly that of the mistake.
 # - Three hints: a question, a step, nearly the answer. A note after the pass, with the file where the engine does it.
@@ -617,5 +646,5 @@ temporary.cleanup()
 #
 # ## The exercise
 #
-# Write an exercise about a mistake that you have seen this term, put it beside `e175_rms_norm.py`, and hold it to the
+# Write an exercise about a mistake that you have seen this term, put it beside `e175_rms_norm`, and hold it to the
 # rules. Then give it to a colleague without the hints. `minattn learn list` shows what is there already.

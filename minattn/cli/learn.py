@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from ..learn.check_file import check_in
-from ..learn.exercise import Exercise, course, find
+from ..learn.checking import check_in_folder
+from ..learn.course import Exercise, course, find
 from ..learn.grade import grade
-from ..learn.learner_folder import init, open_folder, reset
-from ..learn.progress import Progress
+from ..learn.isolated_submission import Limits
+from ..learn.learner_folder import make_folder_of_exercises, require_exercises, restore_template
+from ..learn.progress import CourseProgress
 from ..learn.runner import Runner
 from ..learn.screen import Screen
-from ..learn.submission_process import Limits
 
 
 def learn_init(folder: str) -> int:
     """Make a folder of exercises, or add what a newer version has."""
     screen = Screen()
-    added, kept = init(Path(folder))
+    added, kept = make_folder_of_exercises(Path(folder))
     if added and kept:
         stay = "file was there and stays as it is" if len(kept) == 1 else "files were there and stay as they are"
         screen.say(f"{folder}: {_counted(len(added), 'exercise')} added, {len(kept)} {stay}")
@@ -37,21 +37,18 @@ def learn_init(folder: str) -> int:
 def learn_watch(folder: str) -> int:
     """Watch the folder, with keys; needs a terminal."""
     place = Path(folder)
-    open_folder(place)
+    require_exercises(place)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        current = Progress.load(place).current()
+        current = CourseProgress.load(place).current()
         raise InputError(
             f"watching needs a terminal; without one: minattn learn check {current.name}, hint, list, solution"
         )
-    from ..learn.watch import start
+    from ..learn.watch import watch_folder
     from ..terminal import keyboard
 
     screen = Screen()
     with Runner() as runner, keyboard() as keys:
-        try:
-            start(place, runner, keys, screen)
-        except KeyboardInterrupt:
-            screen.write()
+        watch_folder(place, runner, keys, screen)
     return 0
 
 
@@ -62,14 +59,14 @@ def learn_check(folder: str, name: str | None, everything: bool, seconds: float)
     place, screen, limits = Path(folder), Screen(), _limits(seconds)
     if name is not None and name.endswith(".py") and Path(name).is_file():
         place = Path(name).parent
-    open_folder(place)
-    progress = Progress.load(place)
+    require_exercises(place)
+    progress = CourseProgress.load(place)
     with Runner(limits) as runner:
         if everything:
             return _check_all(place, progress, runner, screen)
         exercise = find(name) if name else progress.current()
-        verdict = check_in(place, exercise, runner)
-    progress.noted(exercise, verdict)
+        verdict = check_in_folder(place, exercise, runner)
+    progress.record(exercise, verdict)
     screen.verdict(exercise, verdict)
     screen.notes(progress)
     screen.write()
@@ -82,11 +79,11 @@ def learn_check(folder: str, name: str | None, everything: bool, seconds: float)
     return 0 if verdict.passed else 1
 
 
-def _check_all(place: Path, progress: Progress, runner: Runner, screen: Screen) -> int:
+def _check_all(place: Path, progress: CourseProgress, runner: Runner, screen: Screen) -> int:
     all_right = True
     for exercise in course():
-        verdict = check_in(place, exercise, runner)
-        progress.noted(exercise, verdict, counts=False)
+        verdict = check_in_folder(place, exercise, runner)
+        progress.record(exercise, verdict, counts=False)
         screen.line(exercise, verdict)
         all_right = all_right and verdict.passed
     screen.notes(progress)
@@ -98,9 +95,9 @@ def _check_all(place: Path, progress: Progress, runner: Runner, screen: Screen) 
 def learn_hint(folder: str, name: str | None) -> int:
     """Show the hints so far, and one more."""
     exercise, progress, screen = _open(folder, name)
-    count = progress.hinted(exercise)
+    count = progress.add_hint(exercise)
     progress.save()
-    screen.write(screen.paint(f"{exercise.number:02} {exercise.name}", "bold") + f"   {exercise.title}")
+    screen.heading(exercise)
     for number, text in enumerate(exercise.hints[:count], 1):
         screen.write()
         screen.labelled(f"hint {number} of {len(exercise.hints)}", text)
@@ -123,8 +120,8 @@ def learn_reset(folder: str, name: str | None, yes: bool) -> int:
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             screen.say("nothing was changed")
             return 1
-    backup = reset(Path(folder), exercise)
-    progress.reopened(exercise)
+    backup = restore_template(Path(folder), exercise)
+    progress.reopen(exercise)
     progress.save()
     kept = f"; your file is kept as {backup}" if backup else ""
     screen.say(f"{exercise.file} is the template again{kept}")
@@ -134,8 +131,8 @@ def learn_reset(folder: str, name: str | None, yes: bool) -> int:
 
 def learn_list(folder: str) -> int:
     """Show all exercises, and how far one is."""
-    open_folder(Path(folder))
-    progress, screen = Progress.load(Path(folder)), Screen()
+    require_exercises(Path(folder))
+    progress, screen = CourseProgress.load(Path(folder)), Screen()
     screen.course(progress)
     screen.notes(progress)
     return 0
@@ -148,7 +145,7 @@ def learn_solution(folder: str, name: str | None, anyway: bool) -> int:
         raise InputError(f"{exercise.name} is not passed yet; --anyway shows its solution all the same")
     for title, gap in {"the solution": exercise.solution, **exercise.alternatives}.items():
         screen.say(f"# {title}", "bold")
-        screen.write(exercise.part(gap) + "\n")
+        screen.write(gap + "\n")
     screen.say(exercise.note)
     return 0
 
@@ -193,8 +190,8 @@ def _limits(seconds: float) -> Limits:
     return Limits(seconds=seconds)
 
 
-def _open(folder: str, name: str | None) -> tuple[Exercise, Progress, Screen]:
+def _open(folder: str, name: str | None) -> tuple[Exercise, CourseProgress, Screen]:
     """The exercise that is meant, how far the learner is, and where to show it."""
-    open_folder(Path(folder))
-    progress = Progress.load(Path(folder))
+    require_exercises(Path(folder))
+    progress = CourseProgress.load(Path(folder))
     return (find(name) if name else progress.current()), progress, Screen()

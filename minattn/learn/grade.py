@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import itertools
 import os
 import secrets
+import textwrap
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,19 +17,19 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from ..runs import write_atomically
-from .check_file import check_in
-from .exercise import Exercise, course
-from .learner_folder import locate
+from .checking import check_in_folder
+from .course import Exercise, course
+from .isolated_submission import Limits
+from .learner_folder import find_file
 from .runner import Runner
 from .screen import Screen, clean
-from .submission_process import Limits
 from .verdict import Verdict
 
 COLUMNS = ("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "seconds", "seed")
 
 
 class Graded(NamedTuple):
-    """One exercise of one folder."""
+    """The verdict on one exercise of one folder, and the name of its file."""
 
     folder: Path
     exercise: Exercise
@@ -45,11 +48,20 @@ def grade(
 ) -> list[Graded]:
     """Grade folders, one after the other or several at a time, and write the table.
 
-    seed: of the inputs that submissions are tried on; a random one where it is None, which the table names
-    exercises: those that are graded; all where it is None
+    An interruption keeps the folders that are graded by then.
 
-    Raises InputError for a folder that is not there, RunError where the table cannot be written. An interruption keeps
-    what is graded by then.
+    Args:
+        folders: those of the learners
+        table: where the CSV file goes
+        seed: of the inputs that submissions are tried on; a random one where it is None, which the table names
+        limits: what a submission may use
+        screen: shows a line for each folder
+        exercises: those that are graded; all where it is None
+        workers: how many folders are graded at a time; as many as there are processors where it is None
+
+    Raises:
+        InputError: a folder is not there
+        RunError: the table cannot be written
     """
     for folder in folders:
         if not folder.is_dir():
@@ -58,36 +70,42 @@ def grade(
     write_atomically(table, _csv([], seed))  # what cannot be written is said before the work, not after
     graded: list[Graded] = []
     wanted = course() if exercises is None else exercises
-    place, runners = threading.local(), []
+    interrupted, thread, runners = threading.Event(), threading.local(), contextlib.ExitStack()
 
-    def take(folder: Path) -> list[Graded]:
-        if not hasattr(place, "runner"):
-            place.runner = Runner(limits)
-            runners.append(place.runner)
-        return [_grade_one(folder, exercise, place.runner, seed) for exercise in wanted]
+    def grade_folder(folder: Path) -> list[Graded]:
+        if not hasattr(thread, "runner"):
+            thread.runner = runners.enter_context(Runner(limits))
+        left = itertools.takewhile(lambda _: not interrupted.is_set(), wanted)
+        return [_grade_one(folder, exercise, thread.runner, seed) for exercise in left]
 
     pool = ThreadPoolExecutor(workers or min(len(folders), os.cpu_count() or 1))
     try:
-        for folder, rows in zip(folders, pool.map(take, folders), strict=True):
+        for folder, rows in zip(folders, pool.map(grade_folder, folders), strict=True):
             graded += rows
-            screen.say(_summary(folder, rows, max(len(str(folder)) for folder in folders)))
+            screen.write(_summary(folder, rows, max(len(str(folder)) for folder in folders), screen.width))
     finally:
+        interrupted.set()
         pool.shutdown(cancel_futures=True)
-        for runner in runners:
-            runner.close()
+        runners.close()
         write_atomically(table, _csv(graded, seed))
     return graded
 
 
 def _grade_one(folder: Path, exercise: Exercise, runner: Runner, seed: int) -> Graded:
-    path = locate(folder, exercise)
-    return Graded(folder, exercise, path.name if path else "", check_in(folder, exercise, runner, seed))
+    path = find_file(folder, exercise)
+    return Graded(folder, exercise, path.name if path else "", check_in_folder(folder, exercise, runner, seed))
 
 
-def _summary(folder: Path, rows: Sequence[Graded], width: int) -> str:
+def _summary(folder: Path, rows: Sequence[Graded], longest: int, width: int) -> str:
+    """A folder and its results in lines of at most this width; of a long name the end. longest: of the names."""
     results = [row.verdict.result for row in rows]
     others = [f"{results.count(result)} {result}" for result in dict.fromkeys(results) if result != "passed"]
-    return f"  {folder!s:{width}}  {results.count('passed'):2} of {len(rows)}   {', '.join(others)}".rstrip()
+    longest = min(longest, width // 2)
+    name = clean(str(folder))
+    name = name if len(name) <= longest else "…" + name[1 - longest :]
+    start = f"  {name:{longest}}  {results.count('passed'):2} of "
+    text = f"{len(rows)}   {', '.join(others)}".rstrip()
+    return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * (longest + 4))
 
 
 def _csv(graded: Sequence[Graded], seed: int) -> str:
@@ -103,7 +121,7 @@ def _csv(graded: Sequence[Graded], seed: int) -> str:
 
 def _diagnosis(verdict: Verdict) -> str:
     """The first mistake that the answer looks like, and how sure that is; "" where there is none."""
-    return next((detail.text for detail in verdict.details if detail.label == "diagnosis"), "")
+    return next((remark.text for remark in verdict.remarks if remark.label == "diagnosis"), "")
 
 
 def _cell(text: str) -> str:

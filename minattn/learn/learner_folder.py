@@ -8,23 +8,28 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..runs import make_folder, read_bytes, write_atomically
-from .exercise import Exercise, course
-from .progress import FILE
-from .submission import Failure
+from .course import Exercise, course
+from .progress import PROGRESS_FILE
+from .verdict import CannotCheck
 
-LARGEST = 1 << 20
+MAX_BYTES = 1 << 20
 BACKUPS = "backups"
 
 
-def init(folder: Path) -> tuple[list[str], list[str]]:
-    """Add the templates that are missing; returns the names of the files added and of those that were there.
+def make_folder_of_exercises(folder: Path) -> tuple[list[str], list[str]]:
+    """Add the templates that are missing.
 
-    Raises InputError where a file stands in the folder's place, RunError where the disk refuses.
+    Returns:
+        The names of the files that were added, and of those that were there.
+
+    Raises:
+        InputError: a file stands in the folder's place
+        RunError: the disk refuses
     """
     make_folder(folder)
     added, kept = [], []
     for exercise in course():
-        if (there := locate(folder, exercise)) is not None:
+        if (there := find_file(folder, exercise)) is not None:
             kept.append(there.name)
         else:
             write_atomically(folder / exercise.file, exercise.text)
@@ -32,8 +37,8 @@ def init(folder: Path) -> tuple[list[str], list[str]]:
     return added, kept
 
 
-def locate(folder: Path, exercise: Exercise) -> Path | None:
-    """The file of an exercise: by its name, whatever number an earlier version gave it."""
+def find_file(folder: Path, exercise: Exercise) -> Path | None:
+    """Find the file of an exercise by its name, whatever its number; None where there is none."""
     exact = folder / exercise.file
     if exact.exists():
         return exact
@@ -44,11 +49,11 @@ def locate(folder: Path, exercise: Exercise) -> Path | None:
         return None
 
 
-def open_folder(folder: Path) -> None:
-    """Raises InputError where a folder has no exercises in it."""
+def require_exercises(folder: Path) -> None:
+    """Refuse a folder that has no exercises in it. Raises InputError."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; minattn learn init {folder} makes it, with the exercises in it")
-    if not (folder / FILE).exists() and not any(locate(folder, exercise) for exercise in course()):
+    if not (folder / PROGRESS_FILE).exists() and not any(find_file(folder, exercise) for exercise in course()):
         here = folder.resolve()
         raise InputError(
             f"there are no exercises in {here}; minattn learn init DIR makes a folder of them, then cd DIR"
@@ -56,23 +61,23 @@ def open_folder(folder: Path) -> None:
 
 
 def read_source(path: Path) -> str:
-    """The text of a learner's file. Raises Failure for what is no text file of a reasonable size."""
+    """Read a learner's file. Raises CannotCheck for what is no text file of a reasonable size."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise Failure("error", f"{path.name} is not a file")
-        if status.st_size > LARGEST:
-            raise Failure("error", f"{path.name} has {status.st_size:,} bytes; an exercise has a few thousand")
+            raise CannotCheck("error", f"{path.name} is not a file")
+        if status.st_size > MAX_BYTES:
+            raise CannotCheck("error", f"{path.name} has {status.st_size:,} bytes; an exercise has a few thousand")
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise Failure("missing", f"{path.name} could not be read: {error.strerror or error}") from None
+        raise CannotCheck("missing", f"{path.name} could not be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise Failure("error", f"{path.name} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+        raise CannotCheck("error", f"{path.name} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
 
 
-def reset(folder: Path, exercise: Exercise) -> Path | None:
-    """Put the template back; returns where the learner's file went, None where there was none."""
-    path, backup = locate(folder, exercise), None
+def restore_template(folder: Path, exercise: Exercise) -> Path | None:
+    """Put the template back; returns where the learner's file was kept, None where there was none."""
+    path, backup = find_file(folder, exercise), None
     if path is not None:
         backup = _free(folder / BACKUPS, path.stem)
         make_folder(backup.parent)

@@ -9,18 +9,25 @@ from typing import NamedTuple
 
 from ..errors import RunError
 from ..runs import write_atomically
-from .exercise import Exercise, course
+from .course import Exercise, course
 from .verdict import Verdict
 
-FILE = "progress.txt"
-HEAD = """\
-# What minattn learn knows of this folder, a line an exercise. Lines may be edited, deleted, or the whole file.
+PROGRESS_FILE = "progress.txt"
+HEADER = """\
+# What minattn learn knows of this folder, a line for each exercise. Lines may be edited, deleted, or the whole file.
 # exercise           now      tries  hints  first passed
 """
 
 
-class Row(NamedTuple):
-    """One exercise: whether its last check passed, how often it was tried, hints seen, when it first passed."""
+class ExerciseProgress(NamedTuple):
+    """How an exercise stands.
+
+    Args:
+        passed: whether its last check passed
+        tries: how often it was tried
+        hints: how many of them were seen
+        first: when it first passed, or "-"
+    """
 
     passed: bool = False
     tries: int = 0
@@ -29,45 +36,56 @@ class Row(NamedTuple):
 
 
 @dataclass
-class Progress:
-    """The rows by exercise. strange: lines that are kept as they are; notes: sentences for the learner."""
+class CourseProgress:
+    """How far a learner is.
+
+    Args:
+        folder: of the learner's files
+        rows: how each exercise stands, by its name
+        unknown_lines: lines of the file that are kept as they are
+        notes: sentences for the learner
+    """
 
     folder: Path
-    rows: dict[str, Row] = field(default_factory=dict)
-    strange: list[str] = field(default_factory=list)
+    rows: dict[str, ExerciseProgress] = field(default_factory=dict)
+    unknown_lines: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def load(cls, folder: Path) -> Progress:
+    def load(cls, folder: Path) -> CourseProgress:
         """Read the file, if there is one. What cannot be understood is noted and kept."""
         progress = cls(folder)
         try:
-            text = (folder / FILE).read_bytes().decode("utf-8-sig", "replace")
+            text = (folder / PROGRESS_FILE).read_bytes().decode("utf-8-sig", "replace")
         except FileNotFoundError:
             return progress
         except OSError as error:
-            progress.notes.append(f"{FILE} could not be read: {error.strerror or error}")
+            progress.notes.append(f"{PROGRESS_FILE} could not be read: {error.strerror or error}")
             return progress
         known = {exercise.name for exercise in course()}
         for number, line in enumerate(text.splitlines(), 1):
             words = line.split()
             if not words or words[0].startswith("#"):
-                if line and line not in HEAD.splitlines():
-                    progress.strange.append(line)
+                if line and line not in HEADER.splitlines():
+                    progress.unknown_lines.append(line)
                 continue
             row = _row(words[1:])
             if words[0] in known and row is not None and words[0] not in progress.rows:
                 progress.rows[words[0]] = row
                 continue
-            progress.strange.append(line)
+            progress.unknown_lines.append(line)
             if words[0] in known or row is None:
-                progress.notes.append(f"{FILE}, line {number} is not understood and is kept as it is: {line.strip()}")
+                progress.notes.append(
+                    f"{PROGRESS_FILE}, line {number} is not understood and is kept as it is: {line.strip()}"
+                )
         return progress
 
-    def of(self, exercise: Exercise) -> Row:
-        return self.rows.get(exercise.name, Row())
+    def of(self, exercise: Exercise) -> ExerciseProgress:
+        """How an exercise stands."""
+        return self.rows.get(exercise.name, ExerciseProgress())
 
     def is_passed(self, exercise: Exercise) -> bool:
+        """Whether the last check of an exercise passed."""
         return self.of(exercise).passed
 
     @property
@@ -84,30 +102,30 @@ class Progress:
         order = (*course()[exercise.number :], *course()[: exercise.number])
         return next((other for other in order if not self.is_passed(other)), None)
 
-    def noted(self, exercise: Exercise, verdict: Verdict, counts: bool = True) -> None:
+    def record(self, exercise: Exercise, verdict: Verdict, counts: bool = True) -> None:
         """Note a verdict and save; a look at a file that was not tried since does not count as a try."""
         if verdict.result in ("to do", "missing"):
             if self.is_passed(exercise):
-                self.reopened(exercise)
+                self.reopen(exercise)
                 self.save()
         elif counts or verdict.passed != self.is_passed(exercise):
-            self.checked(exercise, verdict.passed)
+            self.add_try(exercise, verdict.passed)
             self.save()
 
-    def checked(self, exercise: Exercise, passed: bool) -> None:
+    def add_try(self, exercise: Exercise, passed: bool) -> None:
         """Note one more try."""
         row = self.of(exercise)
         first = time.strftime("%Y-%m-%d %H:%M") if passed and row.first == "-" else row.first
         self.rows[exercise.name] = row._replace(passed=passed, tries=row.tries + 1, first=first)
 
-    def hinted(self, exercise: Exercise) -> int:
+    def add_hint(self, exercise: Exercise) -> int:
         """Note one more hint; returns how many of them have been seen by now."""
         row = self.of(exercise)
         row = row._replace(hints=min(row.hints + 1, len(exercise.hints)))
         self.rows[exercise.name] = row
         return row.hints
 
-    def reopened(self, exercise: Exercise) -> None:
+    def reopen(self, exercise: Exercise) -> None:
         """Note that the exercise is as at first again."""
         self.rows[exercise.name] = self.of(exercise)._replace(passed=False)
 
@@ -119,12 +137,12 @@ class Progress:
             if (row := self.rows.get(name)) is not None
         ]
         try:
-            write_atomically(self.folder / FILE, HEAD + "\n".join([*lines, *self.strange]) + "\n")
+            write_atomically(self.folder / PROGRESS_FILE, HEADER + "\n".join([*lines, *self.unknown_lines]) + "\n")
         except RunError as error:
             self.notes.append(f"not noted: {error}")
 
 
-def _row(words: list[str]) -> Row | None:
+def _row(words: list[str]) -> ExerciseProgress | None:
     """The fields behind a name; those at the end may be left out."""
     if not words or words[0] not in ("passed", "open"):
         return None
@@ -132,4 +150,4 @@ def _row(words: list[str]) -> Row | None:
     if not all(count.isdecimal() and len(count) < 10 for count in counts):
         return None
     tries, hints = (*map(int, counts), 0, 0)[:2]
-    return Row(words[0] == "passed", tries, min(hints, 3), " ".join(words[3:]) or "-")
+    return ExerciseProgress(words[0] == "passed", tries, min(hints, 3), " ".join(words[3:]) or "-")

@@ -1,7 +1,7 @@
 """Starts a fresh process for every submission, holds it to its limits, and ends it.
 
 Where the system can fork, a process that has NumPy loaded already waits and forks for each submission; elsewhere each
-gets an interpreter of its own. A submission never shares a process with the judge, or with another submission.
+gets an interpreter of its own. A submission never shares a process with the check, or with another submission.
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import RunError
-from .child.messages import reader
-from .submission_process import PATIENCE, Forked, Limits, Process, Started
+from .isolated_submission import STARTUP_SECONDS, ForkedSubmission, IsolatedSubmission, Limits, SpawnedSubmission
+from .sandbox.messages import reader
 
-FORKS = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries do not work in a fork
-USUAL = Limits()
-START = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from child.serve import main; main()"
+CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries do not work in a fork
+DEFAULT_LIMITS = Limits()
+BOOTSTRAP = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from sandbox.serve import main; main()"
 
 
 class Runner:
-    """Opens submissions, one at a time. `with Runner() as runner: with runner.open() as submission: …`
+    """Opens submissions, one at a time: `with Runner() as runner: with runner.open() as submission: …`
 
-    forks: False starts an interpreter for each, as where the system cannot fork.
+    Args:
+        limits: what a submission may use
+        forks: False starts an interpreter for each, as where the system cannot fork
     """
 
-    def __init__(self, limits: Limits = USUAL, forks: bool = FORKS) -> None:
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, forks: bool = CAN_FORK) -> None:
         self.limits, self.forks = limits, forks
         self.control: socket.socket | None = None
-        self.host: subprocess.Popen[bytes] | None = None
+        self.fork_server: subprocess.Popen[bytes] | None = None
         if forks:
-            self._start_host()
+            self._start_fork_server()
 
     def __enter__(self) -> Self:
         return self
@@ -52,37 +54,37 @@ class Runner:
         self.close()
 
     def close(self) -> None:
-        """End what waits."""
-        if self.control is not None and self.host is not None:
+        """End the process that forks."""
+        if self.control is not None and self.fork_server is not None:
             self.control.close()
-            self.host.kill()
-            self.host.wait()
+            self.fork_server.kill()
+            self.fork_server.wait()
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[Process]:
-        """A fresh process, ready to load a file; ended afterwards, whatever it does."""
-        process = self._fork() if self.forks else self._start_one()
+    def open(self) -> Iterator[IsolatedSubmission]:
+        """Start a process that can load a file, and end it afterwards, whatever it does. Raises RunError."""
+        process = self._fork() if self.forks else self._spawn()
         try:
             with contextlib.suppress(OSError):  # if it is gone, the first question will tell
                 process.send({"seconds": self.limits.seconds, "megabytes": self.limits.megabytes})
             yield process
         finally:
             process.end()
-            if self.forks and process.status is None:  # the host did not tell; it may tell at the wrong moment
-                self._restart_host()
+            if self.forks and process.status is None:  # its status was not told; it may come at the wrong moment
+                self._restart_fork_server()
 
-    def _restart_host(self) -> None:
+    def _restart_fork_server(self) -> None:
         self.close()
-        self._start_host()
+        self._start_fork_server()
 
-    def _start_host(self) -> None:
+    def _start_fork_server(self) -> None:
         ours, theirs = socket.socketpair()
-        ours.settimeout(PATIENCE)
-        self.host = _python("fork", theirs.fileno(), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
+        ours.settimeout(STARTUP_SECONDS)
+        self.fork_server = _start_python("fork", theirs.fileno(), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
         theirs.close()
         self.control = ours
 
-    def _fork(self) -> Process:
+    def _fork(self) -> IsolatedSubmission:
         for attempt in (1, 2):
             assert self.control is not None
             ours, theirs = socket.socketpair()
@@ -90,11 +92,11 @@ class Runner:
             try:
                 socket.send_fds(self.control, [b"."], [theirs.fileno(), sink])
                 (number,) = struct.unpack("<q", reader(self.control)(8))
-                return Forked(ours, output, self.limits, number, self.control)
-            except (EOFError, OSError) as error:  # the host is gone; a submission may have ended it
+                return ForkedSubmission(ours, output, self.limits, number, self.control)
+            except (EOFError, OSError) as error:  # the process that forks is gone; a submission may have ended it
                 ours.close()
                 os.close(output)
-                self._restart_host()
+                self._restart_fork_server()
                 if attempt == 2:
                     raise RunError(f"no process for the check could be started: {error or 'it ended'}") from error
             finally:
@@ -102,10 +104,10 @@ class Runner:
                 os.close(sink)
         raise AssertionError
 
-    def _start_one(self) -> Process:
+    def _spawn(self) -> IsolatedSubmission:
         with socket.create_server(("127.0.0.1", 0)) as server:
-            server.settimeout(PATIENCE)
-            python = _python(
+            server.settimeout(STARTUP_SECONDS)
+            python = _start_python(
                 "serve",
                 server.getsockname()[1],
                 stdin=subprocess.PIPE,
@@ -118,7 +120,7 @@ class Runner:
             python.stdin.close()
             try:
                 connection, _ = server.accept()
-                connection.settimeout(PATIENCE)
+                connection.settimeout(STARTUP_SECONDS)
                 if not secrets.compare_digest(reader(connection)(len(key)), key):
                     raise EOFError
             except (EOFError, OSError) as error:
@@ -126,17 +128,19 @@ class Runner:
                 raise RunError("no process for the check could be started: it did not call back") from error
         output = os.dup(python.stdout.fileno())
         python.stdout.close()
-        return Started(connection, output, self.limits, python)
+        return SpawnedSubmission(connection, output, self.limits, python)
 
 
-def _python(mode: str, number: int, **options: Any) -> subprocess.Popen[bytes]:
-    """An interpreter that knows NumPy and, besides the standard library, only `inside`."""
+def _start_python(mode: str, number: int, **options: Any) -> subprocess.Popen[bytes]:
+    """Start an interpreter that finds NumPy and, besides the standard library, only `sandbox`."""
     keep = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "LC_ALL")
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     places = str(Path(__file__).parent), str(Path(np.__file__).parents[1])
     return subprocess.Popen(
-        [sys.executable, "-I", "-c", START, *places, mode, str(number)],
+        [sys.executable, "-I", "-c", BOOTSTRAP, *places, mode, str(number)],
         env={name: os.environ[name] for name in keep if name in os.environ} | threads,
         cwd=tempfile.gettempdir(),
+        start_new_session=True,  # Ctrl-C is for this process alone, which then ends the others
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         **options,
     )

@@ -1,4 +1,4 @@
-"""What the exercises look like on a terminal, and in a file."""
+"""What the exercises look like on a terminal, and in a file: every line fits, from 60 columns on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import sys
 import textwrap
 from typing import TextIO
 
-from .exercise import Exercise, course
-from .progress import Progress
+from ..terminal import shortened
+from .course import Exercise, course
+from .progress import CourseProgress
 from .verdict import Verdict
 
 COLORS = {"green": "32", "red": "31", "yellow": "33", "bold": "1", "dim": "2"}
-LABEL = 16
-PRINTED = 12
+LABEL_WIDTH = 16
+MAX_PRINTED_LINES = 12
 """The most lines that are shown of what the learner's code printed."""
 
 
@@ -28,9 +29,11 @@ class Screen:
 
     @property
     def width(self) -> int:
-        return max(40, min(shutil.get_terminal_size((100, 24)).columns, 110))
+        """The most columns of a line."""
+        return max(40, min(shutil.get_terminal_size((80, 24)).columns, 110))
 
     def paint(self, text: str, color: str) -> str:
+        """Give a text a colour, if there are colours."""
         return f"\x1b[{COLORS[color]}m{text}\x1b[0m" if self.has_colors else text
 
     def write(self, line: str = "") -> None:
@@ -38,20 +41,28 @@ class Screen:
         print(line, file=self.stream, flush=True)
 
     def say(self, text: str = "", color: str = "", indent: str = "") -> None:
-        """Print a paragraph, in lines that fit; a line that starts with spaces is left as it is."""
+        """Print a paragraph, in lines that fit."""
         for line in fitted(text, self.width - len(indent)):
             self.write((indent + self.paint(line, color) if color else indent + line).rstrip())
 
     def labelled(self, label: str, text: str) -> None:
         """Print a label, and a paragraph to the right of it."""
-        for i, line in enumerate(fitted(text, self.width - LABEL - 4)):
-            self.write(f"  {self.paint('' if i else label, 'dim')}{' ' * (LABEL - (0 if i else len(label)))}  {line}")
+        for i, line in enumerate(fitted(text, self.width - LABEL_WIDTH - 4)):
+            self.write(
+                f"  {self.paint('' if i else label, 'dim')}{' ' * (LABEL_WIDTH - (0 if i else len(label)))}  {line}"
+            )
+
+    def heading(self, exercise: Exercise) -> None:
+        """Print number, name and title of an exercise."""
+        self.say(f"{exercise.number:02} {exercise.name}", "bold")
+        self.say(exercise.title)
 
     def clear(self) -> None:
+        """Empty a terminal."""
         if self.is_terminal:
             self.stream.write("\x1b[2J\x1b[3J\x1b[H")
 
-    def bar(self, progress: Progress) -> str:
+    def bar(self, progress: CourseProgress) -> str:
         """How much of the course is passed."""
         done, total, length = progress.passed, len(course()), 30
         full = -(-length * done // total)
@@ -65,7 +76,7 @@ class Screen:
         self.write(f"{name}   {LABELS[verdict.result]}{took}")
         self.write()
         self.say(exercise.note if verdict.passed else verdict.sentence, indent="  ")
-        for label, text in verdict.details:
+        for label, text in verdict.remarks:
             self.write()
             self.labelled(label, text)
         self.printed(verdict.printed)
@@ -75,29 +86,43 @@ class Screen:
         lines = text.rstrip().splitlines()
         if lines:
             self.write()
-            more = [f"… {len(lines) - PRINTED} lines more"] if len(lines) > PRINTED + 1 else []
-            shown = lines[:PRINTED] + more if more else lines
-            self.labelled("your code says", "\n".join(f" {line[: self.width]}" for line in shown))
+            more = [f"… {len(lines) - MAX_PRINTED_LINES} lines more"] if len(lines) > MAX_PRINTED_LINES + 1 else []
+            shown = lines[:MAX_PRINTED_LINES] + more if more else lines
+            self.labelled("your code says", "\n".join(f" {line}" for line in shown))
 
     def line(self, exercise: Exercise, verdict: Verdict) -> None:
         """A check in one line."""
         mark, color = MARKS.get(verdict.result, WRONG)
         said = "" if verdict.result in MARKS else clean(verdict.sentence)
         text = f" {exercise.number:02} {exercise.name:18} {LABELS[verdict.result]:14} {said}".rstrip()
-        self.write(self.paint(mark, color) + (text if len(text) < self.width else text[: self.width - 2] + "…"))
+        self.write(self.paint(mark, color) + shortened(text, self.width - 1))
 
-    def course(self, progress: Progress) -> None:
-        """All exercises, and how each stands."""
+    def course(self, progress: CourseProgress, height: int | None = None) -> None:
+        """Print all exercises, and how each stands.
+
+        Args:
+            progress: how far the learner is
+            height: the lines that there are for it; where they are too few, names stand side by side without titles
+        """
+        rows = []
         for exercise in course():
             row = progress.of(exercise)
             mark = self.paint("✓", "green") if row.passed else self.paint("→", "yellow")
             mark = mark if row.passed or exercise == progress.current() else " "
             tried = f"{row.tries} tries" if row.tries > 1 else "1 try" if row.tries else ""
-            self.write(f"{mark} {exercise.number:02} {exercise.name:18} {exercise.title:62} {tried}".rstrip())
+            title = shortened(exercise.title, self.width - 25 - len(tried))
+            rows.append((f"{mark} {exercise.number:02} {exercise.name:18} ", f"{title} {tried}"))
+        if height is None or len(rows) < height - 1:
+            for start, end in rows:
+                self.write((start + end).rstrip())
+        else:
+            count = -(-len(rows) // (self.width // 24))
+            for i in range(count):
+                self.write("".join(start for start, _ in rows[i::count]).rstrip())
         self.write()
         self.write(self.bar(progress))
 
-    def notes(self, progress: Progress) -> None:
+    def notes(self, progress: CourseProgress) -> None:
         """What there is to say about the state file, once."""
         for note in progress.notes:
             self.write()
@@ -126,8 +151,9 @@ def clean(text: str) -> str:
 
 
 def fitted(text: str, width: int) -> list[str]:
-    """A text in lines of at most this width; its own line breaks stay, and lines that start with spaces."""
+    """A text in lines of at most this width. Its own line breaks stay; a line that starts with spaces is cut off."""
     lines: list[str] = []
     for line in map(clean, text.split("\n")):
-        lines += [line] if line.startswith(" ") else textwrap.wrap(line, max(width, 24)) or [""]
+        width = max(width, 24)
+        lines += [shortened(line, width)] if line.startswith(" ") else textwrap.wrap(line, width) or [""]
     return lines

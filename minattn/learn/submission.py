@@ -1,4 +1,4 @@
-"""A submission as its judge sees it: functions that can be called, and the ways in which they fail."""
+"""A submission, as the check sees it: functions that can be called, and the ways in which they fail."""
 
 from __future__ import annotations
 
@@ -7,25 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .child.messages import encode, receive
-from .child.session import Session
-
-RESULTS = ("passed", "to do", "wrong", "error", "refused", "time", "memory", "crash", "missing")
-
-
-class Failure(Exception):
-    """Why a submission could not be judged: one of RESULTS, a sentence, and lines that belong to it."""
-
-    def __init__(self, result: str, sentence: str, details: tuple[str, ...] = ()) -> None:
-        super().__init__(sentence)
-        self.result, self.sentence, self.details = result, sentence, details
+from .sandbox.learner_file import LearnerFile
+from .sandbox.messages import encode, receive
+from .verdict import CannotCheck
 
 
-class Reply(NamedTuple):
-    """What came of a call. result: data, or an Other. forwards: how often it called its forward.
+class CallResult(NamedTuple):
+    """What came of a call.
 
-    changed: the numbers of the arguments that it changed. shares: pairs (result, argument) in the same memory; an
-    earlier result j is -1 - j. history: the values that the watched names took, each with its line.
+    Args:
+        result: what the function returned, with a NotData for all that is no data
+        forwards: how often it called the forward of its file
+        changed: the numbers of the arguments that it changed
+        shares: pairs (result, argument) in the same memory; an earlier result j is -1 - j
+        history: the values that the watched names took, each with its line
     """
 
     result: Any
@@ -36,30 +31,30 @@ class Reply(NamedTuple):
 
 
 class Submission:
-    """A learner's file, loaded. This one runs it in this very process: for code that is known to be harmless."""
+    """Runs a learner's file in this very process: only for code that is known to be harmless."""
 
     def __init__(self) -> None:
-        self.session = Session()
+        self.learner_file = LearnerFile()
         self.path, self.source, self.printed = "", "", ""
 
     def ask(self, request: dict[str, Any]) -> Any:
-        """The answer to a request of `inside.session`; through messages, so that it is as good as from afar."""
-        return _sent(self.session.answer(_sent(request)))
+        """Answer a request, encoded as for another process, so that both ways give the same."""
+        return _sent_through(self.learner_file.answer(_sent_through(request)))
 
     def load(self, path: str, source: str) -> list[str]:
-        """Run the file; returns the names of its functions. Raises Failure."""
+        """Run the file and return the names of its functions. Raises CannotCheck."""
         self.path, self.source = path, source
         functions = self._answer({"path": path, "source": source}).get("functions")
         if not isinstance(functions, list):
             raise self._no_answer()
         return functions
 
-    def call(self, name: str, arguments: tuple[Any, ...], watch: tuple[str, ...] = ()) -> Reply:
-        """Call one of its functions. Raises Failure."""
+    def call(self, name: str, arguments: tuple[Any, ...], watch: tuple[str, ...] = ()) -> CallResult:
+        """Call one of its functions. Raises CannotCheck."""
         answer = self._answer({"call": name, "arguments": list(arguments), "watch": list(watch)})
-        if not is_reply(answer, len(arguments)):
+        if not is_call_result(answer, len(arguments)):
             raise self._no_answer()
-        return Reply(**answer)
+        return CallResult(**answer)
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         answer = self.ask(request)
@@ -68,18 +63,18 @@ class Submission:
         if "error" in answer:
             if not isinstance(answer["error"], dict):
                 raise self._no_answer()
-            raise failure(self.path, self.source, answer["error"])
+            raise _learner_error(self.path, self.source, answer["error"])
         return answer
 
-    def _no_answer(self) -> Failure:
-        return Failure("crash", f"{self.path} wrote into the connection to the check")
+    def _no_answer(self) -> CannotCheck:
+        return CannotCheck("crash", f"{self.path} wrote into the connection to the check")
 
 
-def is_reply(answer: dict[str, Any], arguments: int) -> bool:
-    """Whether an answer has the form of a Reply; their code runs in the process that sends it."""
-    if answer.keys() != set(Reply._fields):
+def is_call_result(answer: dict[str, Any], arguments: int) -> bool:
+    """Whether an answer has the form of a CallResult: learners' code runs where it comes from, and might forge one."""
+    if answer.keys() != set(CallResult._fields):
         return False
-    forwards, changed, shares, history = (answer[name] for name in Reply._fields[1:])
+    forwards, changed, shares, history = (answer[name] for name in CallResult._fields[1:])
     pairs = isinstance(shares, list) and all(isinstance(p, list) and len(p) == 2 for p in shares)
     counts = [forwards, *changed, *(n for p in shares for n in p)] if pairs and isinstance(changed, list) else [None]
     if not all(type(n) is int for n in counts) or not isinstance(history, dict):
@@ -92,11 +87,11 @@ def is_reply(answer: dict[str, Any], arguments: int) -> bool:
     return in_range and lines
 
 
-def _sent(value: Any) -> Any:
+def _sent_through(value: Any) -> Any:
     return receive(io.BytesIO(encode(value)).read)
 
 
-def failure(path: str, source: str, error: dict[str, Any]) -> Failure:
+def _learner_error(path: str, source: str, error: dict[str, Any]) -> CannotCheck:
     """An exception of the learner's code, with their own line."""
     kind, name, message, line = (error.get(key) for key in ("kind", "type", "message", "line"))
     place = f"{path}, line {line}" if line else path
@@ -104,7 +99,7 @@ def failure(path: str, source: str, error: dict[str, Any]) -> Failure:
         place += "" if function == "<module>" else f", in {function}"
     said = f"{name}: {message}" if message else f"{name}"
     if name == "NotImplementedError":
-        return Failure("to do", f"{place}: this part is still to be written")
+        return CannotCheck("to do", f"{place}: this part is still to be written")
     lines = source.splitlines()
     details = []
     if isinstance(line, int) and 0 < line <= len(lines):
@@ -121,4 +116,4 @@ def failure(path: str, source: str, error: dict[str, Any]) -> Failure:
         "refused": f"{place}: {message}",
     }.get(str(kind), f"{place}: {said}")
     result = str(kind) if kind in ("memory", "refused") else "error"
-    return Failure(result, sentence, tuple(details))
+    return CannotCheck(result, sentence, tuple(details))

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from ..terminal import Keys
-from .check_file import check_in
-from .exercise import Exercise, course
-from .learner_folder import locate, reset
-from .progress import Progress
+from .checking import check_in_folder
+from .course import Exercise, course
+from .learner_folder import find_file, restore_template
+from .progress import CourseProgress
 from .runner import Runner
 from .screen import Screen
 from .verdict import Verdict
 
-EVERY = 0.1
+LOOK_SECONDS = 0.1
 """Seconds between two looks at the files."""
 
 Stamp = tuple[int, int, int]
 
 
 class Watch:
-    """Watches a folder. `run()` returns when the learner quits."""
+    """Watches a folder; `run()` returns when the learner quits.
+
+    Args:
+        folder: of the learner's files
+        runner: checks them
+        keys: says which keys are pressed
+        screen: shows all
+    """
 
     def __init__(self, folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
         self.folder, self.runner, self.keys, self.screen = folder, runner, keys, screen
-        self.progress = Progress.load(folder)
+        self.progress = CourseProgress.load(folder)
         self.exercise = self.progress.current()
         self.stamps = self.look()
 
@@ -33,7 +41,7 @@ class Watch:
         self.check(self.exercise, counts=False)
         while True:
             try:
-                key = self.keys.get(EVERY)
+                key = self.keys.get(LOOK_SECONDS)
             except EOFError:
                 return
             if key == "q":
@@ -52,10 +60,10 @@ class Watch:
                 self.check(saved)
 
     def look(self) -> dict[str, Stamp]:
-        """When every exercise's file was last changed."""
+        """Note when each exercise's file was last changed."""
         stamps = {}
         for exercise in course():
-            path = locate(self.folder, exercise)
+            path = find_file(self.folder, exercise)
             try:
                 status = path.stat() if path else None
             except OSError:  # an editor is just putting a new one in its place
@@ -65,7 +73,7 @@ class Watch:
         return stamps
 
     def saved(self) -> Exercise | None:
-        """The exercise whose file has changed since the last look."""
+        """Find an exercise whose file has changed since the last look."""
         before, self.stamps = self.stamps, self.stamps | self.look()
         for exercise in course():
             if self.stamps.get(exercise.name) != before.get(exercise.name):
@@ -76,24 +84,24 @@ class Watch:
         """Check an exercise, which is the current one from now on, and show the verdict."""
         self.exercise = exercise
         self.screen.say("checking …", "dim")
-        verdict = check_in(self.folder, exercise, self.runner)
-        self.progress.noted(exercise, verdict, counts)
+        verdict = check_in_folder(self.folder, exercise, self.runner)
+        self.progress.record(exercise, verdict, counts)
         self.head()
         self.screen.verdict(exercise, verdict)
         self.foot(verdict)
 
     def head(self) -> None:
-        """An empty screen with the progress bar and the exercise."""
+        """Start an empty screen with the progress bar and the exercise."""
         self.screen.clear()
         self.screen.write(f"minattn learn   {self.screen.bar(self.progress)}")
         self.screen.write()
-        path = locate(self.folder, self.exercise)
+        path = find_file(self.folder, self.exercise)
         self.screen.say(self.exercise.title, "bold")
         self.screen.say(str(path or self.folder / self.exercise.file), "dim")
         self.screen.write()
 
     def foot(self, verdict: Verdict | None = None) -> None:
-        """What one can do now."""
+        """Say what one can do now."""
         self.screen.notes(self.progress)
         self.screen.write()
         if verdict is not None and verdict.passed:
@@ -105,7 +113,7 @@ class Watch:
 
     def hint(self) -> None:
         """Show the hints so far, and one more."""
-        count = self.progress.hinted(self.exercise)
+        count = self.progress.add_hint(self.exercise)
         self.progress.save()
         self.head()
         for number, text in enumerate(self.exercise.hints[:count], 1):
@@ -117,7 +125,7 @@ class Watch:
     def list(self) -> None:
         """Show all exercises."""
         self.screen.clear()
-        self.screen.course(self.progress)
+        self.screen.course(self.progress, shutil.get_terminal_size((80, 24)).lines - 6)
         self.foot()
 
     def next(self) -> None:
@@ -132,15 +140,15 @@ class Watch:
         while key is None:
             key = self.keys.get(60.0)
         if key == "y":
-            backup = reset(self.folder, self.exercise)
-            self.progress.reopened(self.exercise)
+            backup = restore_template(self.folder, self.exercise)
+            self.progress.reopen(self.exercise)
             self.progress.save()
             self.stamps |= self.look()
             self.progress.notes.append(f"your file is kept as {backup}" if backup else "the template is back")
         self.check(self.exercise, counts=False)
 
 
-def start(folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
+def watch_folder(folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
     """Watch a folder until the learner quits."""
     Watch(folder, runner, keys, screen).run()
     screen.write()

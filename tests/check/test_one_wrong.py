@@ -7,8 +7,8 @@ from support.mistake_runs import PROBLEMS, RIGHT, RUNS
 from minattn.check import check_backward
 from minattn.check.catalogue import catalogue, match, matches
 from minattn.check.problem import Problem, has_gradient
-from minattn.learn.exercise import find
-from minattn.learn.marking import judge
+from minattn.learn.checking import check_submission
+from minattn.learn.course import find
 from minattn.learn.submission import Submission
 from minattn.ops import registry
 
@@ -71,9 +71,9 @@ def test_a_gradient_whose_sign_alone_is_turned_is_no_mistake_that_turns_another(
 
 def test_a_learner_whose_dk_alone_is_negated_is_told_so():
     exercise = find("attention")
-    said = judge(exercise, Submission(), "mine.py", exercise.fill(exercise.solution + "\ndk = -dk"))
+    said = check_submission(exercise, Submission(), "mine.py", exercise.fill(exercise.solution + "\ndk = -dk"))
     assert said.sentence.startswith("dk is wrong, dq and dv are right")
-    diagnoses = [detail.text for detail in said.details if detail.label == "diagnosis"]
+    diagnoses = [remark.text for remark in said.remarks if remark.label == "diagnosis"]
     assert diagnoses == ["dk: exactly this: the right gradient with the sign turned"]
 
 

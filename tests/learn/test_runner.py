@@ -12,16 +12,17 @@ import pytest
 from support.learn_help import through
 
 from minattn.learn import Limits, Runner, check_file, find
-from minattn.learn.child.messages import Other, encode
-from minattn.learn.marking import judge
-from minattn.learn.runner import FORKS
-from minattn.learn.submission import Failure, Submission, is_reply
-from minattn.learn.submission_process import Started
+from minattn.learn.checking import check_submission
+from minattn.learn.isolated_submission import SpawnedSubmission
+from minattn.learn.runner import CAN_FORK
+from minattn.learn.sandbox.messages import NotData, encode
+from minattn.learn.submission import Submission, is_call_result
+from minattn.learn.verdict import CannotCheck
 
 SOFTMAX = find("softmax")
-RIGHT = SOFTMAX.part(SOFTMAX.solution)
+RIGHT = SOFTMAX.solution
 LIMITS = Limits(seconds=1.0, megabytes=256)
-WAYS = [pytest.param(True, id="fork", marks=pytest.mark.skipif(not FORKS, reason="no fork here")), False]
+WAYS = [pytest.param(True, id="fork", marks=pytest.mark.skipif(not CAN_FORK, reason="no fork here")), False]
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -80,7 +81,7 @@ def test_the_library_is_out_of_reach(runner, tmp_path):
     assert said.result == "refused" and "minattn is out of reach" in said.sentence
 
 
-@pytest.mark.skipif(not FORKS, reason="limits of memory need a system that has them")
+@pytest.mark.skipif(not CAN_FORK, reason="limits of memory need a system that has them")
 def test_a_memory_hog_is_stopped(runner, tmp_path):
     said = check(runner, tmp_path, "dx = np.ones(10**9)")
     assert said.result == "memory" and "more memory than a check has" in said.sentence
@@ -103,7 +104,7 @@ FOOLING = {
         "dx = p * g",
         "import sys\n"
         "for name, module in list(sys.modules.items()):\n"
-        "    if name.startswith('child'):\n"
+        "    if name.startswith('sandbox'):\n"
         "        for key, value in list(vars(module).items()):\n"
         "            if callable(value) and key[:1] == '_':\n"
         "                setattr(module, key, lambda *a, **k: True)",
@@ -112,19 +113,21 @@ FOOLING = {
     "answers in place of the session": (
         "dx = p * g",
         "import sys\n"
-        "sys.modules['child.session'].Session.answer = lambda self, request: {'passed': True, 'result': 'passed'}",
+        "file = sys.modules['sandbox.learner_file'].LearnerFile\n"
+        "file.answer = lambda self, request: {'passed': True, 'result': 'passed'}",
         "crash",
     ),
     "answers with rubbish of the right form": (
         "dx = p * g",
         "import sys\n"
-        "sys.modules['child.session'].Session.answer = lambda self, request: {'result': None, 'forwards': 'x', "
+        "file = sys.modules['sandbox.learner_file'].LearnerFile\n"
+        "file.answer = lambda self, request: {'result': None, 'forwards': 'x', "
         "'changed': [99], 'shares': [[5, 5]], 'history': 7, 'functions': ['backward']}",
         "crash",
     ),
     "answers with an error of its own": (
         "dx = p * g",
-        "import sys\nsys.modules['child.session'].Session.answer = lambda self, request: {'error': 3}",
+        "import sys\nsys.modules['sandbox.learner_file'].LearnerFile.answer = lambda self, request: {'error': 3}",
         "crash",
     ),
     "writes into every descriptor": (
@@ -159,7 +162,7 @@ FOOLING = {
 def test_a_wrong_backward_stays_wrong_when_it(forking, tmp_path, gap, top, result):
     said = check(forking, tmp_path, gap, top)
     assert said.result in result.split("|"), said
-    assert said.sentence and "Traceback" not in said.sentence and "could not be judged" not in said.sentence
+    assert said.sentence and "Traceback" not in said.sentence and "could not be checked" not in said.sentence
     assert check(forking, tmp_path, RIGHT).passed  # the next one notices nothing
 
 
@@ -170,6 +173,7 @@ READING = {
     "an absent module": "import no_such_module",
     "runpy": "import runpy\nanswer = runpy.run_module('minattn')",
     "the source": "answer = open({root!r} + '/ops/softmax.py').read()",
+    "the solution": f"answer = open({{root!r}} + '/learn/exercises/{SOFTMAX.folder.name}/solution.py').read()",
     "the source, low": "import os\nanswer = os.open({root!r} + '/ops/softmax.py', os.O_RDONLY)",
     "the source by a detour": "import os\nanswer = open(os.path.dirname(os.__file__) + '/../../' + {root!r}[1:])",
     "the source as text lines": "import linecache\nanswer = linecache.getlines({root!r} + '/ops/softmax.py')[5]",
@@ -179,11 +183,11 @@ READING = {
         "builtins.isinstance = lambda *a: False\n"
         "answer = open({root!r} + '/ops/softmax.py').read()"
     ),
-    "the doors, opened": (
+    "the restrictions, lifted": (
         "import sys\n"
-        "doors = sys.modules['child.restrictions']\n"
-        "doors.CLOSED, doors.NOT_THESE = (), set()\n"
-        "doors.Refused = doors.RefusedImport = None\n"
+        "rules = sys.modules['sandbox.restrictions']\n"
+        "rules.REFUSED_EVENTS, rules.REFUSED_MODULES = (), set()\n"
+        "rules.Refused = rules.RefusedImport = None\n"
         "answer = open({root!r} + '/ops/softmax.py').read()"
     ),
     "another Python": "import subprocess\nanswer = subprocess.run(['python', '-c', 'import minattn'])",
@@ -202,7 +206,7 @@ READING = {
         "m = importlib.import_module('_xxsubinterpreters' if sys.version_info < (3, 13) else '_interpreters')\n"
         "m.run_string(m.create(), 'open(' + repr({root!r} + '/ops/softmax.py') + ')')"
     ),
-    "the doors, by the frame that refuses": (
+    "the restrictions, by the frame that refuses": (
         "try:\n"
         "    open('/etc/passwd')\n"
         "except Exception as error:\n"
@@ -248,7 +252,7 @@ def frames():
         process.load("look.py", look)
         modules = process.call("modules", ()).result
         names = process.call("frames", ()).result
-    assert "numpy" in modules and not [name for name in modules if name.startswith(("minattn", "child.judge"))]
+    assert "numpy" in modules and not [name for name in modules if name.startswith(("minattn", "exercises"))]
     assert not [name for name in names if "solution" in name or "expected" in name or "right" in name]
 
 
@@ -278,8 +282,8 @@ def test_an_answer_of_another_seed_does_not_help(forking, tmp_path):
     assert said.result == "wrong"
 
 
-def test_an_exercise_that_cannot_judge_an_answer_says_so_and_no_more(forking, tmp_path):
-    """As a teacher's own judge might, that was not written for such an answer."""
+def test_an_exercise_that_fails_on_an_answer_says_so_and_no_more(forking, tmp_path):
+    """As a teacher's own `accepts` might, that was not written for such an answer."""
 
     def accepts(arguments, answer, expected):
         return answer["no such key"]
@@ -287,28 +291,28 @@ def test_an_exercise_that_cannot_judge_an_answer_says_so_and_no_more(forking, tm
     path = tmp_path / "09_softmax.py"
     path.write_text(SOFTMAX.fill(RIGHT), encoding="utf-8")
     said = check_file(replace(SOFTMAX, accepts=accepts), path, forking)
-    assert said.result == "crash" and said.sentence.startswith("09_softmax.py could not be judged: IndexError: ")
+    assert said.result == "crash" and said.sentence.startswith("09_softmax.py could not be checked: IndexError: ")
 
 
-def test_a_dead_host_is_replaced(tmp_path):
-    if not FORKS:
+def test_a_dead_fork_server_is_replaced(tmp_path):
+    if not CAN_FORK:
         pytest.skip("no fork here")
     with Runner(LIMITS) as runner:
         assert check(runner, tmp_path, RIGHT).passed
-        os.kill(runner.host.pid, signal.SIGKILL)
-        runner.host.wait()
+        os.kill(runner.fork_server.pid, signal.SIGKILL)
+        runner.fork_server.wait()
         assert check(runner, tmp_path, RIGHT).passed
 
 
 def test_no_process_is_left_behind(tmp_path):
     with Runner(LIMITS) as runner:
-        host = runner.host
+        fork_server = runner.fork_server
         with runner.open() as process:
             process.load("mine.py", "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()")
-            number = process.number if FORKS else process.python.pid
+            number = process.number if CAN_FORK else process.python.pid
         with pytest.raises(ProcessLookupError):
             os.kill(number, 0)
-    assert host is None or host.poll() is not None
+    assert fork_server is None or fork_server.poll() is not None
 
 
 def test_the_exit_status_tells_a_crash_of_python(forking):
@@ -318,7 +322,7 @@ def test_the_exit_status_tells_a_crash_of_python(forking):
     )
     with forking.open() as process:
         process.load("mine.py", crash)
-        with pytest.raises(Failure) as caught:
+        with pytest.raises(CannotCheck) as caught:
             process.call("backward", (np.ones(2),))
     assert caught.value.result == "crash" and "made Python itself crash (SIG" in caught.value.sentence
 
@@ -352,11 +356,11 @@ def test_what_is_sent_arrives():
         else:
             assert got == value
     for odd, kind in ((lambda: 1, "function"), (np.array(["a"]), "array of dtype <U1"), (2**80, "int")):
-        assert isinstance(through(odd), Other) and through(odd).kind == kind
+        assert isinstance(through(odd), NotData) and through(odd).kind == kind
     endless: list = []
     endless.append(endless)
     through(endless)
-    assert isinstance(through([lambda: 1])[0], Other)
+    assert isinstance(through([lambda: 1])[0], NotData)
 
 
 @pytest.mark.parametrize(
@@ -379,7 +383,7 @@ def test_what_no_session_would_send_is_refused(message):
     """Sent by a process that a submission has taken over."""
     ours, theirs = socket.socketpair()
 
-    class Fake(Started):
+    class Fake(SpawnedSubmission):
         def signal(self, number):
             pass
 
@@ -391,7 +395,7 @@ def test_what_no_session_would_send_is_refused(message):
     process = Fake(ours, read, Limits(seconds=0.3), None)
     theirs.sendall(message)
     theirs.shutdown(socket.SHUT_WR)
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(CannotCheck) as caught:
         process.load("mine.py", "")
     assert caught.value.result == "crash"
     theirs.close()
@@ -401,7 +405,7 @@ def test_what_no_session_would_send_is_refused(message):
 
 def test_a_reply_is_checked_before_it_is_used():
     good = {"result": (1, 2), "forwards": 0, "changed": [], "shares": [[1, -1]], "history": {"a": [[3, np.ones(2)]]}}
-    assert is_reply(good, 2)
+    assert is_call_result(good, 2)
     bad = [
         {"forwards": True},
         {"forwards": "1"},
@@ -419,13 +423,13 @@ def test_a_reply_is_checked_before_it_is_used():
         {"more": 1},
     ]
     for change in bad:
-        assert not is_reply(good | change, 2), change
+        assert not is_call_result(good | change, 2), change
 
 
 def test_a_submission_in_this_process_answers_like_one_of_its_own(forking, tmp_path):
     """So that what the tests say of the one holds for the other."""
     for gap in (RIGHT, "dx = p * g", "dx = [1]", "dx = 1 / 0", "raise SystemExit"):
-        here = judge(SOFTMAX, Submission(), "09_softmax.py", f"\n{SOFTMAX.fill(gap)}\n\n")
+        here = check_submission(SOFTMAX, Submission(), "09_softmax.py", f"\n{SOFTMAX.fill(gap)}\n\n")
         there = check(forking, tmp_path, gap)
         assert here._replace(seconds=0) == there._replace(seconds=0)
 

@@ -1,16 +1,18 @@
 """The files that the page for teachers shows can be taken from it: an exercise, a program, a mistake, a test."""
 
 import ast
+import runpy
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.learn_help import verdict
+from support.learn_help import missing, verdict
 
-from minattn.learn import Exercise, find
-from minattn.learn.learner_folder import init
-from minattn.learn.submission import RESULTS
+from minattn.learn import find
+from minattn.learn.learner_folder import make_folder_of_exercises
+from minattn.learn.verdict import RESULTS
 
 PAGE = (Path(__file__).parents[2] / "walkthroughs" / "13_teaching.py").read_text(encoding="utf-8")
 FILES = {
@@ -20,11 +22,16 @@ FILES = {
 }
 
 
+def write_exercise(folder):
+    folder.mkdir(parents=True)
+    for name in ("SOLUTION", "RIGHT", "WRONG", "EXERCISE"):
+        (folder / f"{name.lower()}.py").write_text(FILES[name], encoding="utf-8")
+
+
 @pytest.fixture
 def run(tmp_path):
     """Runs own.py, the program of the page, in a folder that has its exercise too."""
-    (tmp_path / "exercises").mkdir()
-    (tmp_path / "exercises" / "e175_rms_norm.py").write_text(FILES["EXERCISE"], encoding="utf-8")
+    write_exercise(tmp_path / "exercises" / "e175_rms_norm")
     (tmp_path / "own.py").write_text(FILES["SEEN"] + FILES["OWN"], encoding="utf-8")
 
     def run(*words):
@@ -34,23 +41,25 @@ def run(tmp_path):
     return run
 
 
-def test_the_exercise_on_the_page_is_an_exercise():
-    names = {"__name__": "minattn.learn.exercises.e175_rms_norm", "__package__": "minattn.learn.exercises"}
-    exec(compile(FILES["EXERCISE"], "e175_rms_norm.py", "exec"), names)
-    exercise = names["exercise"]
-    assert isinstance(exercise, Exercise)
+def test_the_exercise_on_the_page_is_an_exercise(tmp_path):
+    write_exercise(tmp_path / "e175_rms_norm")
+    names = runpy.run_path(str(tmp_path / "e175_rms_norm" / "exercise.py"))
+    exercise = replace(names["exercise"], folder=tmp_path / "e175_rms_norm", name="rms_norm")
+    assert missing(exercise) == []
     assert verdict(exercise, "dx = ...").result == "to do"
     for gap in (exercise.solution, *exercise.alternatives.values()):
         assert verdict(exercise, gap).passed
     for mistake in exercise.mistakes:
-        assert mistake.sentence in str(verdict(exercise, mistake.gap))
+        assert mistake.text in str(verdict(exercise, mistake.gap))
 
 
 def test_the_program_on_the_page_adds_its_exercise_to_the_course(tmp_path, run):
+    number = find("layer_norm").number + 1
     assert run("init", "course").returncode == 0
     done = run("check", "rms_norm", "--dir", "course")
-    assert done.returncode == 1 and "○ 18 rms_norm   still to do" in done.stdout, done.stderr
-    assert (tmp_path / "course" / "18_rms_norm.py").exists() and (tmp_path / "course" / "19_gelu.py").exists()
+    assert done.returncode == 1 and f"○ {number} rms_norm   still to do" in done.stdout, done.stderr
+    for file in (f"{number}_rms_norm.py", find("layer_norm").file):
+        assert (tmp_path / "course" / file).exists()
 
 
 def test_the_mistake_on_the_page_is_named_with_its_sentence_and_what_to_look_at(tmp_path, run):
@@ -64,7 +73,7 @@ def test_the_mistake_on_the_page_is_named_with_its_sentence_and_what_to_look_at(
 @pytest.mark.parametrize("solved", [True, False])
 def test_the_test_on_the_page_runs_the_same_checks(tmp_path, solved):
     (tmp_path / "test_homework.py").write_text(FILES["TEST"], encoding="utf-8")
-    init(tmp_path / "ben")
+    make_folder_of_exercises(tmp_path / "ben")
     for exercise in map(find, ("softmax", "mask", "attention")):
         gap = exercise.solution if solved or exercise.name != "softmax" else "dx = p * g"
         (tmp_path / "ben" / exercise.file).write_text(exercise.fill(gap), encoding="utf-8")

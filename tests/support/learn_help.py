@@ -1,13 +1,18 @@
 """What the tests of the exercises share: submissions without a process, and folders."""
 
+import ast
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 
+import minattn
 from minattn.check.catalogue import catalogue, find_op
 from minattn.learn import course
-from minattn.learn.child.messages import encode, receive
-from minattn.learn.marking import judge
+from minattn.learn.checking import check_submission
+from minattn.learn.gap import gap_of
+from minattn.learn.sandbox.messages import encode, receive
 from minattn.learn.submission import Submission
 
 EXERCISES = {exercise.name: exercise for exercise in course()}
@@ -15,7 +20,7 @@ EXERCISES = {exercise.name: exercise for exercise in course()}
 
 def verdict(exercise, gap, seed=0, after=""):
     """The verdict on a gap that is filled so, without a process; after: code at the end of the file."""
-    return judge(exercise, Submission(), exercise.file, exercise.fill(gap) + after, seed)
+    return check_submission(exercise, Submission(), exercise.file, exercise.fill(gap) + after, seed)
 
 
 class Written(Submission):
@@ -31,13 +36,55 @@ class Written(Submission):
 
     def ask(self, request):
         if request.get("call") == "backward":
-            self.session.names["backward"] = self.backward
+            self.learner_file.names["backward"] = self.backward
         return super().ask(request)
 
 
 def verdict_on(exercise, backward):
     """The verdict on a backward pass that is a plain function."""
-    return judge(exercise, Written(exercise, backward), exercise.file, "", 0)
+    return check_submission(exercise, Written(exercise, backward), exercise.file, "", 0)
+
+
+def missing(exercise):
+    """What an exercise lacks, each with the file to put it in."""
+    place, found = f"{exercise.folder.parent.name}/{exercise.folder.name}", []
+
+    def need(condition, file, sentence):
+        if not condition:
+            found.append(f"{place}/{file}: {sentence}")
+
+    if not (exercise.folder / "solution.py").exists():
+        return [f"{place}/solution.py: the solved file is missing"]
+    if not gap_of((exercise.folder / "solution.py").read_text(encoding="utf-8")):
+        return [f"{place}/solution.py: the marks around the learner's part are missing, or nothing is between them"]
+    if not gap_of(exercise.text):
+        return [f"{place}/solution.py: the function with the gap must end with the return of names"]
+    tree = ast.parse(exercise.text)
+    need(0 < len(exercise.title) <= 62, "solution.py", "the docstring begins with a title of at most 62 letters")
+    need(max(map(len, exercise.text.splitlines())) <= 120, "solution.py", "a line is longer than 120 letters")
+    imports = {node.names[0].name for node in tree.body if isinstance(node, ast.Import)}
+    need(imports <= {"numpy", "math"}, "solution.py", "a learner's file imports numpy and math only")
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    need(exercise.function in defined, "solution.py", f"the function {exercise.function} is missing")
+    gaps = [exercise.solution, *exercise.alternatives.values()]
+    different = {ast.dump(ast.parse(gap)) for gap in gaps}
+    need(len(different) >= 3, "right.py", f"2 ways other than the solution are needed, there are {len(different) - 1}")
+    count = len(exercise.mistakes) + len(known_mistakes(exercise))
+    need(count >= 3, "wrong.py", f"3 mistakes are needed, with those that the check knows of; there are {count}")
+    need(len(exercise.hints) == 3, "exercise.py", f"3 hints are needed, there are {len(exercise.hints)}")
+    need("?" in "".join(exercise.hints[:1]), "exercise.py", "the first hint is a question")
+    places = re.findall(r"minattn/[\w/]+", exercise.note)
+    need(places, "exercise.py", "the note says where the engine does the same: minattn/…")
+    root = Path(minattn.__file__).parents[1]
+    for path in places:
+        need(
+            (root / f"{path}.py").is_file() or (root / path).is_dir(),
+            "exercise.py",
+            f"the note names {path}: not there",
+        )
+    for step in exercise.steps:
+        need(re.search(rf"\b{step}\b", "\n".join(gaps)), "exercise.py", f"no solution has the step {step}")
+    return found
 
 
 def known_mistakes(exercise):
@@ -45,7 +92,7 @@ def known_mistakes(exercise):
     if exercise.like is None:
         return []
     right, case = exercise.solved["backward"], exercise.draw(0)[0]
-    return [mistake for mistake in catalogue[find_op(exercise.like)] if not same(mistake.backward(*case), right(*case))]
+    return [mistake for mistake in catalogue.get(find_op(exercise.like), []) if not same(mistake.backward(*case), right(*case))]
 
 
 def same(a, b):

@@ -1,1 +1,1 @@
-"""The exercises, one a file; the names of the files give their order."""
+"""The exercises, a folder for each; the names of the folders give their order, and the README says what is in them."""

@@ -1,0 +1,155 @@
+"""Checks a learner's file: runs it in a process of its own, calls its functions and compares what they return."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import RunError
+from .answer_comparison import NOT_COMPARABLE, form_error, is_unwritten, wrong_numbers
+from .course import Exercise, find
+from .gap import gap_of
+from .learner_folder import find_file, read_source
+from .runner import Runner
+from .submission import CallResult, Submission
+from .verdict import CannotCheck, Reason, Remark, Verdict
+from .wrong_answer import copied, gradient_check, likely_mistake, why_wrong
+
+
+def check_file(
+    exercise: Exercise | str, path: str | os.PathLike[str], runner: Runner | None = None, seed: int = 0
+) -> Verdict:
+    """Check a learner's file; whatever is in it, the answer is a verdict.
+
+    Args:
+        exercise: the exercise, or its name
+        path: the file
+        runner: to be shared where several files are checked; a new one where it is None
+        seed: of the inputs that the functions are called with
+
+    Raises:
+        InputError: there is no exercise of that name
+        RunError: no process could be started
+
+    >>> check_file("softmax", "nowhere.py").sentence
+    'nowhere.py could not be read: No such file or directory'
+    """
+    if isinstance(exercise, str):
+        exercise = find(exercise)
+    path = Path(path)
+    try:
+        source = read_source(path)
+    except CannotCheck as error:
+        return Verdict(exercise.name, error.result, sentence=error.sentence)
+    if gap_of(source) == gap_of(exercise.text):  # no process is needed for that
+        return check_submission(exercise, Submission(), path.name, source, seed)
+    if runner is None:
+        with Runner() as own:
+            return check_file(exercise, path, own, seed)
+    with runner.open() as submission:
+        try:
+            verdict = check_submission(exercise, submission, path.name, source, seed)
+        except RunError:
+            raise
+        except Exception as error:  # whatever one submission brings about, the next one is checked
+            said = f"{path.name} could not be checked: {type(error).__name__}: {error}"
+            verdict = Verdict(exercise.name, "crash", sentence=said)
+    return verdict._replace(printed=submission.printed)
+
+
+def check_in_folder(folder: Path, exercise: Exercise, runner: Runner, seed: int = 0) -> Verdict:
+    """Check the file that a folder has for an exercise, if it has one."""
+    path = find_file(folder, exercise)
+    if path is None:
+        said = f"{folder / exercise.file} is missing; minattn learn init {folder} puts the template there"
+        return Verdict(exercise.name, "missing", sentence=said)
+    return check_file(exercise, path, runner, seed)
+
+
+def check_submission(exercise: Exercise, submission: Submission, path: str, source: str, seed: int = 0) -> Verdict:
+    """Check a file through the submission that runs it.
+
+    Args:
+        exercise: what it should solve
+        submission: runs the file
+        path: what to call the file in messages
+        source: its text
+        seed: of the inputs that its functions are called with
+    """
+    started = time.monotonic()
+
+    def verdict(result: str, kind: str = "", sentence: str = "", remarks: tuple[Remark, ...] = ()) -> Verdict:
+        seconds = time.monotonic() - started
+        return Verdict(exercise.name, result, kind, sentence, remarks, submission.printed, seconds)
+
+    if gap_of(source) == gap_of(exercise.text):
+        return verdict("to do", sentence=f"{path}: the part between the marks is still to be written")
+    try:
+        functions = submission.load(path, source)
+        if exercise.function not in functions:
+            said = f"{path} defines no function {exercise.function}; the template has one to be filled"
+            raise CannotCheck("error", said)
+        reason = _what_is_wrong(exercise, submission, seed)
+    except CannotCheck as error:
+        remarks = (Remark("your line", "\n".join(error.lines)),) if error.lines else ()
+        return verdict(error.result, sentence=error.sentence, remarks=remarks)
+    return verdict("wrong", *reason) if reason else verdict("passed")
+
+
+def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Reason | None:
+    """Why the function is wrong on one of the cases; None where it is right on all."""
+    function, right = exercise.function, exercise.solved[exercise.function]
+    names = exercise.parameters
+    same_shapes = tuple(names[1:]) if exercise.is_backward else ()
+    cases = exercise.draw(seed)
+    for arguments in cases:
+        call = submission.call(function, arguments)
+        answer = call.result
+        if is_unwritten(answer):
+            raise CannotCheck("to do", f"{function} returned three dots: a part is still to be written")
+        _refuse_measured_slopes(exercise, call, arguments)
+        expected = right(*copied(arguments))
+        if exercise.accepts is not None:
+            if refusal := exercise.accepts(arguments, answer, expected):
+                return Reason("", refusal, likely_mistake(exercise, submission, arguments, answer).remarks)
+        elif error := form_error(answer, expected, function, exercise.answers, same_shapes):
+            mistake = likely_mistake(exercise, submission, arguments, answer)
+            return Reason(*error, () if mistake.kind in NOT_COMPARABLE else mistake.remarks)
+        elif found := list(wrong_numbers(answer, expected, exercise.answers)):
+            return why_wrong(exercise, submission, arguments, answer, found)
+        if reason := _misused_memory(exercise, call, names):
+            return reason
+    return gradient_check(exercise, submission, cases) if exercise.is_backward else None
+
+
+def _misused_memory(exercise: Exercise, call: CallResult, names: list[str]) -> Reason | None:
+    """Whether an argument was changed, or two gradients are the same memory."""
+    function = exercise.function
+    if call.changed:
+        name = names[call.changed[0]]
+        mend = f"-= and *= and {name}[...] = work in place: write {name} = {name} - … or take a copy first"
+        said = f"{function} changes {name}, which others still need"
+        return Reason("modified_input", said, (Remark("look at", mend),))
+    if not exercise.is_backward:
+        return None
+    for i, j in call.shares:
+        if j != 0:  # the upstream itself may be handed on
+            mine, other = exercise.answers[i], names[j] if j > 0 else exercise.answers[-1 - j]
+            mend = "gradients are added to in place later: return a copy of one of them"
+            return Reason("shares_memory", f"{mine} and {other} are the same memory", (Remark("look at", mend),))
+    return None
+
+
+def _refuse_measured_slopes(exercise: Exercise, call: CallResult, arguments: tuple[Any, ...]) -> None:
+    """Refuse a backward pass that calls forward for every entry. Raises CannotCheck."""
+    entries = sum(x.size for x in arguments[1:] if isinstance(x, np.ndarray) and x.dtype.kind == "f")
+    if exercise.is_backward and call.forwards >= entries > 1:
+        raise CannotCheck(
+            "refused",
+            f"backward calls forward {call.forwards} times for {entries} numbers: it measures slopes, as the check "
+            "does; here the derivative is to be written down",
+        )

@@ -1,0 +1,160 @@
+"""The course: its exercises in their order, each read from its folder."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from . import exercises
+from .gap import END, START, Way, emptied, filled, outdented, ways
+
+Cases = Iterable[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise. `exercise.py` of its folder makes it; solutions and mistakes are files beside (see the README).
+
+    Args:
+        hints: three, from a question to nearly the answer
+        note: what one knows after it, and where the engine does the same
+        cases: rng -> the inputs of the function, several times; different lengths for different axes
+        answers: names of what the function returns
+        function: the name of the function that is called; "backward" is checked against the file's forward
+        steps: local names of intermediate values in their order, with what each is: compared where one is used
+        like: the registered op that forward is, whose known mistakes are looked for
+        accepts: (arguments, answer, the solution's answer) -> None, or a sentence on what is wrong with the answer;
+            where more than one is right
+        folder, name, number: where it is; `course` fills them in
+    """
+
+    hints: tuple[str, str, str]
+    note: str
+    cases: Callable[[np.random.Generator], Cases]
+    answers: tuple[str, ...]
+    function: str = "backward"
+    steps: Mapping[str, str] = field(default_factory=dict)
+    like: str | None = None
+    accepts: Callable[[tuple[Any, ...], Any, Any], str | None] | None = None
+    folder: Path = Path()
+    name: str = ""
+    number: int = 0
+
+    @property
+    def is_backward(self) -> bool:
+        """Whether a backward pass is to be written."""
+        return self.function == "backward"
+
+    @property
+    def file(self) -> str:
+        """The name of the learner's file."""
+        return f"{self.number:02}_{self.name}.py"
+
+    @cached_property
+    def _solution(self) -> str:
+        return (self.folder / "solution.py").read_text(encoding="utf-8")
+
+    @cached_property
+    def title(self) -> str:
+        """The first line of the learner's file."""
+        return (ast.get_docstring(ast.parse(self._solution)) or "").partition("\n")[0]
+
+    @cached_property
+    def text(self) -> str:
+        """The learner's file as it is at first."""
+        commands = f"check it: minattn learn check {self.name}      stuck? minattn learn hint {self.name}"
+        return f"# {commands}\n{emptied(self._solution)}"
+
+    @cached_property
+    def solution(self) -> str:
+        """What fills the gap in `solution.py`."""
+        _, _, rest = self._solution.partition(START)
+        return outdented(rest.partition(END)[0])
+
+    @cached_property
+    def alternatives(self) -> dict[str, str]:
+        """What fills the gap in the functions of `right.py`, by name: other algebra, loops, einsum."""
+        return {way.text: way.gap for way in ways(self.folder / "right.py", self._solution)}
+
+    @cached_property
+    def mistakes(self) -> tuple[Way, ...]:
+        """The functions of `wrong.py`; for an op (`like`) those of the check come on top."""
+        return ways(self.folder / "wrong.py", self._solution)
+
+    def fill(self, gap: str) -> str:
+        """Put something into the gap of the learner's file."""
+        return filled(self.text, gap)
+
+    def run(self, gap: str) -> dict[str, Any]:
+        """Run the file with something of ours in its gap; returns the names that it defines."""
+        return _run(self.fill(gap), self.file)
+
+    @property
+    def solved(self) -> dict[str, Any]:
+        """The names that the solved file defines."""
+        return self.run(self.solution)
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of what the function takes."""
+        return list(inspect.signature(self.solved[self.function]).parameters)
+
+    def draw(self, seed: int) -> list[tuple[Any, ...]]:
+        """Draw the arguments that the function is called with; for a backward pass a random upstream comes first."""
+        rng = np.random.default_rng(seed)
+        cases = list(self.cases(rng))
+        if self.is_backward:
+            forward = self.solved["forward"]
+            cases = [(np.asarray(rng.normal(size=np.shape(forward(*inputs)))), *inputs) for inputs in cases]
+        return cases
+
+
+@cache
+def _run(text: str, file: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "exercise"}
+    exec(compile(text, file, "exec"), names)
+    return names
+
+
+@cache
+def course() -> tuple[Exercise, ...]:
+    """List all exercises, in the order of the folders in `exercises`."""
+    folders = [folder for place in exercises.__path__ for folder in Path(place).glob("e*_*") if folder.is_dir()]
+    return tuple(
+        replace(
+            importlib.import_module(f"{exercises.__name__}.{folder.name}.exercise").exercise,
+            folder=folder,
+            name=folder.name.partition("_")[2],
+            number=number,
+        )
+        for number, folder in enumerate(sorted(folders, key=lambda folder: folder.name), 1)
+    )
+
+
+def find(name: str) -> Exercise:
+    """Find an exercise by its name, its number or the name of its file.
+
+    Raises:
+        InputError: there is none
+
+    >>> find("course/softmax.py").title
+    'Softmax: raise one score and all other probabilities fall'
+    """
+    wanted = name.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
+    number, _, rest = wanted.partition("_")
+    for exercise in course():
+        is_number = wanted.isdecimal() and int(wanted) == exercise.number
+        if is_number or exercise.name in (wanted, rest if number.isdecimal() else ""):
+            return exercise
+    close = [exercise.name for exercise in course() if wanted.lower() in exercise.name or exercise.name in wanted]
+    guess = f"; did you mean {close[0]}?" if close else "; minattn learn list shows them all"
+    raise InputError(f"there is no exercise {name!r}{guess}")

@@ -1,0 +1,27 @@
+"""Gather and scatter-add: where data enters a model, and where the last gradient arrives."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield np.array([2, 0, 2, 5, 2]), rng.normal(size=(6, 3))
+    yield np.array([[1, 1, 4], [0, 3, 1]]), rng.normal(size=(5, 2))
+
+
+exercise = Exercise(
+    hints=(
+        "If a token stands in the sentence twice and you change its row of the table a little, how many rows of y "
+        "change?",
+        "Start from zeros of the shape of weight, and add g_t to row ids_t for every t. With NumPy beware: "
+        "dweight[ids] += g reads, adds and writes each row once, so that of equal ids only the last one counts.",
+        "np.add.at(dweight, ids, g) adds for every occurrence.",
+    ),
+    note="A lookup copies, and the gradient of a copy is a sum: whatever is used several times collects what every use "
+    "sends back. You will meet this again in broadcasting, residuals, tied weights and the tape. The engine: Embedding "
+    "in minattn/ops/embedding.py.",
+    cases=cases,
+    answers=("ids", "dweight"),
+    like="embedding",
+)

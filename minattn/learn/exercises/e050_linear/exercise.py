@@ -1,0 +1,27 @@
+"""The linear layer: a matrix product with a bias, the same for every token of every sentence."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    # where all lengths are equal a forgotten transpose fits, and the numbers tell which one it is
+    yield rng.normal(size=(4, 4)), rng.normal(size=(4, 4)), rng.normal(size=4)
+    yield rng.normal(size=(2, 3, 4)), rng.normal(size=(5, 4)), rng.normal(size=5)
+    yield rng.normal(size=(3, 2)), rng.normal(size=(4, 2)), rng.normal(size=4)
+
+
+exercise = Exercise(
+    hints=(
+        "Of the three inputs, which are used by all tokens together, and which by one token alone?",
+        "Flatten the leading axes: x.reshape(-1, I) and g.reshape(-1, O). Then it is a matrix product of (N, I) and "
+        "(I, O), as in the exercise before.",
+        "dx = g @ weight, without a transpose. dweight is (O, I): g_rows.T @ rows. dbias sums the rows of g.",
+    ),
+    note="Flatten, then it is the matrix product, and the bias is broadcasting. Every projection of a transformer is "
+    "this. The engine: Linear in minattn/ops/linear_algebra.py.",
+    cases=cases,
+    answers=("dx", "dweight", "dbias"),
+    like="linear",
+)

@@ -1,0 +1,24 @@
+"""Learned positions: a table of which every sentence uses the first rows."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield rng.normal(size=(2, 3, 4)), rng.normal(size=(5, 4))
+    yield rng.normal(size=(3, 2, 1)), rng.normal(size=(2, 1))
+
+
+exercise = Exercise(
+    hints=(
+        "A sum y = x + p: how does y change with x, and how with p?",
+        "dx is g. For the table: sum away the axis of the batch, which gives (T, D). The table is (M, D).",
+        "Start from np.zeros_like(weight) and put g.sum(axis=0) into its first T rows.",
+    ),
+    note="A slice sends zeros to what was left out. So a position that training never reaches is never learned: feed "
+    "such a model a longer sentence, and it sees random numbers. The engine: PositionalEncoding in "
+    "minattn/nn/positional.py, made of Index in minattn/ops/shape.py and Add.",
+    cases=cases,
+    answers=("dx", "dweight"),
+)

@@ -1,0 +1,28 @@
+"""Softmax: the first backward pass in which every input reaches every output."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield (rng.normal(size=(3, 5)),)
+    yield (2 * rng.normal(size=(2, 3, 4)),)
+
+
+exercise = Exercise(
+    hints=(
+        "If x_2 rises, which of the p_i change? So how many terms does the sum for dx_2 have?",
+        "Put both cases of dp_i/dx_j into the sum and take p_j out: dx_j = p_j (g_j - …). What is left is one number "
+        "for each row.",
+        "That number is Σ_i g_i p_i: sum g * p along the last axis, and keep the axis (keepdims=True) so that it "
+        "broadcasts against g.",
+    ),
+    note="A softmax backward is p * (g - what g is on average under p). Where g is the same for all scores, nothing "
+    "moves: adding a constant to a row of scores changes no probability. The engine: Softmax in "
+    "minattn/ops/softmax.py.",
+    cases=cases,
+    answers=("dx",),
+    steps={"dot": "Σ_i g_i p_i, one number a row"},
+    like="softmax",
+)

@@ -1,0 +1,25 @@
+"""Log-softmax: simpler than softmax, and safe where softmax rounds to 0."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield (rng.normal(size=(3, 5)),)
+    yield (2 * rng.normal(size=(2, 3, 4)),)
+
+
+exercise = Exercise(
+    steps={"p": "softmax(x), which is exp(y)", "total": "Σ_i g_i, one number a row"},
+    hints=(
+        "d ln(u) = du / u. Put u = Σ exp(x): what is left when you differentiate by one x_j?",
+        "It is exp(x_j) / Σ exp(x): softmax. So dx_j = Σ_i g_i (δ_ij - p_j). Split that sum in two.",
+        "Σ_i g_i δ_ij is g_j; Σ_i g_i p_j is p_j times the sum of g along the row (keepdims=True). p is np.exp(y).",
+    ),
+    note="dx = g - p Σg. If only the right class c has a gradient, -1, that is p - onehot(c): the famous gradient of "
+    "cross-entropy, which you will meet again. The engine: LogSoftmax in minattn/ops/softmax.py.",
+    cases=cases,
+    answers=("dx",),
+    like="log_softmax",
+)

@@ -1,0 +1,35 @@
+"""Scaled dot-product attention, whole: three exercises joined."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    # where all lengths are equal a forgotten transpose fits, and the numbers tell which one it is
+    yield tuple(rng.normal(size=(3, 2, 3, 3)))
+    yield rng.normal(size=(2, 3, 5)), rng.normal(size=(2, 4, 5)), rng.normal(size=(2, 4, 2))
+    yield rng.normal(size=(2, 2, 3, 2)), rng.normal(size=(2, 2, 3, 2)), rng.normal(size=(2, 2, 3, 4))
+
+
+exercise = Exercise(
+    steps={
+        "dv": "what arrives at the values, pᵀ g",
+        "dp": "what arrives at the weights, g vᵀ",
+        "ds": "what arrives at the scores, through the softmax",
+        "scaled": "ds / √d, what arrives at q kᵀ",
+    },
+    hints=(
+        "Which of the three lines is undone first, and which two of the five gradients does it give?",
+        "Line 3 is the weighted sum: dv = pᵀ g, dp = g vᵀ. Line 2 is the softmax backward with dp as its upstream. "
+        "Line 1 is the scores, with ds as theirs.",
+        "ds = p * (dp - (dp * p).sum(axis=-1, keepdims=True)); then divide by np.sqrt(d) once, and dq = ds @ k, dk = "
+        "ds with its last two axes swapped @ q.",
+    ),
+    note="You have the heart of the transformer. Note that dv needs only p, while dq and dk have to go through the "
+    "softmax: where p is nearly 0 or 1, hardly any gradient gets through. The engine: ScaledDotProductAttention in "
+    "minattn/ops/attention.py, the same five lines.",
+    cases=cases,
+    answers=("dq", "dk", "dv"),
+    like="scaled_dot_product_attention",
+)

@@ -1,0 +1,25 @@
+"""Splitting into heads: backward of moving numbers about is moving them back."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield (rng.normal(size=(2, 3, 10)),)
+    yield (rng.normal(size=(3, 2, 4)),)
+
+
+exercise = Exercise(
+    hints=(
+        "Which of the two moves came last? What undoes a swap of two axes?",
+        "First swap heads and tokens back, which gives (B, T, H, D/H). Then the last two axes lie side by side and "
+        "flatten into D.",
+        "g.transpose(0, 2, 1, 3) and then a reshape to x.shape. In the other order the numbers get mixed up, without "
+        "any error.",
+    ),
+    note="Reshape without transpose is the classical silent bug: all shapes fit, and tokens get each other's numbers. "
+    "The engine: split and merge of MultiHeadSelfAttention in minattn/nn/attention.py.",
+    cases=cases,
+    answers=("dx",),
+)

@@ -1,0 +1,32 @@
+"""Self-attention: one input that is used three times."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield rng.normal(size=(2, 3, 4)), *rng.normal(size=(3, 4, 5))
+    yield rng.normal(size=(3, 2, 2)), *rng.normal(size=(3, 2, 2))
+
+
+WEIGHTS = """
+dwq = np.einsum("bti,bto->io", x, dq)
+dwk = np.einsum("bti,bto->io", x, dk)
+dwv = np.einsum("bti,bto->io", x, dv)
+"""
+
+exercise = Exercise(
+    hints=(
+        "If one number of x grows, which of q, k and v change?",
+        "Each of the three is a linear layer without a bias: it sends (its gradient) @ (its weight).T to x. The "
+        "gradient of a weight sums over sentences and tokens: flatten both axes.",
+        "dx = dq @ wq.T + dk @ wk.T + dv @ wv.T; and with rows = x.reshape(-1, D): dwq = rows.T @ dq.reshape(-1, d), "
+        "the others likewise.",
+    ),
+    note="Every fork in the forward pass is a sum in the backward pass. That is half of backpropagation; the other "
+    "half is the chain rule. The engine: MultiHeadSelfAttention in minattn/nn/attention.py, and the addition in "
+    "`walk` of minattn/graph.py.",
+    cases=cases,
+    answers=("dx", "dwq", "dwk", "dwv"),
+)

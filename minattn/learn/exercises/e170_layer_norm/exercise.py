@@ -1,0 +1,34 @@
+"""Layer norm: a mean and a variance through which the gradient flows too."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield rng.normal(1.0, 2.0, (2, 3, 5)), 1 + rng.normal(size=5), rng.normal(size=5)
+    yield rng.normal(size=(3, 2)), 1 + rng.normal(size=2), rng.normal(size=2)
+
+
+exercise = Exercise(
+    steps={
+        "dbeta": "Σ g over all tokens",
+        "dgamma": "Σ g n over all tokens",
+        "dn": "what arrives at n: g gamma",
+        "dr": "Σ dn c, one number a token",
+        "dc": "what arrives at c, along both of its ways",
+    },
+    hints=(
+        "On how many ways does one x_i reach y_j for another j? Which numbers do all of a token's x share?",
+        "Go line by line and keep the parts: dn = g gamma; dr = Σ dn c along the width; dc = dn r + dr (-r³ c / D); "
+        "and at last dx = dc - mean(dc).",
+        "Simplified: with n = c r, dx = r (dn - mean(dn) - n mean(dn n)), all means along the last axis, "
+        "keepdims=True.",
+    ),
+    note="dx has mean 0 and is at right angles to n: shifting or stretching a token's vector changes nothing in y, so "
+    "there is no gradient in these two directions. Check it: dx.sum(-1) is 0. The engine: LayerNorm in "
+    "minattn/ops/layer_norm.py.",
+    cases=cases,
+    answers=("dx", "dgamma", "dbeta"),
+    like="layer_norm",
+)

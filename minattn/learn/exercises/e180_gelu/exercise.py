@@ -1,0 +1,25 @@
+"""GELU: a product of x with a function of x."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield (2 * rng.normal(size=(3, 5)),)
+    yield (rng.normal(size=4),)
+
+
+exercise = Exercise(
+    steps={"cdf": "Φ(x)", "bell": "φ(x), the bell curve"},
+    hints=(
+        "y = x · Φ(x): what does the product rule say?",
+        "One term for the x in front, with Φ as its slope; one for the x inside, with x φ(x).",
+        "dx = g * (Φ + x φ), with Φ as in forward and φ = np.exp(-x * x / 2) / np.sqrt(2 * np.pi).",
+    ),
+    note="Unlike ReLU, GELU has a slope everywhere, a small negative one left of -0.75, so no unit is ever quite dead. "
+    "The engine: GELU in minattn/ops/pointwise.py, in this form and in the tanh form of GPT-2.",
+    cases=cases,
+    answers=("dx",),
+    like="gelu",
+)

@@ -1,0 +1,45 @@
+"""The feed-forward network: the chain rule through three ops."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield (
+        rng.normal(size=(3, 4)),
+        rng.normal(size=(4, 6)),
+        rng.normal(size=6),
+        rng.normal(size=(6, 4)),
+        rng.normal(size=4),
+    )
+    yield (
+        rng.normal(size=(5, 2)),
+        rng.normal(size=(2, 3)),
+        rng.normal(size=3),
+        rng.normal(size=(3, 1)),
+        rng.normal(size=1),
+    )
+
+
+REST = """
+dw2 = a.T @ g
+db2 = g.sum(axis=0)
+dw1 = x.T @ du
+db1 = du.sum(axis=0)
+"""
+
+exercise = Exercise(
+    steps={"da": "what arrives at a: g w2ᵀ", "du": "what arrives at u: da times the slope of gelu at u"},
+    hints=(
+        "Which of the five gradients can you write without knowing anything about gelu?",
+        "Line 3 is a linear layer: dw2 = aᵀ g, db2 = Σ g, da = g w2ᵀ. Line 2: du = da · slope at u. Line 1 is a linear "
+        "layer with du as its upstream.",
+        "du = (g @ w2.T) * slope_of_gelu(u); dx = du @ w1.T; dw1 = x.T @ du; db1 = du.sum(axis=0).",
+    ),
+    note="That is backpropagation: every op knows only its own derivative, and hands the result to the one before. The "
+    "slope is always taken where forward was: at its input. The engine: FeedForward in minattn/nn/encoder_block.py, "
+    "whose backward nobody had to write.",
+    cases=cases,
+    answers=("dx", "dw1", "db1", "dw2", "db2"),
+)

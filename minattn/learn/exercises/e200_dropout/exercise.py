@@ -1,0 +1,24 @@
+"""Dropout: the same mask on the way back."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield rng.normal(size=(4, 5)), rng.random((4, 5)) >= 0.5
+    yield rng.normal(size=(2, 3, 3)), rng.random((2, 3, 3)) >= 0.5
+
+
+exercise = Exercise(
+    hints=(
+        "y is x times something that does not depend on x. What is that something?",
+        "It is 1 / (1 - P) where keep is True, and 0 where it is False. That is the slope.",
+        "dx = g * keep / (1 - P).",
+    ),
+    note="The classical bugs: throwing new coins on the way back, and forgetting the scale. Drawing outside makes "
+    "dropout a plain function, which can be checked like any other. The engine: Dropout in minattn/ops/dropout.py.",
+    cases=cases,
+    answers=("dx", "keep"),
+    like="dropout",
+)

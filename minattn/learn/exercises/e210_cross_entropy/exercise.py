@@ -1,0 +1,26 @@
+"""Cross-entropy from logits: where every gradient starts."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield rng.normal(size=(6, 5)), np.array([0, 4, 2, 2, 3, 1])
+    yield 2 * rng.normal(size=(3, 4)), rng.integers(0, 4, 3)
+
+
+exercise = Exercise(
+    steps={"p": "softmax of the logits, row by row", "y": "the right classes as one-hot rows"},
+    hints=(
+        "What is the derivative of ln Σ exp(x) by x_j? (Log-softmax asked you that.) And of logits[target] by x_j?",
+        "dl_n/dx_j = p_j - 1 for the target, p_j for the others: p minus one-hot. The mean divides by the number of "
+        "rows, and g multiplies.",
+        "dlogits = g * (p - np.eye(V)[targets]) / N, with p the softmax of each row.",
+    ),
+    note="p - y, over N: what the model says minus what is so. Every other gradient of the training is this one, sent "
+    "through the ops you wrote. Each row adds up to 0. The engine: CrossEntropy in minattn/ops/cross_entropy.py.",
+    cases=cases,
+    answers=("dlogits", "targets"),
+    like="cross_entropy",
+)

@@ -1,0 +1,28 @@
+"""Tied de-embedding: one table at both ends of the model."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    yield np.array([1, 3, 1, 0]), rng.normal(size=(5, 3))
+    yield np.array([2, 2, 0]), rng.normal(size=(4, 4))
+
+
+SCATTER = "np.add.at(dtable, ids, dx)"
+
+exercise = Exercise(
+    steps={"dh": "what arrives at h: g table", "dx": "what arrives at x, through the tanh"},
+    hints=(
+        "In which two lines does the table stand, and what is it in each: a lookup, or a factor?",
+        "Line 3 as a product of h and tableᵀ: its gradient for the table is gᵀ h, and dh = g table. Through the tanh "
+        "to dx, and line 1 scatters dx into the rows of ids.",
+        "dtable = g.T @ h; dx = (g @ table) * (1 - h * h); np.add.at(dtable, ids, dx) adds the second use to the "
+        "first.",
+    ),
+    note="A rare token gets most of its gradient from the output end, where all rows are pushed at every step. The "
+    'engine: DeEmbedding with "tied" in minattn/nn/deembedding.py; the sum is made by `walk` in minattn/graph.py.',
+    cases=cases,
+    answers=("ids", "dtable"),
+)

@@ -1,0 +1,41 @@
+"""AdamW: one step of the optimizer that trains transformers."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    for step in (1, 7):
+        yield *rng.normal(size=(3, 4)), rng.random(4), step, 0.01, 0.1
+    yield *rng.normal(size=(3, 2, 3)), rng.random((2, 3)), 2, 0.5, 0.0
+
+
+LINES = """
+new_m = BETA1 * m + (1 - BETA1) * g
+new_v = BETA2 * v + (1 - BETA2) * g * g
+m_hat = new_m / (1 - BETA1**step)
+v_hat = new_v / (1 - BETA2**step)
+new_p = p * (1 - lr * decay) - lr * m_hat / (np.sqrt(v_hat) + EPS)
+"""
+
+exercise = Exercise(
+    function="adamw",
+    steps={
+        "new_m": "the running mean of g",
+        "new_v": "the running mean of g²",
+        "m_hat": "m̂, the corrected mean",
+        "v_hat": "v̂, the corrected mean square",
+    },
+    hints=(
+        "At step 1 from m = 0: how large is m, compared with g? And m̂?",
+        "Write the five lines one below the other, each with a name of its own (new_m, new_v, m_hat, v_hat), and use "
+        "the old p in the last two.",
+        "new_p = p - lr * decay * p - lr * m_hat / (np.sqrt(v_hat) + EPS).",
+    ),
+    note="m̂ / √v̂ is about ±1 where a gradient always says the same, and about 0 where it wavers: the size of the "
+    "gradient cancels. That is why a loss that is a thousand times too large trains just as well. The engine: AdamW in "
+    "minattn/optim.py, which spares biases and norms the decay.",
+    cases=cases,
+    answers=("new_p", "new_m", "new_v"),
+)

@@ -1,0 +1,27 @@
+"""The learning rate over time: warm up, then cool down."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    for step in (0, 2, 9, 10, 30, 54, 99):
+        yield step, 100, 0.002, 10
+    yield int(rng.integers(5, 20)), 20, 1.0, 5
+
+
+exercise = Exercise(
+    function="learning_rate",
+    steps={"done": "the share of the way from warmup to steps"},
+    hints=(
+        "What should the rate be at step 0, at step warmup - 1, and at step warmup?",
+        "Two cases. In the first, (step + 1) / warmup is the share of the peak. In the second, done = (step - "
+        "warmup) / (steps - warmup).",
+        "peak * (1 + math.cos(math.pi * done)) / 2: cos goes from 1 to -1 while done goes from 0 to 1.",
+    ),
+    note="Transformers with the norm last do not train at all without a warm-up. The engine: learning_rate in "
+    "minattn/optim.py.",
+    cases=cases,
+    answers=("rate",),
+)

@@ -1,0 +1,49 @@
+"""One whole training step: every piece of the course in its place."""
+
+import numpy as np
+
+from ...course import Cases, Exercise
+
+
+def cases(rng: np.random.Generator) -> Cases:
+    for step, (tokens, width, size) in ((0, (4, 5, 3)), (3, (3, 2, 4))):
+        parameters = {
+            "table": rng.normal(size=(size, width)),
+            "positions": rng.normal(size=(tokens, width)),
+            "wq": rng.normal(size=(width, width)),
+            "wk": rng.normal(size=(width, width)),
+            "wv": rng.normal(size=(width, width)),
+            "out": rng.normal(size=(width, size)),
+        }
+        m = {name: 0.1 * rng.normal(size=p.shape) if step else np.zeros(p.shape) for name, p in parameters.items()}
+        v = {name: 0.1 * rng.random(p.shape) if step else np.zeros(p.shape) for name, p in parameters.items()}
+        ids = rng.integers(0, size, (2, tokens))
+        yield parameters, {"step": step, "m": m, "v": v}, ids, rng.integers(0, size, ids.shape), 0.01
+
+
+exercise = Exercise(
+    function="training_step",
+    steps={
+        "x": "the vectors of the tokens with their positions",
+        "a": "what attention gives",
+        "y": "x + a",
+        "logits": "y out",
+        "dy": "what arrives at y: dlogits outᵀ",
+        "dq": "what arrives at the queries",
+        "dk": "what arrives at the keys",
+        "dx": "what arrives at x, along all four of its ways",
+    },
+    hints=(
+        "Write the forward lines first, keep every result under its name, and return the loss with the old parameters: "
+        "does the check say that the loss is right?",
+        "Back: dlogits -> out and dy. y = x + a forks: dy goes to attention_backward and to dx. q, k, v each send "
+        "something to dx and to their weight. x is table[ids] + positions: scatter-add, and a sum over the batch.",
+        "dx = dy + dq @ wq.T + dk @ wk.T + dv @ wv.T; gradients of weights are rows.T @ rows; positions get "
+        'dx.sum(axis=0); the table np.add.at. Then clip(gradients, 1.0), and adamw for each name with state["step"] '
+        "+ 1.",
+    ),
+    note="That is all there is: a large model has more blocks of the same kind. Run the file and see it learn to read "
+    "backwards. The engine: Trainer in minattn/training/trainer.py; `minattn train` does it with words.",
+    cases=cases,
+    answers=("loss", "new_parameters", "new_state"),
+)

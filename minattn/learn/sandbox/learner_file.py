@@ -1,0 +1,153 @@
+"""A learner's file, loaded once; then its functions are called. What comes of it is data, never a verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .restrictions import Refused, RefusedImport
+
+OVERLAP_STEPS: Any = 10_000
+"""Steps after which NumPy gives up to find out whether two arrays overlap."""
+
+MOST_VERSIONS = 40
+"""The most values that are kept of one name."""
+
+
+class LearnerFile:
+    """Answers requests: {"path", "source"} loads a file, {"call", "arguments", "watch"} calls a function of it."""
+
+    def __init__(self) -> None:
+        self.path, self.source = "", ""
+        self.names: dict[str, Any] = {}
+        self.forwards = 0
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer a request; with {"error": …} where the learner's code raised something."""
+        try:
+            if "source" in request:
+                return self._load(request["path"], request["source"])
+            return self._call(request["call"], request["arguments"], request["watch"])
+        except BaseException as error:  # whatever it is, SystemExit and KeyboardInterrupt too
+            return {"error": self._describe_error(error)}
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+
+    def _load(self, path: str, source: str) -> dict[str, Any]:
+        """Run the file as the module `exercise`, and count the calls of its forward."""
+        self.path, self.source = path, source
+        module = types.ModuleType("exercise")
+        module.__file__ = path
+        self.names = vars(module)
+        sys.modules["exercise"] = module
+        exec(compile(source, path, "exec", dont_inherit=True), self.names)
+        if callable(given := self.names.get("forward")):
+
+            def forward(*arguments: Any, **options: Any) -> Any:
+                self.forwards += 1
+                return given(*arguments, **options)
+
+            self.names["forward"] = forward
+        return {"functions": [name for name, value in self.names.items() if callable(value)]}
+
+    def _call(self, name: str, arguments: list[Any], watch: list[str]) -> dict[str, Any]:
+        """Call a function; returns the fields of `submission.CallResult`."""
+        before = [x.copy() if isinstance(x, np.ndarray) else x for x in arguments]
+        self.forwards, history = 0, ValueHistory(self.path, watch)
+        tracer = sys.gettrace()
+        if watch:
+            sys.settrace(history.enter)
+        try:
+            result = self.names[name](*arguments)
+        finally:
+            sys.settrace(tracer)
+        pairs = enumerate(zip(arguments, before, strict=True))
+        return {
+            "result": result,
+            "forwards": self.forwards,
+            "changed": [i for i, (now, was) in pairs if isinstance(now, np.ndarray) and not _same(now, was)],
+            "shares": _shared(list(result) if isinstance(result, (tuple, list)) else [result], arguments),
+            "history": {name: [list(version) for version in versions] for name, versions in history.values.items()},
+        }
+
+    def _describe_error(self, error: BaseException) -> dict[str, Any]:
+        """What the learner should see of an exception: the last of their own lines, and the shapes of what it names."""
+        kind = "memory" if isinstance(error, MemoryError) else "exit" if isinstance(error, SystemExit) else "error"
+        if isinstance(error, (Refused, RefusedImport)):
+            kind = "refused"
+        told: dict[str, Any] = {"kind": kind, "type": type(error).__name__, "message": "", "line": 0}
+        with contextlib.suppress(Exception):
+            told["message"] = str(error)[:1000]
+        if isinstance(error, SyntaxError) and error.filename == self.path:
+            return told | {"message": error.msg, "line": error.lineno or 0, "column": error.offset or 0}
+        trace, frame = error.__traceback__, None
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self.path:
+                frame, told["line"] = trace.tb_frame, trace.tb_lineno
+            trace = trace.tb_next
+        if frame is not None:
+            told["function"] = frame.f_code.co_name
+            told["shapes"] = self._shapes(told["line"], frame.f_locals)
+        return told
+
+    def _shapes(self, line: int, names: dict[str, Any]) -> str:
+        lines = self.source.splitlines()
+        words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", lines[line - 1])) if line <= len(lines) else {}
+        return ", ".join(f"{word} {names[word].shape}" for word in words if isinstance(names.get(word), np.ndarray))
+
+
+def _same(now: Any, was: Any) -> bool:
+    return bool(now.shape == was.shape and now.dtype == was.dtype and now.tobytes() == was.tobytes())
+
+
+def _shared(results: list[Any], arguments: list[Any]) -> list[list[int]]:
+    """Pairs of a result and an argument, or a result and -1 - an earlier result, that lie in the same memory."""
+    arrays = [(i, x) for i, x in enumerate(results) if isinstance(x, np.ndarray)]
+    earlier = [(i, x) for i, x in enumerate(arguments) if isinstance(x, np.ndarray)]
+    pairs = []
+    for i, array in arrays:
+        pairs += [[i, j] for j, other in earlier if _overlap(array, other)]
+        earlier.append((-1 - i, array))
+    return pairs
+
+
+def _overlap(a: Any, b: Any) -> bool:
+    try:
+        return bool(np.shares_memory(a, b, max_work=OVERLAP_STEPS))
+    except np.exceptions.TooHardError:
+        return False
+
+
+class ValueHistory:
+    """The values that local names of the learner's functions took, in order, each with the line that gave it."""
+
+    def __init__(self, path: str, names: list[str]) -> None:
+        self.path, self.names = path, names
+        self.values: dict[str, list[tuple[int, Any]]] = {}
+        self.line: dict[int, int] = {}
+
+    def enter(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        """Trace the calls of functions in the learner's file; for `sys.settrace`."""
+        self.line.pop(id(frame), None)  # of a frame that is gone
+        return self.step if frame.f_code.co_filename == self.path else None
+
+    def step(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any]:
+        """Note which of the names have changed in the line before."""
+        line = self.line.get(id(frame), frame.f_lineno)  # what changed, the line before this one changed
+        for name in self.names:
+            value = frame.f_locals.get(name)
+            if isinstance(value, (np.ndarray, np.generic, float, int)):
+                versions, now = self.values.setdefault(name, []), np.array(value)
+                if not versions or not _same(now, versions[-1][1]):
+                    if len(versions) == MOST_VERSIONS:  # a loop: the last one counts
+                        versions.pop()
+                    versions.append((line, now))
+        self.line[id(frame)] = frame.f_lineno
+        return self.step
