@@ -55,7 +55,7 @@ class Curve:
         rows = [[" "] * _WIDTH for _ in range(_HEIGHT)]
         for i, height in enumerate(heights):
             row = round((top - height) / (top - bottom) * (_HEIGHT - 1))
-            rows[row][round(i / (len(heights) - 1) * (_WIDTH - 1))] = "●"
+            rows[row][round(i / max(len(heights) - 1, 1) * (_WIDTH - 1))] = "●"
         labels = {0: f"1e{top}", _HEIGHT - 1: f"1e{bottom}"}
         lines = [f"{labels.get(i, ''):>6} │{''.join(row).rstrip()}" for i, row in enumerate(rows)]
         ends = f"{_exponent(self.steps[0])}{_exponent(self.steps[-1]):>{_WIDTH - 4}}"
@@ -98,14 +98,20 @@ def measure_curve(
     slopes = []
     with np.errstate(all="ignore"):
         for step in _STEPS:
-            up, down = (problem.call(*rest, x + sign * step * direction, *following) for sign in (1, -1))
+            up, down = (
+                problem.run_forward_beside((*rest, x + sign * step * direction, *following)) for sign in (1, -1)
+            )
             change = np.where(up == down, 0.0, up - down)
             slopes.append(float((problem.upstream * change).sum()) / (2 * step))
-    scale = max(abs(claimed), float(np.median(np.abs(slopes))))
+    pairs = [(step, slope) for step, slope in zip(_STEPS, slopes, strict=True) if math.isfinite(slope)]
+    if not pairs:
+        raise InputError(f"there is no curve for {name}: forward is not finite beside it, however small the step")
+    steps, finite = zip(*pairs, strict=True)
+    scale = max(abs(claimed), float(np.median(np.abs(finite))))
     if not scale > 0 or not math.isfinite(scale):
         raise InputError(f"there is no curve for {name}: its true gradient is zero")
-    errors = tuple(abs(slope - claimed) / scale for slope in slopes)
-    return Curve(name, _STEPS, errors, is_right)
+    errors = tuple(abs(slope - claimed) / scale for slope in finite)
+    return Curve(name, steps, errors, is_right)
 
 
 def _exponent(step: float) -> str:

@@ -17,7 +17,7 @@ from .comparison import EVERY_ENTRY
 from .op_check import check_on_samples, check_once, input_names
 from .problem import Problem, has_gradient
 from .randomness import Randomness
-from .referee import step_lengths, true_slopes
+from .referee import measure_slopes, step_lengths
 from .report import EXACTLY, Evidence, Finding
 
 _DIRECTIONS = 3
@@ -65,7 +65,7 @@ def _judge(op: Op, inputs: tuple[Array, ...], upstream: Array, gradients: Gradie
 
 def _agree(problem: Problem, directions: dict[int, Array], gradients: Gradients) -> bool:
     claimed = sum((directions[i] * gradients[i]).reshape(_DIRECTIONS, -1).sum(axis=1) for i in directions)
-    return not true_slopes(problem, directions).wrong(np.asarray(claimed)).any()
+    return not measure_slopes(problem, directions).wrong(np.asarray(claimed)).any()
 
 
 def _name_op(node: Node, op: Op, wrong: str, is_first: bool) -> Finding:

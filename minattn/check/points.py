@@ -9,7 +9,7 @@ import numpy as np
 from ..backend import Array
 from .problem import Problem, has_gradient
 
-DRAWS = 0x6D61
+SEED_SALT = 0x6D61
 """Goes into every seed of a check, lest somebody who drew inputs with the same seed get the upstream equal to them."""
 
 

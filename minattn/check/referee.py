@@ -11,18 +11,18 @@ import numpy as np
 from ..backend import Array
 from .problem import Problem
 from .slopes import Line, Slope, complex_slope, difference_slope
-from .true_gradient import Truth
+from .true_gradient import TrueGradient
 
 _MOST_KEPT = 2_000_000  # numbers of a Jacobian that is kept
 _RELATIVE = {"complex step": 1e-8, "central differences": 1e-6, "central differences in float32": 5e-3}
 
 
-def true_gradients(problem: Problem) -> list[Truth | None]:
+def measure_gradients(problem: Problem) -> list[TrueGradient | None]:
     """One an input; None for an input that has no gradient."""
-    return [true_gradient(problem, i) if i in problem.arguments else None for i in range(len(problem.inputs))]
+    return [measure_gradient(problem, i) if i in problem.arguments else None for i in range(len(problem.inputs))]
 
 
-def true_gradient(problem: Problem, argument: int) -> Truth:
+def measure_gradient(problem: Problem, argument: int) -> TrueGradient:
     """The gradient of Σ upstream · forward(*inputs) with respect to one input, entry by entry.
 
     Takes one call of forward an entry by complex step, six or more by differences. An entry beside which forward is not
@@ -43,11 +43,14 @@ def true_gradient(problem: Problem, argument: int) -> Truth:
     return _truth(problem, rows.reshape(5, *x.shape), measure.method, jacobian)
 
 
-def true_slopes(problem: Problem, directions: Mapping[int, Array]) -> Truth:
+def measure_slopes(problem: Problem, directions: Mapping[int, Array]) -> TrueGradient:
     """The slopes of Σ upstream · forward(*inputs) along K directions.
 
-    directions: input -> (K, *its shape); inputs that are not named stay. The arrays of the Truth have shape (K,); it
-    holds for Σ directions · gradients.
+    Args:
+        directions: input -> (K, *its shape); inputs that are not named stay
+
+    Returns:
+        A TrueGradient whose arrays have shape (K,), to be compared with Σ directions · gradients.
     """
     count = len(next(iter(directions.values())))
     measure = _Measure.choose(problem, list(directions))
@@ -122,12 +125,14 @@ def _along_entry(problem: Problem, argument: int, entry: int, t: complex) -> Arr
     x = problem.inputs[argument]
     moved = np.array(x, np.complex128 if isinstance(t, complex) else np.float64, order="C")
     moved.reshape(-1)[entry] += t
-    return problem.call(*problem.inputs[:argument], moved, *problem.inputs[argument + 1 :]).ravel()
+    return problem.run_forward_beside((*problem.inputs[:argument], moved, *problem.inputs[argument + 1 :])).ravel()
 
 
 def _along(problem: Problem, moves: Mapping[int, Array], t: complex) -> Array:
     """The outputs where inputs are moved by t times a direction each."""
-    return problem.call(*(x + t * moves[i] if i in moves else x for i, x in enumerate(problem.inputs))).ravel()
+    return problem.run_forward_beside(
+        [x + t * moves[i] if i in moves else x for i, x in enumerate(problem.inputs)]
+    ).ravel()
 
 
 def _contract(slope: Slope, upstream: Array) -> Array:
@@ -139,7 +144,7 @@ def _contract(slope: Slope, upstream: Array) -> Array:
     return np.array([row[live].sum() for row in rows])
 
 
-def _truth(problem: Problem, rows: Array, method: str, jacobian: Array | None) -> Truth:
+def _truth(problem: Problem, rows: Array, method: str, jacobian: Array | None) -> TrueGradient:
     value, low, high, error, size = rows
     with np.errstate(all="ignore"):
         whole = np.abs(problem.upstream * problem.output)
@@ -149,4 +154,4 @@ def _truth(problem: Problem, rows: Array, method: str, jacobian: Array | None) -
     known = np.isfinite(value) & np.isfinite(error)
     if known.any() and np.median(error[known]) > 1e-3 * np.abs(value[known]).max():
         error = np.where(known, 3 * error[known].max(), error)  # so bad that no entry is believed to be known better
-    return Truth(value, low, high, error, size, floor, method, _RELATIVE[method], jacobian)
+    return TrueGradient(value, low, high, error, size, floor, method, _RELATIVE[method], jacobian)

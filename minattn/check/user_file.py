@@ -20,7 +20,7 @@ from .error_location import describe_error
 
 
 @dataclass(frozen=True)
-class Loaded:
+class UserFile:
     """What a file has to be checked.
 
     op: an op of theirs, or None where there are plain functions; inputs: None where the file has none; like: the name
@@ -36,7 +36,7 @@ class Loaded:
     is_like_guessed: bool
 
 
-def load(path: Path, name: str | None, seed: int) -> Loaded:
+def load_user_file(path: Path, name: str | None, seed: int) -> UserFile:
     """Run a file and find in it what is to be checked: `forward` and `backward`; or, by name, a class with these
     methods, or the functions `name_forward` and `name_backward`.
 
@@ -54,7 +54,7 @@ def load(path: Path, name: str | None, seed: int) -> Loaded:
         like = next((op for op in map(_known, (name, path.stem, type(found).__name__)) if op), None)
     elif not isinstance(like, str):
         raise InputError(f"{path}: like must be the name of an op, got {like!r}")
-    return Loaded(
+    return UserFile(
         name or path.stem,
         found.forward,
         found.backward,
@@ -109,10 +109,10 @@ def _find(module: types.ModuleType, path: Path, name: str | None) -> Any:
             raise InputError(f"{name}() cannot be made without arguments: {describe_error(error)}") from error
     if not (hasattr(found, "forward") and hasattr(found, "backward")):
         raise InputError(f"{path}: {name} has no forward and backward")
-    return found if isinstance(found, Op) else _Remembering(found)
+    return found if isinstance(found, Op) else _PassesWithMemory(found)
 
 
-class _Remembering:
+class _PassesWithMemory:
     """An object whose backward may take the upstream alone, because its forward remembers the rest."""
 
     def __init__(self, owner: Any) -> None:

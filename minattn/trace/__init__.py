@@ -1,14 +1,14 @@
 """Looking into what runs: which op made a NaN, and which NumPy calls a function makes. The one door to it."""
 
 from .non_finite import is_finite, trace_backward, trace_forward
-from .recorder import Recorder, Ref, Step, Symbol, Trace, Untraceable, record
+from .recorder import RecordedArray, RecordedSteps, Recorder, Step, StepReference, Untraceable, record
 
 __all__ = [
+    "RecordedArray",
+    "RecordedSteps",
     "Recorder",
-    "Ref",
     "Step",
-    "Symbol",
-    "Trace",
+    "StepReference",
     "Untraceable",
     "is_finite",
     "record",
