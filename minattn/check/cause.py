@@ -18,10 +18,10 @@ from .problem import Problem
 from .referee import measure_gradient
 from .report import EXACTLY, Evidence, Finding
 
-STRUCTURE = ("exception", "wrong_count", "no_gradient", "not_an_array")
+KINDS_WITHOUT_NUMBERS = ("exception", "wrong_count", "no_gradient", "not_an_array")
 """Kinds for which there are no numbers to look at."""
-_UPSTREAM = ("nonlinear_in_upstream", "upstream_ignored")
-_CONSEQUENCES = ("shape", "nonlinear_in_upstream")
+_UPSTREAM_KINDS = ("nonlinear_in_upstream", "upstream_ignored")
+_CONSEQUENT_KINDS = ("shape", "nonlinear_in_upstream")
 """Kinds of the contract that follow from a mistake that has been named exactly."""
 
 
@@ -47,10 +47,12 @@ def find_causes(seen: Observations, like: str | None, options: Mapping[str, Any]
     like: class name of the op whose catalogue is looked through; options: that op's, None for unknown
     """
     names, worst = seen.problem.names, seen.worst
-    numbers_came = not any(finding.kind in STRUCTURE and finding.argument is None for finding in seen.findings)
+    numbers_came = not any(
+        finding.kind in KINDS_WITHOUT_NUMBERS and finding.argument is None for finding in seen.findings
+    )
     findings = _from_catalogue(seen, like, options) if like is not None and numbers_came else []
     named = {finding.argument for finding in findings}
-    structural = {finding.argument for finding in seen.findings if finding.kind in STRUCTURE}
+    structural = {finding.argument for finding in seen.findings if finding.kind in KINDS_WITHOUT_NUMBERS}
     rounded = {finding.argument for finding in seen.findings if finding.kind == "dtype"}
     for i in seen.problem.arguments:
         if None in named or names[i] in named | structural:
@@ -63,14 +65,14 @@ def find_causes(seen: Observations, like: str | None, options: Mapping[str, Any]
     if not any(finding.kind == "not_repeatable" for finding in seen.findings):
         findings += _right_at_first(seen, findings)
     unstable = {finding.argument for finding in seen.findings if finding.kind == "not_repeatable"}
-    findings = [f for f in findings if not (f.argument in unstable and f.kind in _UPSTREAM)]
+    findings = [f for f in findings if not (f.argument in unstable and f.kind in _UPSTREAM_KINDS)]
     explained = {finding.argument for finding in findings if finding.sure == EXACTLY} | unstable | rounded
     told = {(finding.argument, finding.kind) for finding in findings}
     for finding in seen.findings:
-        follows = finding.kind in _CONSEQUENCES and bool(explained & {finding.argument, None})
+        follows = finding.kind in _CONSEQUENT_KINDS and bool(explained & {finding.argument, None})
         if not follows and (finding.argument, finding.kind) not in told:
             findings.append(finding)
-    return sorted(findings, key=lambda finding: finding.kind not in (*STRUCTURE, "not_repeatable"))
+    return sorted(findings, key=lambda finding: finding.kind not in (*KINDS_WITHOUT_NUMBERS, "not_repeatable"))
 
 
 def _is_rounding(comparison: Comparison) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +16,9 @@ from .true_gradient import TrueGradient
 EVERY_ENTRY = 1000
 """An argument of so many entries or fewer has every one of them checked; a larger one is checked along directions."""
 DIRECTIONS = 16
-_MOST_ENTRIES = 20_000  # of an argument whose every entry is measured once a direction has shown it to be wrong
-_SECONDS = 2.0  # that a check of every entry of one argument may take at one point
-_CALLS = 8  # of forward that an entry takes by differences, about
+_MOST_MEASURED_ENTRIES = 20_000  # of an argument that random directions have shown to be wrong
+_SECONDS_FOR_AN_ARGUMENT = 2.0  # that a check of every entry of one argument may take at one point
+_CALLS_FOR_AN_ENTRY = 8  # of forward that an entry takes by differences, about
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +69,20 @@ class Comparison:
     @property
     def evidence(self) -> Evidence:
         """The worst entry, and the share of entries that are wrong; without an index where directions were checked."""
-        if not self.true.value.size:
-            return Evidence()
-        distance = np.where(self.wrong, np.nan_to_num(self.true.distance(self.compared), nan=np.inf), -1.0)
-        index = tuple(int(k) for k in np.unravel_index(np.argmax(distance), distance.shape))
-        low, high = float(self.true.low[index]), float(self.true.high[index])
-        expected = float(self.true.value[index]) if low == high else (low, high)
-        share = float(self.wrong.mean())
-        return Evidence(index if self.is_entrywise else None, float(self.compared[index]), expected, share)
+        found = worst_entry(self.true, self.compared)
+        return found if self.is_entrywise else replace(found, index=None)
+
+
+def worst_entry(true: TrueGradient, gradient: Array) -> Evidence:
+    """The entry of a gradient that is most wrong, and the share of entries that are; empty for another shape."""
+    if gradient.shape != true.value.shape or not gradient.size:
+        return Evidence()
+    wrong = true.wrong(gradient)
+    distance = np.where(wrong, np.nan_to_num(true.distance(gradient), nan=np.inf), -1.0)
+    index = tuple(int(k) for k in np.unravel_index(np.argmax(distance), distance.shape))
+    low, high = float(true.low[index]), float(true.high[index])
+    expected = float(true.value[index]) if low == high else (low, high)
+    return Evidence(index, float(gradient[index]), expected, float(wrong.mean()))
 
 
 def compare(problem: Problem, argument: int, gradient: Array) -> Comparison:
@@ -98,12 +104,12 @@ def compare(problem: Problem, argument: int, gradient: Array) -> Comparison:
 def is_measurable(problem: Problem, argument: int) -> bool:
     """Whether every entry of an argument can be measured in some seconds."""
     size: int = problem.inputs[argument].size
-    return size <= min(_MOST_ENTRIES, 5 * _affordable(problem))
+    return size <= min(_MOST_MEASURED_ENTRIES, 5 * _affordable(problem))
 
 
 def _affordable(problem: Problem) -> float:
     """How many entries can be measured in the time that there is."""
-    return _SECONDS / (_CALLS * problem.seconds) if problem.seconds else math.inf
+    return _SECONDS_FOR_AN_ARGUMENT / (_CALLS_FOR_AN_ENTRY * problem.seconds) if problem.seconds else math.inf
 
 
 def compare_ties(comparisons: list[Comparison]) -> Finding | None:

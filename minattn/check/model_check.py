@@ -25,8 +25,8 @@ from .referee import measure_slopes, step_lengths
 from .report import CONSISTENT, EXACTLY, ArgumentResult, Evidence, Finding, Report
 from .true_gradient import TrueGradient
 
-_DIRECTIONS = 4
-_MOST = 3  # parameters that are reported
+_DIRECTIONS_FOR_A_MODEL = 4
+_MOST_DETACHED = 3  # parameters that are reported
 
 
 def check_model(model: Module, batch: Any, seed: int = 0) -> Report:
@@ -62,9 +62,9 @@ def check_model(model: Module, batch: Any, seed: int = 0) -> Report:
         text = f"backward raised {describe_error(error)}"
         finding = Finding(None, "exception", text, sure=EXACTLY, next="that line")
         return Report(title, False, (finding,), (), (), partial(_curve, problem, None))
-    row = _judge_together(problem, gradients)
+    row = _compare_together(problem, gradients)
     if row.ok is False and not findings:
-        findings = _cut_off(problem, gradients)
+        findings = _detached_parameters(problem, gradients)
     notes = ("the true gradient is about zero everywhere: agreeing with it proves nothing",) if row.ok is None else ()
     ok = False if findings else row.ok
     return Report(title, ok, tuple(findings), notes, (row,), partial(_curve, problem, gradients))
@@ -108,7 +108,7 @@ def _double(x: Any) -> Any:
     return Tensor(array.astype(np.float64)) if is_real else x
 
 
-def _judge_together(problem: Problem, gradients: list[Array | None]) -> ArgumentResult:
+def _compare_together(problem: Problem, gradients: list[Array | None]) -> ArgumentResult:
     """Compare the slope of the whole model with what came back, along random directions of all parameters at once."""
     true, claimed = _slopes(problem, gradients, range(len(problem.inputs)))
     wrong = true.wrong(claimed)
@@ -117,7 +117,7 @@ def _judge_together(problem: Problem, gradients: list[Array | None]) -> Argument
         f"all {len(problem.names)} parameters",
         (sum(x.size for x in problem.inputs),),
         true.method,
-        f"{_DIRECTIONS} directions",
+        f"{_DIRECTIONS_FOR_A_MODEL} directions",
         float(true.distance(claimed).max()) / scale,
         float(true.tolerance.max()) / scale,
         int(wrong.sum()),
@@ -129,12 +129,12 @@ def _slopes(problem: Problem, gradients: list[Array | None], parameters: Iterabl
     """The true slopes along random directions of some parameters, and what the gradients say they are."""
     rng = np.random.default_rng(0)
     moving = [(i, problem.inputs[i]) for i in parameters if problem.inputs[i].size]
-    directions = {i: rng.normal(size=(_DIRECTIONS, *x.shape)) * step_lengths(x) for i, x in moving}
-    claimed = sum((d * gradients[i]).reshape(_DIRECTIONS, -1).sum(axis=1) for i, d in directions.items())
+    directions = {i: rng.normal(size=(_DIRECTIONS_FOR_A_MODEL, *x.shape)) * step_lengths(x) for i, x in moving}
+    claimed = sum((d * gradients[i]).reshape(_DIRECTIONS_FOR_A_MODEL, -1).sum(axis=1) for i, d in directions.items())
     return measure_slopes(problem, directions), np.asarray(claimed)
 
 
-def _cut_off(problem: Problem, gradients: list[Array | None]) -> list[Finding]:
+def _detached_parameters(problem: Problem, gradients: list[Array | None]) -> list[Finding]:
     """The parameters whose gradients are wrong although every op is right."""
     findings = []
     for i, name in enumerate(problem.names):
@@ -148,7 +148,7 @@ def _cut_off(problem: Problem, gradients: list[Array | None]) -> list[Finding]:
         advice = f"where {name}, or what is made of it, leaves the graph: .data, detach(), np.asarray, no_grad"
         evidence = Evidence(None, float(got[0]), float(true.value[0]))
         findings.append(Finding(name, "missing_path", text, evidence, CONSISTENT, advice))
-        if len(findings) == _MOST:
+        if len(findings) == _MOST_DETACHED:
             break
     return findings
 

@@ -40,6 +40,11 @@ class Problem:
         """The inputs that have gradients."""
         return [i for i, x in enumerate(self.inputs) if has_gradient(x)]
 
+    @property
+    def real_inputs(self) -> list[tuple[int, Array]]:
+        """The inputs that have gradients, each with its number."""
+        return [(i, self.inputs[i]) for i in self.arguments]
+
     def run_forward(self, *inputs: Any) -> Array:
         """forward's output, an array; inputs default to the problem's. May raise whatever forward raises."""
         self.randomness.rewind()

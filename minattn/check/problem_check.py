@@ -49,24 +49,24 @@ def _examine(
     like: str | None,
     options: Mapping[str, Any] | None,
 ) -> Report:
-    told = list(notes)
+    all_notes = list(notes)
     settled = make_repeatable(problem)
     if settled is None:
-        told.append(
+        all_notes.append(
             "forward is not deterministic: two calls on the same inputs gave different outputs, so that there is no "
             "slope to compare with; draw random numbers from a numpy Generator that is an input, or made outside"
         )
-        return Report(name, None, (), tuple(told), (), _no_curve)
+        return Report(name, None, (), tuple(all_notes), (), _no_curve)
     problem = settled
     contract = check_contract(problem)
     seen = Observations(problem, {i: [] for i in problem.arguments}, findings=list(contract.findings))
     _visit(seen, problem, contract.gradients, problem.arguments)
-    told += _look_elsewhere(seen, rng)
+    all_notes += _look_elsewhere(seen, rng)
 
     if like is not None and options is None:
         options = fitting_options(like, problem)
         if options is None:
-            told.append(f"forward gives something else than {like} does here; its mistakes were not compared")
+            all_notes.append(f"forward gives something else than {like} does here; its mistakes were not compared")
             like = None
     if seen.worst or seen.misshapen or seen.findings:
         findings = find_causes(seen, like, options)
@@ -75,9 +75,9 @@ def _examine(
         ties = [compare_ties(list(comparisons)) for comparisons in by_point]
         findings = [finding for finding in ties if finding is not None][:1]
     rows = [_row(seen, i, findings) for i in problem.arguments]
-    told += _lack_of_power(seen)
+    all_notes += _lack_of_power(seen)
     ok = False if findings else True if any(row.ok for row in rows) else None
-    return Report(name, ok, tuple(findings), tuple(told), tuple(rows), partial(_curve, seen))
+    return Report(name, ok, tuple(findings), tuple(all_notes), tuple(rows), partial(_curve, seen))
 
 
 def _visit(seen: Observations, point: Problem, gradients: Sequence[Array | None], arguments: Sequence[int]) -> None:

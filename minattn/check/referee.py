@@ -13,13 +13,8 @@ from .problem import Problem
 from .slopes import Line, Slope, complex_slope, difference_slope
 from .true_gradient import TrueGradient
 
-_MOST_KEPT = 2_000_000  # numbers of a Jacobian that is kept
-_RELATIVE = {"complex step": 1e-8, "central differences": 1e-6, "central differences in float32": 5e-3}
-
-
-def measure_gradients(problem: Problem) -> list[TrueGradient | None]:
-    """One an input; None for an input that has no gradient."""
-    return [measure_gradient(problem, i) if i in problem.arguments else None for i in range(len(problem.inputs))]
+_LARGEST_JACOBIAN = 2_000_000  # numbers of a Jacobian that is kept
+_RELATIVE_TOLERANCE = {"complex step": 1e-8, "central differences": 1e-6, "central differences in float32": 5e-3}
 
 
 def measure_gradient(problem: Problem, argument: int) -> TrueGradient:
@@ -29,10 +24,10 @@ def measure_gradient(problem: Problem, argument: int) -> TrueGradient:
     finite is NaN, with the error NaN.
     """
     x = problem.inputs[argument]
-    measure = _Measure.choose(problem, [argument])
+    measure = _SlopeMethod.choose(problem, [argument])
     lengths = step_lengths(x).ravel()
     outputs = problem.output.size
-    keeps = outputs * x.size <= _MOST_KEPT
+    keeps = outputs * x.size <= _LARGEST_JACOBIAN
     jacobian = np.zeros((outputs, x.size)) if keeps else None
     rows = np.zeros((5, x.size))
     for j in range(x.size):
@@ -40,7 +35,7 @@ def measure_gradient(problem: Problem, argument: int) -> TrueGradient:
         rows[:, j] = _contract(slope, problem.upstream)
         if jacobian is not None:
             jacobian[:, j] = slope.value
-    return _truth(problem, rows.reshape(5, *x.shape), measure.method, jacobian)
+    return _as_true_gradient(problem, rows.reshape(5, *x.shape), measure.method, jacobian)
 
 
 def measure_slopes(problem: Problem, directions: Mapping[int, Array]) -> TrueGradient:
@@ -53,12 +48,12 @@ def measure_slopes(problem: Problem, directions: Mapping[int, Array]) -> TrueGra
         A TrueGradient whose arrays have shape (K,), to be compared with Σ directions · gradients.
     """
     count = len(next(iter(directions.values())))
-    measure = _Measure.choose(problem, list(directions))
+    measure = _SlopeMethod.choose(problem, list(directions))
     rows = np.zeros((5, count))
     for k in range(count):
         moves = {i: d[k] for i, d in directions.items()}
         rows[:, k] = _contract(measure(partial(_along, problem, moves), 1.0), problem.upstream)
-    return _truth(problem, rows, measure.method, None)
+    return _as_true_gradient(problem, rows, measure.method, None)
 
 
 def step_lengths(x: Array) -> Array:
@@ -69,7 +64,7 @@ def step_lengths(x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class _Measure:
+class _SlopeMethod:
     """A way to measure slopes that suits a forward: called with a line and the length of a large step on it."""
 
     method: str
@@ -84,7 +79,7 @@ class _Measure:
         return difference_slope(line, self.here, length, not self.method.endswith("float32"))
 
     @classmethod
-    def choose(cls, problem: Problem, arguments: Sequence[int]) -> _Measure:
+    def choose(cls, problem: Problem, arguments: Sequence[int]) -> _SlopeMethod:
         """Complex steps, if they agree with differences along two random lines: |x|, a conjugate or a comparison takes
         complex numbers too, and gives something else."""
         here = problem.output.astype(np.float64).ravel()
@@ -100,11 +95,11 @@ class _Measure:
         for line in lines:
             by_difference = difference_slope(line, here, 1.0)
             by_complex = complex_slope(line, 1.0) if agrees else None
-            agrees = by_complex is not None and _same(by_complex, by_difference)
+            agrees = by_complex is not None and _agree(by_complex, by_difference)
         return cls("complex step" if agrees else "central differences", here)
 
 
-def _same(by_complex: Array, by_difference: Slope) -> bool:
+def _agree(by_complex: Array, by_difference: Slope) -> bool:
     scale = np.abs(by_difference.value).max(initial=0.0)
     if by_difference.is_kink.any() or 10 * by_difference.error.max(initial=0.0) > 1e-3 * scale:
         return False  # a kink, or so badly scaled that nothing can be said
@@ -144,7 +139,7 @@ def _contract(slope: Slope, upstream: Array) -> Array:
     return np.array([row[live].sum() for row in rows])
 
 
-def _truth(problem: Problem, rows: Array, method: str, jacobian: Array | None) -> TrueGradient:
+def _as_true_gradient(problem: Problem, rows: Array, method: str, jacobian: Array | None) -> TrueGradient:
     value, low, high, error, size = rows
     with np.errstate(all="ignore"):
         whole = np.abs(problem.upstream * problem.output)
@@ -154,4 +149,4 @@ def _truth(problem: Problem, rows: Array, method: str, jacobian: Array | None) -
     known = np.isfinite(value) & np.isfinite(error)
     if known.any() and np.median(error[known]) > 1e-3 * np.abs(value[known]).max():
         error = np.where(known, 3 * error[known].max(), error)  # so bad that no entry is believed to be known better
-    return TrueGradient(value, low, high, error, size, floor, method, _RELATIVE[method], jacobian)
+    return TrueGradient(value, low, high, error, size, floor, method, _RELATIVE_TOLERANCE[method], jacobian)

@@ -103,13 +103,10 @@ class RecordedArray(NDArrayOperatorsMixin):
     def value(self) -> Any:
         return self._recorder.values[self._step]
 
-    shape = property(lambda self: self.value.shape)
-    ndim = property(lambda self: self.value.ndim)
-    size = property(lambda self: self.value.size)
-    dtype = property(lambda self: self.value.dtype)
-    flags = property(lambda self: self.value.flags)
-    strides = property(lambda self: self.value.strides)
-    nbytes = property(lambda self: self.value.nbytes)
+    shape, ndim, size, dtype, flags, strides, nbytes = (
+        property(operator.attrgetter(f"value.{name}"))
+        for name in ("shape", "ndim", "size", "dtype", "flags", "strides", "nbytes")
+    )
     T = property(lambda self: self._recorder.apply("transpose", np.transpose, (self,), {}))
     mT = property(lambda self: self._recorder.apply("matrix_transpose", np.matrix_transpose, (self,), {}))
 
@@ -222,29 +219,29 @@ def _place() -> tuple[str, int, int]:
 
 def _with_references(item: Any, parents: list[int]) -> Any:
     """The same structure with a StepReference for every RecordedArray."""
-    if isinstance(item, RecordedArray):
-        parents.append(item._step)
-        return StepReference(item._step)
-    if type(item) in (tuple, list):
-        return type(item)(_with_references(part, parents) for part in item)
-    if type(item) is dict:
-        return {key: _with_references(part, parents) for key, part in item.items()}
-    if isinstance(item, slice):
-        return slice(*(_with_references(part, parents) for part in (item.start, item.stop, item.step)))
-    return item
+
+    def refer(leaf: Any) -> Any:
+        if not isinstance(leaf, RecordedArray):
+            return leaf
+        parents.append(leaf._step)
+        return StepReference(leaf._step)
+
+    return _map_leaves(refer, item)
 
 
 def _with_operands(item: Any, supply: Iterator[Any]) -> Any:
     """The same structure with the next operand for every StepReference."""
-    if isinstance(item, StepReference):
-        return next(supply)
+    return _map_leaves(lambda leaf: next(supply) if isinstance(leaf, StepReference) else leaf, item)
+
+
+def _map_leaves(change: Callable[[Any], Any], item: Any) -> Any:
     if type(item) in (tuple, list):
-        return type(item)(_with_operands(part, supply) for part in item)
+        return type(item)(_map_leaves(change, part) for part in item)
     if type(item) is dict:
-        return {key: _with_operands(part, supply) for key, part in item.items()}
+        return {key: _map_leaves(change, part) for key, part in item.items()}
     if isinstance(item, slice):
-        return slice(*(_with_operands(part, supply) for part in (item.start, item.stop, item.step)))
-    return item
+        return slice(*(_map_leaves(change, part) for part in (item.start, item.stop, item.step)))
+    return change(item)
 
 
 def record(function: Callable[..., Any], inputs: Iterable[Any], which: Iterable[int]) -> RecordedSteps | None:

@@ -10,10 +10,9 @@ from ...backend import Array
 from .dropped_paths import statistic
 from .forward_steps import ForwardSteps
 from .measurements import Diagnosis, Measurements
-from .step_values import StepEdge, StepValues
+from .step_values import DIFFERENCE_STEP, StepEdge, StepValues
 
 _LARGEST_BLOCK = 300
-_STEP = 1e-5
 
 
 def diagonal_of_a_block(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
@@ -54,7 +53,7 @@ def _jacobian(forward: ForwardSteps, sample: StepValues, u: int, v: int) -> Arra
     columns = []
     for entry in range(sample.values[u].size):
         ends = []
-        for t in (_STEP, -_STEP):
+        for t in (DIFFERENCE_STEP, -DIFFERENCE_STEP):
             moved = sample.values[u].copy()
             moved.reshape(-1)[entry] += t
             values: list[Array] = list(sample.values[: u + 1])
@@ -67,5 +66,5 @@ def _jacobian(forward: ForwardSteps, sample: StepValues, u: int, v: int) -> Arra
                     step.run([values[p] for p in step.parents]) if changed and not is_held else sample.values[i]
                 )
             ends.append(values[v])
-        columns.append(np.nan_to_num((ends[0] - ends[1]) / (2 * _STEP)).ravel())
+        columns.append(np.nan_to_num((ends[0] - ends[1]) / (2 * DIFFERENCE_STEP)).ravel())
     return np.array(columns).T

@@ -12,13 +12,13 @@ from ...backend import Array
 from ..problem import Problem
 from .measurements import Measurements
 
-Number = Callable[[float], float]
+LengthFormula = Callable[[float], float]
 
-_FIXED = {
+_KNOWN_NUMBERS = {
     **{2.0: "2", 3.0: "3", 4.0: "4", math.pi: "π", math.sqrt(2): "√2", math.log(10): "ln 10", math.log(2): "ln 2"},
     **{math.sqrt(math.pi): "√π", math.sqrt(2 * math.pi): "√(2π)", math.sqrt(2 / math.pi): "√(2/π)"},
 }
-_OF_LENGTH: dict[str, Number] = {
+_LENGTH_FORMULAS: dict[str, LengthFormula] = {
     "{}": lambda n: n,
     "1/{}": lambda n: 1 / n,
     "√{}": math.sqrt,
@@ -57,7 +57,7 @@ def describe_factor(measured: Measurements, c: float, again: Callable[[Problem],
     text, size = f"{c:.6g}", abs(c)
     matching = [
         (form, function, length)
-        for form, function in _OF_LENGTH.items()  # a length before a length minus 1
+        for form, function in _LENGTH_FORMULAS.items()  # a length before a length minus 1
         for length in lengths(measured.problem)
         if _equal(function(length.n), size)
     ]
@@ -68,7 +68,7 @@ def describe_factor(measured: Measurements, c: float, again: Callable[[Problem],
             if changed is not None and _equal(function(length.n - 1), abs(changed)):
                 proof = f"with one element less there it is {changed:.6g}"
                 return f"{_equation(text, form, length)} ({proof})"
-    for value, name in _FIXED.items():
+    for value, name in _KNOWN_NUMBERS.items():
         for number, fixed in ((value, name), (1 / value, f"1/{name}")):
             if _equal(number, size) and not (matching and again is None):
                 return text if fixed == text else f"{text} = {fixed}"

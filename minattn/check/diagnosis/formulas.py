@@ -1,4 +1,4 @@
-"""Probes that look for a formula: is the learner's gradient the upstream, or the true gradient, times something?"""
+"""Probes that look for a formula: is backward's gradient the upstream, or the true gradient, times something?"""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def missing_factor(measured: Measurements, forward: ForwardSteps) -> Iterator[Di
             sample = forward.samples[0]
             with np.errstate(all="ignore"):
                 other = _times(sample.upstream, form(sample.values[index]), sample.upstream.shape)
-            if other is not None and measured.is_true_gradient(sample.got, sample.all_inputs, other):
+            if other is not None and measured.is_right(sample.got, sample.all_inputs, other):
                 yield _factor(forward, name, index)
                 return
 

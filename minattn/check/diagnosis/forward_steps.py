@@ -138,9 +138,7 @@ def follow_forward(measured: Measurements) -> ForwardSteps | None:
     if not all(measure_lines(measured, trace, active, sample, held) for sample in samples):
         return None
     gradients = measured.gradients_at()
-    others_are_right = all(
-        measured.is_true_gradient(gradients[i], argument=i) for i, _, _ in measured.other_arguments()
-    )
+    others_are_right = all(measured.is_right(gradients[i], argument=i) for i, _, _ in measured.other_arguments())
     names = [problem.names[j] for j in trace.followed_inputs]
     return ForwardSteps(trace, names, argument, active, samples, held, others_are_right)
 

@@ -1,4 +1,4 @@
-"""Probes that compare the learner's matrix M with the Jacobian J, entry by entry: what is missing, what is too much.
+"""Probes that compare backward's matrix M with the Jacobian J, entry by entry: what is missing, what is too much.
 
 M is measured with upstreams that are 1 at one output. Its rows are outputs, its columns the entries of the argument.
 """

@@ -1,4 +1,4 @@
-"""What every probe works with: the learner's backward and the true slopes, measured at any place."""
+"""What every probe works with: backward and the true slopes, measured at any place."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, combinations, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ from ..true_gradient import TrueGradient
 
 TOLERANCE = 1e-7
 """The share of the largest entry by which two gradients may differ and still be called the same."""
-_STEP = 1e-4
-_FEWEST_ROWS, _MOST_ROWS = 64, 400  # of the learner's matrix that are measured
+_LINE_STEP = 1e-4
+_FEWEST_ROWS, _MOST_ROWS = 64, 400  # of backward's matrix that are measured
 _ROWS_TIME = 0.2  # seconds that this may take, from the fewest rows on
 
 
@@ -71,7 +72,7 @@ class Measurements:
         return problem if problem.output.shape == self.problem.output.shape else None
 
     def gradients_at(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> list[Array | None]:
-        """The learner's gradients; all None where backward fails there."""
+        """Backward's gradients; all None where backward fails there."""
         try:
             with np.errstate(all="ignore"):
                 return self.problem.gradients(upstream, inputs)
@@ -79,7 +80,7 @@ class Measurements:
             return [None] * len(self.problem.inputs)
 
     def gradient_at(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> Array | None:
-        """The learner's gradient of the argument at a place; None where there is none of the same shape as `got`."""
+        """Backward's gradient of the argument at a place; None where there is none of the same shape as `got`."""
         gradient = self.gradients_at(upstream, inputs)[self.argument]
         return gradient if gradient is not None and gradient.shape == self.got.shape else None
 
@@ -88,7 +89,7 @@ class Measurements:
         inputs = self.problem.inputs
         return (*inputs[:index], value, *inputs[index + 1 :])
 
-    def is_true_gradient(
+    def is_right(
         self,
         gradient: Array | None,
         inputs: Sequence[Any] | None = None,
@@ -115,14 +116,10 @@ class Measurements:
         """The slope of each output along a line, by central differences of fourth order; None where there is none, as
         at a kink."""
         x, values = inputs[argument], []
-        h = _STEP * max(1.0, float(np.abs(x).max(initial=0.0)) * 1e-2)
+        h = _LINE_STEP * max(1.0, float(np.abs(x).max(initial=0.0)) * 1e-2)
         for t in (-2 * h, -h, 0.0, h, 2 * h):
             moved = (*inputs[:argument], x + t * direction, *inputs[argument + 1 :])
-            try:
-                with np.errstate(all="ignore"):
-                    values.append(np.asarray(self.problem.run_forward(*moved), dtype=float))
-            except Exception:  # a place where forward cannot be called
-                return None
+            values.append(self.problem.run_forward_beside(moved).astype(np.float64))
         a, b, here, c, d = values
         result: Array = (8 * (c - b) - (d - a)) / (12 * h)
         bend = np.abs(c - 2 * here + b) / h  # at a kink the slopes to both sides differ
@@ -140,7 +137,7 @@ class Measurements:
 
     @cached_property
     def rows(self) -> Array:
-        """The outputs for which the learner's matrix is measured: all, or some where that would take long."""
+        """The outputs for which backward's matrix is measured: all, or some where that would take long."""
         size, start = self.problem.output.size, time.perf_counter()
         self.gradient_at()
         most = int(np.clip(_ROWS_TIME / (time.perf_counter() - start), _FEWEST_ROWS, _MOST_ROWS))
@@ -148,7 +145,7 @@ class Measurements:
 
     @cached_property
     def backward_matrix(self) -> Array | None:
-        """The matrix that stands for the Jacobian in the learner's backward, (rows, x.size).
+        """The matrix that stands for the Jacobian in backward, (rows, x.size).
 
         Row by row, by upstreams that are 1 at one output and 0 elsewhere.
         """
@@ -188,3 +185,13 @@ def are_equal(a: Array | None, b: Array | None) -> bool:
 def is_zero(a: Array, scale: float = 1.0) -> bool:
     """Whether every entry is zero up to rounding, next to numbers of this size."""
     return bool((np.abs(a) <= 1e-9 * max(scale, 1e-300)).all())
+
+
+def axis_orders(ndim: int) -> list[tuple[int, ...]]:
+    """The orders in which that many axes may stand, but for their own; none where these are too many to try."""
+    return list(permutations(range(ndim)))[1:] if ndim <= 4 else []
+
+
+def axis_sets(ndim: int) -> Iterator[tuple[int, ...]]:
+    """The axes, or combinations of axes, over which an array of that many may be summed; single axes first."""
+    return chain.from_iterable(combinations(range(ndim), count) for count in range(1, ndim + 1))

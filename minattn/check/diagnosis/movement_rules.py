@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import combinations
 
 import numpy as np
 
 from ...backend import Array
 from .forward_steps import ForwardSteps
+from .measurements import axis_sets
 from .step_values import StepEdge, StepValues, is_elementwise, local_slope
 
 GradientRule = Callable[[StepValues], Array | None]
@@ -65,11 +65,10 @@ def _sums(forward: ForwardSteps, edge: StepEdge) -> Iterator[tuple[str, str, Gra
 
         return back
 
-    for count in range(1, len(large) + 1):
-        for axes in combinations(range(len(large)), count):
-            along = " and ".join(map(str, axes))
-            sentence = f"the gradient is summed over axis {along}, not over those along which the operand was repeated,"
-            yield "wrong_axis", sentence, over(axes)
+    for axes in axis_sets(len(large)):
+        along = " and ".join(map(str, axes))
+        sentence = f"the gradient is summed over axis {along}, not over those along which the operand was repeated,"
+        yield "wrong_axis", sentence, over(axes)
     yield "overwritten_not_accumulated", "the last copy's gradient alone is kept", one(1)
     yield "broadcast_not_summed", "the first copy's gradient alone is kept", one(-1)
 
@@ -91,13 +90,11 @@ def _statistics(forward: ForwardSteps, edge: StepEdge) -> Iterator[tuple[str, st
 
         return back
 
-    for count in range(1, len(shape) + 1):
-        for axes in combinations(range(len(shape)), count):
-            sentence = (
-                f"the gradient is summed over axis {' and '.join(map(str, axes))}, not over that of the forward pass,"
-            )
-            for outside in (False, True):
-                yield "wrong_axis", sentence, over(axes, outside)
+    for axes in axis_sets(len(shape)):
+        along = " and ".join(map(str, axes))
+        sentence = f"the gradient is summed over axis {along}, not over that of the forward pass,"
+        for outside in (False, True):
+            yield "wrong_axis", sentence, over(axes, outside)
 
 
 def _spread(edge: StepEdge) -> GradientRule:
@@ -132,17 +129,32 @@ def _turned_spread(edge: StepEdge) -> GradientRule:
 
 
 def _averaged(forward: ForwardSteps, edge: StepEdge) -> GradientRule:
-    step = forward.steps[edge.step]
-
     def back(sample: StepValues) -> Array | None:
         if edge.operand:
             return None
         right = sample.contributions[edge]
-        places = step.run([np.arange(right.size).reshape(right.shape), *sample.operands(step)[1:]])
-        counts = np.bincount(np.ravel(places), minlength=right.size).reshape(right.shape)
+        counts = np.bincount(_picked(forward, edge, sample), minlength=right.size).reshape(right.shape)
         return right / np.maximum(counts, 1)
 
     return back
+
+
+def _assigned(forward: ForwardSteps, edge: StepEdge) -> GradientRule:
+    def back(sample: StepValues) -> Array | None:
+        if edge.operand:
+            return None
+        kept = np.zeros(np.shape(sample.values[edge.parent]))
+        kept.reshape(-1)[_picked(forward, edge, sample)] = sample.gradient(edge.step).ravel()
+        return kept
+
+    return back
+
+
+def _picked(forward: ForwardSteps, edge: StepEdge, sample: StepValues) -> Array:
+    """The places, in the flat operand, that a step picks its numbers from."""
+    step, shape = forward.steps[edge.step], np.shape(sample.values[edge.parent])
+    places = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    return np.ravel(step.run([places, *sample.operands(step)[1:]]))
 
 
 def _pieces(forward: ForwardSteps, edge: StepEdge) -> Iterator[tuple[str, str, GradientRule]]:
@@ -165,17 +177,3 @@ def _pieces(forward: ForwardSteps, edge: StepEdge) -> Iterator[tuple[str, str, G
 def _cut_out(step: int, piece: Array, shape: tuple[int, ...], sample: StepValues) -> Array:
     part: Array = sample.gradient(step).ravel()[piece].reshape(shape)
     return part
-
-
-def _assigned(forward: ForwardSteps, edge: StepEdge) -> GradientRule:
-    step = forward.steps[edge.step]
-
-    def back(sample: StepValues) -> Array | None:
-        if edge.operand:
-            return None
-        kept = np.zeros(np.shape(sample.values[edge.parent]))
-        places = step.run([np.arange(kept.size).reshape(kept.shape), *sample.operands(step)[1:]])
-        kept.reshape(-1)[np.ravel(places)] = sample.gradient(edge.step).ravel()
-        return kept
-
-    return back

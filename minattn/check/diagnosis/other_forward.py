@@ -12,10 +12,9 @@ from ...backend import Array
 from ...trace import Step
 from .forward_steps import ForwardSteps
 from .measurements import Diagnosis, Measurements
-from .step_values import StepValues, is_elementwise, is_real
+from .step_values import DIFFERENCE_STEP, StepValues, is_elementwise, is_real
 
 Replacements = Mapping[int, Callable[..., Any]]
-_STEP = 1e-5
 
 
 def other_forward(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
@@ -32,7 +31,7 @@ def _belongs(forward: ForwardSteps, sample: StepValues, change: Replacements) ->
     for _ in range(2):
         d = rng.normal(size=sample.got.shape)
         ends = []
-        for t in (_STEP, -_STEP):
+        for t in (DIFFERENCE_STEP, -DIFFERENCE_STEP):
             moved = [x + t * d if j == forward.argument else x for j, x in enumerate(sample.inputs)]
             try:
                 ends.append(np.asarray(forward.trace.run(moved, change)[forward.trace.output]))
@@ -40,7 +39,7 @@ def _belongs(forward: ForwardSteps, sample: StepValues, change: Replacements) ->
                 return False
         if any(end.shape != sample.upstream.shape or not is_real(end) for end in ends):
             return False
-        slopes = sample.upstream * (ends[0] - ends[1]) / (2 * _STEP)
+        slopes = sample.upstream * (ends[0] - ends[1]) / (2 * DIFFERENCE_STEP)
         got = (sample.got * d).sum()
         if not abs(got - slopes.sum()) <= 1e-7 * (abs(got) + np.abs(slopes).sum()):
             return False

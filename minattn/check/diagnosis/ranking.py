@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...backend import Array
+from ..comparison import worst_entry
 from ..mistake_kinds import kinds
 from ..problem import Problem
-from ..report import CONSISTENT, EXACTLY, Evidence, Finding
+from ..report import CONSISTENT, EXACTLY, Finding
 from ..true_gradient import TrueGradient
 from . import (
     block_diagonal,
@@ -111,18 +112,12 @@ def diagnose(
         if here is not None:  # `got` may be from another point, where its shape was wrong
             measured.got = here
         diagnoses = _ranked(measured, stages)
-    evidence = _evidence(measured)
-    return [
-        Finding(
-            measured.name,
-            diagnosis.kind,
-            diagnosis.sentence,
-            evidence,
-            EXACTLY if diagnosis.exact else CONSISTENT,
-            kinds[diagnosis.kind].next,
-        )
-        for diagnosis in diagnoses[:_MOST_FINDINGS]
-    ]
+    evidence = worst_entry(true, measured.got)
+    findings = []
+    for kind, sentence, exact in diagnoses[:_MOST_FINDINGS]:
+        sure = EXACTLY if exact else CONSISTENT
+        findings.append(Finding(measured.name, kind, sentence, evidence, sure, kinds[kind].next))
+    return findings
 
 
 def _ranked(measured: Measurements, stages: Sequence[Sequence[Probe]]) -> list[Diagnosis]:
@@ -145,14 +140,3 @@ def _ask(probe: Callable[..., Iterator[Diagnosis]], measured: Measurements, *ste
         if measured.strict:
             raise
         return []
-
-
-def _evidence(measured: Measurements) -> Evidence:
-    """The worst entry, and the share of entries that are wrong."""
-    if measured.got.shape != measured.right.shape or not measured.got.size:
-        return Evidence()
-    wrong = measured.true.wrong(measured.got)
-    distance = np.where(wrong, np.nan_to_num(measured.true.distance(measured.got), nan=np.inf), -1.0)
-    index = tuple(int(k) for k in np.unravel_index(np.argmax(distance), distance.shape))
-    low, high = float(measured.true.low[index]), float(measured.true.high[index])
-    return Evidence(index, float(measured.got[index]), low if low == high else (low, high), float(wrong.mean()))

@@ -1,7 +1,7 @@
 """Probes on the steps of the forward pass: what if the rule of one step were another one?
 
 Each step passes back g · slope, or a product of matrices, or g moved to other places. The usual slips in such a rule
-are tried at each step; what the learner's gradient would then be follows without running anything again.
+are tried at each step; what backward's gradient would then be follows without running anything again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from .forward_steps import ForwardSteps
 from .measurements import Diagnosis, Measurements, are_equal
 from .movement_rules import GradientRule, move_rules
 from .step_values import StepEdge, StepValues, go_back, is_elementwise, local_gradient, local_slope
+
+AxisExchange = Callable[[Array], Array]
 
 
 class Rule(NamedTuple):
@@ -31,7 +33,7 @@ class Rule(NamedTuple):
 
 
 def wrong_rule(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
-    """The first wrong rule at one step that makes the learner's gradient."""
+    """The first wrong rule at one step that makes backward's gradient."""
     for edge in sorted(forward.edges, reverse=True):
         for kind, sentence, back in _rules(forward, edge):
             if _fits(forward, edge, back):
@@ -140,40 +142,31 @@ def _bilinear(forward: ForwardSteps, edge: StepEdge) -> Iterator[Rule]:
     place = 1 - edge.operand
     other = step.parents[place]
 
-    def fed(change_g: Callable[[Array], Array], factor: Callable[[StepValues], Array]) -> Callable[[StepValues], Array]:
+    def fed(index: int, change_g: AxisExchange | None = None, change_b: AxisExchange | None = None) -> GradientRule:
         def back(sample: StepValues) -> Array:
-            operands = sample.operands(step)
-            operands[place] = factor(sample)
-            return local_gradient(step, operands, edge.operand, change_g(sample.gradient(edge.step)))
+            g, operands = sample.gradient(edge.step), sample.operands(step)
+            operands[place] = change_b(sample.values[index]) if change_b else sample.values[index]
+            return local_gradient(step, operands, edge.operand, change_g(g) if change_g else g)
 
         return back
 
-    right = partial(_value, other)
     for exchange in _exchanges(np.shape(values[edge.step])):
-        yield Rule("missing_transpose", "two axes of the gradient are mixed up", fed(exchange, right))
+        yield Rule("missing_transpose", "two axes of the gradient are mixed up", fed(other, exchange))
     for exchange in _exchanges(np.shape(values[other])):
-        factor = partial(_changed_value, exchange, other)
-        yield Rule("missing_transpose", f"two axes of {forward.name_of(other)} are mixed up", fed(_as_it_is, factor))
+        sentence = f"two axes of {forward.name_of(other)} are mixed up"
+        yield Rule("missing_transpose", sentence, fed(other, None, exchange))
     for index in forward.real_steps():
         if index != other and np.shape(values[index]) == np.shape(values[other]):
             kind = "swapped_arguments" if index == edge.parent and not forward.others_are_right else "wrong_variable"
             sentence = f"{forward.name_of(index)} stands in place of {forward.name_of(other)}"
-            yield Rule(kind, sentence, fed(_as_it_is, partial(_value, index)))
+            yield Rule(kind, sentence, fed(index))
 
 
-def _exchanges(shape: tuple[int, ...]) -> Iterator[Callable[[Array], Array]]:
+def _exchanges(shape: tuple[int, ...]) -> Iterator[AxisExchange]:
     """Exchanges of two axes of the same length."""
     for i, j in combinations(range(len(shape)), 2):
         if shape[i] == shape[j] > 1:
             yield partial(np.swapaxes, axis1=i, axis2=j)
-
-
-def _as_it_is(a: Array) -> Array:
-    return a
-
-
-def _changed_value(change: Callable[[Array], Array], index: int, sample: StepValues) -> Array:
-    return change(_value(index, sample))
 
 
 def _turned(a: Array, turn: int) -> Array:
@@ -221,10 +214,9 @@ def _slopes(forward: ForwardSteps, edge: StepEdge) -> Iterator[Rule]:
                 yield Rule("wrong_variable", f"1/{sentence}", back(partial(_inverse, index)))
 
 
-def _value(index: int, sample: StepValues) -> Array:
-    value: Array = sample.values[index]
-    return value
+def _value(index: int, sample: StepValues) -> Any:
+    return sample.values[index]
 
 
-def _inverse(index: int, sample: StepValues) -> Array:
-    return 1 / _value(index, sample)
+def _inverse(index: int, sample: StepValues) -> Any:
+    return 1 / sample.values[index]

@@ -17,8 +17,8 @@ from ...ops.base import sum_to_shape
 from ...trace import RecordedSteps, Step
 from .measurements import Measurements, are_equal
 
-_STEP = 1e-5
-_LINES = 6  # random lines through the argument along which a guess is held against the learner's gradient
+DIFFERENCE_STEP = 1e-5
+_LINES = 6  # random lines through the argument along which a guess is held against backward's gradient
 _MOST_NUMBERS = 20_000  # in all steps together
 _LINEAR = {
     *("matmul", "sum", "mean", "add.reduce", "transpose", "swapaxes", "reshape", "getitem", "concatenate", "stack"),
@@ -33,11 +33,6 @@ class StepEdge(NamedTuple):
     step: int
     operand: int
     parent: int
-
-
-def _no_rule(edge: StepEdge, adjoints: list[Array | None]) -> Array | None:
-    """Every edge goes by its true rule."""
-    return None
 
 
 @dataclass(eq=False)
@@ -122,7 +117,7 @@ def measure_lines(
     inputs, argument = place.inputs, place.argument
     replaced = {i: partial(_hold, place.values[i]) for i in held}
     directions = measured.rng.normal(size=(min(_LINES, place.got.size), *place.got.shape))
-    h = _STEP * max(1.0, 0.1 * float(np.abs(inputs[argument]).max(initial=0.0)))
+    h = DIFFERENCE_STEP * max(1.0, 0.1 * float(np.abs(inputs[argument]).max(initial=0.0)))
     with np.errstate(all="ignore"):
         try:
             ends = [
@@ -163,7 +158,7 @@ def go_back(
     values: list[Any],
     upstream: Array,
     active: list[bool],
-    rules: Callable[[StepEdge, list[Array | None]], Array | None] = _no_rule,
+    rules: Callable[[StepEdge, list[Array | None]], Array | None] | None = None,
 ) -> tuple[list[Array | None], dict[StepEdge, Array]]:
     """The gradient of every active step's value, and what goes back along each edge between two of them.
 
@@ -182,7 +177,7 @@ def go_back(
             if not active[parent] or not is_real(value):
                 continue
             edge = StepEdge(i, k, parent)
-            other = rules(edge, adjoints)
+            other = None if rules is None else rules(edge, adjoints)
             back = local_gradient(step, operands, k, g) if other is None else other
             passed[edge] = back
             before = adjoints[parent]
@@ -212,7 +207,7 @@ def local_gradient(step: Step, operands: list[Any], k: int, g: Array) -> Array:
         return sum_to_shape(np.broadcast_to(g * local_slope(step, operands, k), g.shape), np.shape(operands[k]))
     x = np.asarray(operands[k])
     back = np.zeros(x.shape)
-    h = 1.0 if step.name in _LINEAR else _STEP * max(1e-3, float(np.abs(x[np.isfinite(x)]).max(initial=0.0)))
+    h = 1.0 if step.name in _LINEAR else DIFFERENCE_STEP * max(1e-3, float(np.abs(x[np.isfinite(x)]).max(initial=0.0)))
     for entry in range(x.size):
         ends = []
         for t in (h, -h):

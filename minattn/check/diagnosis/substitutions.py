@@ -1,4 +1,4 @@
-"""Probes that ask of what the learner's gradient *would* be the true one: other inputs, or another upstream.
+"""Probes that ask of what backward's gradient *would* be the true one: other inputs, or another upstream.
 
 A formula that uses `a` where `b` belongs gives the true gradient at b := a. One without `.T` gives the true one at a
 transposed input, one that forgets a mask the true one without it. A few calls of forward refuse each question.
@@ -7,22 +7,22 @@ transposed input, one that forgets a mask the true one without it. A few calls o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, permutations, product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
 from ...backend import Array
 from .forward_steps import ForwardSteps
-from .measurements import Diagnosis, Measurements
+from .measurements import Diagnosis, Measurements, axis_orders
 
 
 def other_upstream(measured: Measurements) -> Iterator[Diagnosis]:
     """got = Jᵀ h for an h made of the upstream."""
     g = measured.problem.upstream
-    for axes in list(permutations(range(g.ndim)))[1:] if g.ndim <= 4 else ():
+    for axes in axis_orders(g.ndim):
         turned = g.transpose(axes)
-        if measured.is_true_gradient(measured.got, upstream=turned.reshape(g.shape)):
+        if measured.is_right(measured.got, upstream=turned.reshape(g.shape)):
             if turned.shape == g.shape:
                 sentence = f"the right gradient for the upstream gradient transposed by {axes}"
                 yield Diagnosis("missing_transpose", sentence)
@@ -30,10 +30,10 @@ def other_upstream(measured: Measurements) -> Iterator[Diagnosis]:
                 yield Diagnosis("transposed", "the axes of the upstream gradient were moved before it was reshaped")
             return
     for axis in range(g.ndim):
-        if measured.is_true_gradient(measured.got, upstream=np.flip(g, axis)):
+        if measured.is_right(measured.got, upstream=np.flip(g, axis)):
             yield Diagnosis("wrong_axis", f"the right gradient for the upstream gradient reversed along axis {axis}")
             return
-        if any(measured.is_true_gradient(measured.got, upstream=np.roll(g, k, axis)) for k in (1, -1)):
+        if any(measured.is_right(measured.got, upstream=np.roll(g, k, axis)) for k in (1, -1)):
             yield Diagnosis("wrong_variable", f"the right gradient for the upstream gradient shifted along axis {axis}")
             return
 
@@ -45,16 +45,16 @@ def other_inputs(measured: Measurements) -> Iterator[Diagnosis]:
     values = [(names[i], inputs[i]) for i in numbers] + [("the output", measured.problem.output)]
     for i in numbers:
         x = inputs[i]
-        for axes in list(permutations(range(x.ndim)))[1:] if x.ndim <= 4 else ():
+        for axes in axis_orders(x.ndim):
             turned = x.transpose(axes)
-            if turned.shape == x.shape and measured.is_true_gradient(measured.got, measured.with_input(i, turned)):
+            if turned.shape == x.shape and measured.is_right(measured.got, measured.with_input(i, turned)):
                 yield Diagnosis("missing_transpose", f"the gradient that comes out where {names[i]} is transposed")
                 return
         for name, value in values:
             if (
                 value is not x
                 and value.shape == x.shape
-                and measured.is_true_gradient(measured.got, measured.with_input(i, value))
+                and measured.is_right(measured.got, measured.with_input(i, value))
             ):
                 yield Diagnosis(
                     "wrong_variable", f"the gradient that comes out where {name} stands in place of {names[i]}"
@@ -63,10 +63,7 @@ def other_inputs(measured: Measurements) -> Iterator[Diagnosis]:
     for i, j in ((i, j) for i in numbers for j in numbers if i < j and inputs[i].shape == inputs[j].shape):
         swapped = list(inputs)
         swapped[i], swapped[j] = inputs[j], inputs[i]
-        if any(
-            measured.is_true_gradient(measured.got, swapped, argument=argument)
-            for argument in {measured.argument, i, j}
-        ):
+        if any(measured.is_right(measured.got, swapped, argument=argument) for argument in {measured.argument, i, j}):
             sentence = f"the gradient that comes out where {names[i]} and {names[j]} are exchanged"
             yield Diagnosis("swapped_arguments", sentence)
             return
@@ -78,7 +75,7 @@ def output_for_input(measured: Measurements) -> Iterator[Diagnosis]:
     tanh's 1 - y² with x in place of y is such a rule, and softmax's p (g - Σ g p) with x in place of p.
     """
     output = measured.problem.output
-    if output.shape == measured.x.shape and measured.is_true_gradient(
+    if output.shape == measured.x.shape and measured.is_right(
         measured.gradient_at(inputs=measured.with_input(measured.argument, output))
     ):
         sentence = (
@@ -92,7 +89,7 @@ def without_mask(measured: Measurements) -> Iterator[Diagnosis]:
     for i, x in enumerate(measured.problem.inputs):
         if not isinstance(x, np.ndarray) or i == measured.argument:
             continue
-        if any(measured.is_true_gradient(measured.got, measured.with_input(i, opened)) for opened in _open_masks(x)):
+        if any(measured.is_right(measured.got, measured.with_input(i, opened)) for opened in _open_masks(x)):
             name = measured.problem.names[i]
             yield Diagnosis("mask_leak", f"the gradient that comes out without {name}: what it hides gets one too")
             return
@@ -122,7 +119,7 @@ def right_at_initial_values(measured: Measurements) -> Iterator[Diagnosis]:
         for i, value in zip(parameters, values, strict=True):
             place[i] = inputs[i] if value is None else np.full_like(inputs[i], value)
         here = measured.gradient_at(inputs=place)
-        if measured.is_true_gradient(here, place):
+        if measured.is_right(here, place):
             pairs = zip(parameters, values, strict=True)
             where = " and ".join(f"{names[i]} is {value:g}" for i, value in pairs if value is not None)
             yield Diagnosis("wrong_place", f"right where {where}, as at the start of training, and wrong elsewhere")
@@ -132,7 +129,7 @@ def right_at_initial_values(measured: Measurements) -> Iterator[Diagnosis]:
 def ones_for_input(measured: Measurements) -> Iterator[Diagnosis]:
     """got = the true gradient where another input is 1 everywhere: it was left out."""
     for i, name, x in measured.other_arguments():
-        if measured.is_true_gradient(measured.got, measured.with_input(i, np.ones_like(x))):
+        if measured.is_right(measured.got, measured.with_input(i, np.ones_like(x))):
             yield Diagnosis(
                 "wrong_variable", f"the gradient that comes out where {name} is 1 everywhere: it was left out"
             )
@@ -147,7 +144,7 @@ def other_value_for_argument(measured: Measurements, forward: ForwardSteps) -> I
             continue
         place = list(sample.all_inputs)
         place[measured.argument] = np.asarray(sample.values[index])
-        if measured.is_true_gradient(sample.got, place, sample.upstream):
+        if measured.is_right(sample.got, place, sample.upstream):
             sentence = f"the gradient that comes out where {forward.name_of(index)} stands in place of {measured.name}"
             yield Diagnosis("wrong_variable", sentence)
             return

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, permutations
 
 import numpy as np
 
 from ...backend import Array
 from ...ops.base import sum_to_shape
-from .measurements import Diagnosis, Measurements, are_equal, is_zero
+from .measurements import Diagnosis, Measurements, are_equal, axis_orders, axis_sets, is_zero
 
 
 def wrong_shape(measured: Measurements) -> Iterator[Diagnosis]:
@@ -18,7 +17,7 @@ def wrong_shape(measured: Measurements) -> Iterator[Diagnosis]:
     if got.shape == wanted.shape:
         return
     what = f"shape {got.shape} in place of {wanted.shape}"
-    for axes in permutations(range(got.ndim)) if got.ndim == wanted.ndim <= 4 else ():
+    for axes in axis_orders(got.ndim):
         if are_equal(got.transpose(axes), wanted):
             yield Diagnosis("transposed", f"the right numbers, transposed: {what}")
             return
@@ -28,8 +27,8 @@ def wrong_shape(measured: Measurements) -> Iterator[Diagnosis]:
         yield Diagnosis("broadcast_not_summed", sentence)
         return
     for i, other, _ in measured.other_arguments():
-        if measured.is_true_gradient(got, argument=i):
-            both = ", and the other way round" * measured.is_true_gradient(
+        if measured.is_right(got, argument=i):
+            both = ", and the other way round" * measured.is_right(
                 measured.gradients_at()[i], argument=measured.argument
             )
             yield Diagnosis("swapped_arguments", f"this is the gradient of {other}{both}")
@@ -41,7 +40,7 @@ def wrong_shape(measured: Measurements) -> Iterator[Diagnosis]:
         yield Diagnosis("shape", f"{what}: the right numbers, summed once too often")
         return
     g = measured.problem.upstream
-    for axes in (axes for count in range(1, g.ndim) for axes in combinations(range(g.ndim), count)):
+    for axes in axis_sets(g.ndim):
         if are_equal(got.reshape(-1), g.sum(axis=axes).reshape(-1)):
             yield Diagnosis(
                 "wrong_axis", f"{what}: the upstream gradient, summed over axis {' and '.join(map(str, axes))}"
@@ -110,7 +109,7 @@ def upstream_dependence(measured: Measurements) -> Iterator[Diagnosis]:
 
 
 def _constant(measured: Measurements) -> Iterator[Diagnosis]:
-    fits = measured.is_true_gradient(measured.got, upstream=np.ones_like(measured.problem.upstream))
+    fits = measured.is_right(measured.got, upstream=np.ones_like(measured.problem.upstream))
     values = [
         *zip(measured.problem.names, measured.problem.inputs, strict=True),
         ("the output", measured.problem.output),

@@ -1,23 +1,22 @@
-"""Probes that compare the learner's gradient as a whole with the true ones: turned, scaled, transposed, exchanged."""
+"""Probes that compare backward's gradient as a whole with the true ones: turned, scaled, transposed, exchanged."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 
 from ...backend import Array
 from ..problem import Problem, has_gradient
 from .factors import describe_factor, factor_between
-from .measurements import Diagnosis, Measurements, are_equal
+from .measurements import Diagnosis, Measurements, are_equal, axis_orders
 
 
 def exchanged_arguments(measured: Measurements) -> Iterator[Diagnosis]:
     """got = the true gradient of another argument, and the other way round."""
     for i, name, _ in measured.other_arguments():
-        if measured.is_true_gradient(measured.got, argument=i) and measured.is_true_gradient(
+        if measured.is_right(measured.got, argument=i) and measured.is_right(
             measured.gradients_at()[i], argument=measured.argument
         ):
             sentence = f"this is the gradient of {name}, and what came for {name} is that of {measured.name}"
@@ -45,7 +44,7 @@ def constant_multiple(measured: Measurements) -> Iterator[Diagnosis]:
 
 
 def _factor_at(measured: Measurements, problem: Problem) -> float | None:
-    """The factor between the learner's gradient of another problem and the true one, if it is one."""
+    """The factor between backward's gradient of another problem and the true one, if it is one."""
     there = replace(measured, problem=problem)
     got = there.gradients_at()[measured.argument]
     if got is None or got.shape != there.x.shape:
@@ -54,14 +53,14 @@ def _factor_at(measured: Measurements, problem: Problem) -> float | None:
     slopes = there.slopes(problem.inputs, measured.argument, d)
     whole = 0.0 if slopes is None else float((problem.upstream * slopes).sum())
     c = float((got * d).sum()) / whole if whole else None
-    return c if c and there.is_true_gradient(got / c) else None
+    return c if c and there.is_right(got / c) else None
 
 
 def gradient_of_another(measured: Measurements) -> Iterator[Diagnosis]:
     """got = the true gradient of another argument, which has its own as well, or a wrong one."""
     for i, name, _ in measured.other_arguments():
-        if measured.is_true_gradient(measured.got, argument=i):
-            if measured.is_true_gradient(measured.gradients_at()[i], argument=i):
+        if measured.is_right(measured.got, argument=i):
+            if measured.is_right(measured.gradients_at()[i], argument=i):
                 sentence = f"this is the gradient of {name}, which came a second time for {measured.name}"
                 yield Diagnosis("wrong_variable", sentence)
             else:
@@ -71,7 +70,7 @@ def gradient_of_another(measured: Measurements) -> Iterator[Diagnosis]:
 
 def permuted_axes(measured: Measurements) -> Iterator[Diagnosis]:
     """got = true with its axes in another order, where the lengths do not give it away."""
-    for axes in list(permutations(range(measured.got.ndim)))[1:] if measured.got.ndim <= 4 else ():
+    for axes in axis_orders(measured.got.ndim):
         if are_equal(measured.got.transpose(axes), measured.right):
             if measured.problem.output.size < measured.got.size and _is_repeated(measured.right):
                 yield Diagnosis("wrong_axis", "the right numbers, but repeated along another axis")
