@@ -63,12 +63,12 @@ def telling_case(mistake: Mistake) -> Case:
         forward, right = passes_of(mistake.op, sample.options)
         backward = functools.partial(mistake.backward, **sample.options)
         got = result(forward, backward, sample.inputs)
-        if got is None or same(got, result(forward, right, sample.inputs)):
+        if got is None or agree(got, result(forward, right, sample.inputs)):
             continue
         made = forward, backward, sample.inputs
         cases.append(Case(mistake.name, lambda made=made: made, mistake.op, mistake.kind, mistake.sentence))
         others = (functools.partial(m.backward, **sample.options) for m in catalogue[mistake.op] if m is not mistake)
-        if not any(same(got, result(forward, other, sample.inputs)) for other in others):
+        if not any(agree(got, result(forward, other, sample.inputs)) for other in others):
             return cases[-1]
     return cases[0]
 
@@ -84,7 +84,7 @@ def result(forward, backward, inputs) -> list[np.ndarray] | None:
             return None
 
 
-def same(a, b) -> bool:
+def agree(a, b) -> bool:
     """Whether two results agree."""
     return b is not None and all(
         np.shape(x) == np.shape(y) and np.allclose(x, y, 1e-9, 1e-12, True) for x, y in zip(a, b, strict=True)

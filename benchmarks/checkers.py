@@ -4,7 +4,7 @@ who names.
     pip install -e '.[parity]' jax autograd
     python benchmarks/checkers.py
 
-Every wrong backward pass of the catalogue (minattn/check/mistakes) on one sample on which it is wrong, every right one
+Every wrong backward pass of the catalogue (minattn/check/catalogue) on one sample on which it is wrong, every right one
 of the registry on every sample, and right ones that are awkward: kinks, redrawn masks, float32, bad scaling. Each
 checker gets plain NumPy functions as its own kind of custom function, in float64, as its documentation recommends, with
 the settings that it has by default. Whatever it raises is an accusation. A checker that is not installed is left out.

@@ -11,46 +11,48 @@ import numpy as np
 from ..backend import Array
 from .catalogue.base import Mistake
 from .catalogue.match import match
-from .comparison import Judgement, is_measurable
+from .comparison import Comparison, is_measurable
 from .diagnosis import diagnose
 from .mistake_kinds import kinds
 from .problem import Problem
-from .referee import true_gradient
+from .referee import measure_gradient
 from .report import EXACTLY, Evidence, Finding
 
-STRUCTURE = ("exception", "wrong_count", "no_gradient", "not_an_array")
+KINDS_WITHOUT_NUMBERS = ("exception", "wrong_count", "no_gradient", "not_an_array")
 """Kinds for which there are no numbers to look at."""
-_UPSTREAM = ("nonlinear_in_upstream", "upstream_ignored")
-_CONSEQUENCES = ("shape", "nonlinear_in_upstream")
+_UPSTREAM_KINDS = ("nonlinear_in_upstream", "upstream_ignored")
+_CONSEQUENT_KINDS = ("shape", "nonlinear_in_upstream")
 """Kinds of the contract that follow from a mistake that has been named exactly."""
 
 
 @dataclass
-class Evidences:
+class Observations:
     """What was seen of a backward: its gradients at several points, those of a wrong shape, and broken contracts."""
 
     problem: Problem
-    judgements: dict[int, list[Judgement]]
+    comparisons: dict[int, list[Comparison]]
     misshapen: dict[int, Array] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     @property
-    def worst(self) -> dict[int, Judgement]:
+    def worst(self) -> dict[int, Comparison]:
         """Each wrong argument at the last point where it is wrong; there nothing has its initial value."""
-        wrong = {i: [j for j in js if not j.is_right] for i, js in self.judgements.items()}
+        wrong = {i: [j for j in js if not j.is_right] for i, js in self.comparisons.items()}
         return {i: js[-1] for i, js in wrong.items() if js}
 
 
-def explain(seen: Evidences, like: str | None, options: Mapping[str, Any] | None) -> list[Finding]:
+def find_causes(seen: Observations, like: str | None, options: Mapping[str, Any] | None) -> list[Finding]:
     """The findings, the best explanation of each argument first.
 
     like: class name of the op whose catalogue is looked through; options: that op's, None for unknown
     """
     names, worst = seen.problem.names, seen.worst
-    numbers_came = not any(finding.kind in STRUCTURE and finding.argument is None for finding in seen.findings)
+    numbers_came = not any(
+        finding.kind in KINDS_WITHOUT_NUMBERS and finding.argument is None for finding in seen.findings
+    )
     findings = _from_catalogue(seen, like, options) if like is not None and numbers_came else []
     named = {finding.argument for finding in findings}
-    structural = {finding.argument for finding in seen.findings if finding.kind in STRUCTURE}
+    structural = {finding.argument for finding in seen.findings if finding.kind in KINDS_WITHOUT_NUMBERS}
     rounded = {finding.argument for finding in seen.findings if finding.kind == "dtype"}
     for i in seen.problem.arguments:
         if None in named or names[i] in named | structural:
@@ -58,28 +60,28 @@ def explain(seen: Evidences, like: str | None, options: Mapping[str, Any] | None
         if i in worst and not (names[i] in rounded and _is_rounding(worst[i])):
             findings += _diagnosed(worst[i])
         elif i in seen.misshapen and i not in worst and is_measurable(seen.problem, i):
-            truth = true_gradient(seen.problem, i)
-            findings += [_completed(f) for f in diagnose(seen.problem, i, seen.misshapen[i], truth)]
+            true = measure_gradient(seen.problem, i)
+            findings += [_completed(f) for f in diagnose(seen.problem, i, seen.misshapen[i], true)]
     if not any(finding.kind == "not_repeatable" for finding in seen.findings):
         findings += _right_at_first(seen, findings)
     unstable = {finding.argument for finding in seen.findings if finding.kind == "not_repeatable"}
-    findings = [f for f in findings if not (f.argument in unstable and f.kind in _UPSTREAM)]
+    findings = [f for f in findings if not (f.argument in unstable and f.kind in _UPSTREAM_KINDS)]
     explained = {finding.argument for finding in findings if finding.sure == EXACTLY} | unstable | rounded
     told = {(finding.argument, finding.kind) for finding in findings}
     for finding in seen.findings:
-        follows = finding.kind in _CONSEQUENCES and bool(explained & {finding.argument, None})
+        follows = finding.kind in _CONSEQUENT_KINDS and bool(explained & {finding.argument, None})
         if not follows and (finding.argument, finding.kind) not in told:
             findings.append(finding)
-    return sorted(findings, key=lambda finding: finding.kind not in (*STRUCTURE, "not_repeatable"))
+    return sorted(findings, key=lambda finding: finding.kind not in (*KINDS_WITHOUT_NUMBERS, "not_repeatable"))
 
 
-def _is_rounding(judgement: Judgement) -> bool:
+def _is_rounding(comparison: Comparison) -> bool:
     """Whether a gradient is wrong by its dtype alone: the digits of float32, or whole numbers."""
-    whole = np.array_equal(judgement.gradient, np.trunc(judgement.gradient))
-    return whole or judgement.error < 1e-4
+    whole = np.array_equal(comparison.gradient, np.trunc(comparison.gradient))
+    return whole or comparison.error < 1e-4
 
 
-def _from_catalogue(seen: Evidences, like: str, options: Mapping[str, Any] | None) -> list[Finding]:
+def _from_catalogue(seen: Observations, like: str, options: Mapping[str, Any] | None) -> list[Finding]:
     """The mistake that does all that this backward does, or one for each argument that is wrong, whose other gradients
     are this backward's or right."""
     worst, names = seen.worst, seen.problem.names
@@ -93,25 +95,25 @@ def _from_catalogue(seen: Evidences, like: str, options: Mapping[str, Any] | Non
     return [_named(mistake, point, i, worst) for i, mistake in each if mistake is not None]
 
 
-def _named(mistake: Mistake, point: Problem, argument: int | None, worst: dict[int, Judgement]) -> Finding:
+def _named(mistake: Mistake, point: Problem, argument: int | None, worst: dict[int, Comparison]) -> Finding:
     evidence = worst[argument].evidence if argument is not None and argument in worst else Evidence()
     name = None if argument is None else point.names[argument]
     return _completed(Finding(name, mistake.kind, mistake.sentence, evidence, EXACTLY))
 
 
-def _diagnosed(judgement: Judgement) -> list[Finding]:
+def _diagnosed(comparison: Comparison) -> list[Finding]:
     """What the probes say of a wrong gradient; where they recognise nothing, that it is wrong, and where."""
-    point, i = judgement.problem, judgement.argument
+    point, i = comparison.problem, comparison.argument
     name, size = point.names[i], point.inputs[i].size
-    if not judgement.is_entrywise:
+    if not comparison.is_entrywise:
         text = f"the gradient of {name} disagrees with the slope of forward along random directions"
         advice = f"{name} has {size:,} entries, too many for a diagnosis; give smaller arrays of the same kind"
-        return [Finding(name, "wrong", text, judgement.evidence, EXACTLY, advice)]
-    findings = diagnose(point, i, judgement.gradient, judgement.truth)
+        return [Finding(name, "wrong", text, comparison.evidence, EXACTLY, advice)]
+    findings = diagnose(point, i, comparison.gradient, comparison.true)
     if not findings:
         text = f"the gradient of {name} is not the slope of forward, and looks like no mistake that is known here"
         findings = [Finding(name, "wrong", text, sure=EXACTLY)]
-    return [_completed(finding, judgement.evidence) for finding in findings]
+    return [_completed(finding, comparison.evidence) for finding in findings]
 
 
 def _completed(finding: Finding, evidence: Evidence | None = None) -> Finding:
@@ -121,15 +123,15 @@ def _completed(finding: Finding, evidence: Evidence | None = None) -> Finding:
     return replace(finding, evidence=evidence, next=finding.next or kinds[finding.kind].next)
 
 
-def _right_at_first(seen: Evidences, findings: Sequence[Finding]) -> list[Finding]:
+def _right_at_first(seen: Observations, findings: Sequence[Finding]) -> list[Finding]:
     """Gradients that are right at the inputs that were given and wrong elsewhere."""
     found = []
-    for i, judgement in seen.worst.items():
+    for i, comparison in seen.worst.items():
         name = seen.problem.names[i]
-        if seen.judgements[i][0].is_right and ("wrong_place" not in {f.kind for f in findings if f.argument == name}):
+        if seen.comparisons[i][0].is_right and ("wrong_place" not in {f.kind for f in findings if f.argument == name}):
             text = (
                 f"the gradient of {name} is right at the inputs that were given, where its error cannot show, and "
                 "wrong where they are moved a little"
             )
-            found.append(_completed(Finding(name, "wrong_place", text, sure=EXACTLY), judgement.evidence))
+            found.append(_completed(Finding(name, "wrong_place", text, sure=EXACTLY), comparison.evidence))
     return found

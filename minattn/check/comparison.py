@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..backend import Array
 from .problem import Problem
-from .referee import step_lengths, true_gradient, true_slopes
+from .referee import measure_gradient, measure_slopes, step_lengths
 from .report import EXACTLY, Evidence, Finding
-from .true_gradient import Truth
+from .true_gradient import TrueGradient
 
 EVERY_ENTRY = 1000
 """An argument of so many entries or fewer has every one of them checked; a larger one is checked along directions."""
 DIRECTIONS = 16
-_MOST_ENTRIES = 20_000  # of an argument whose every entry is measured once a direction has shown it to be wrong
-_SECONDS = 2.0  # that a check of every entry of one argument may take at one point
-_CALLS = 8  # of forward that an entry takes by differences, about
+_MOST_MEASURED_ENTRIES = 20_000  # of an argument that random directions have shown to be wrong
+_SECONDS_FOR_AN_ARGUMENT = 2.0  # that a check of every entry of one argument may take at one point
+_CALLS_FOR_AN_ENTRY = 8  # of forward that an entry takes by differences, about
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class Comparison:
     """A gradient beside the true one; of a large argument, both along random directions. Errors are shares of the
     largest true entry, or plain numbers where that is about zero."""
 
@@ -30,15 +30,15 @@ class Judgement:
     argument: int
     gradient: Array
     compared: Array
-    truth: Truth
+    true: TrueGradient
 
     @property
     def is_entrywise(self) -> bool:
-        return bool(self.truth.value.shape == self.problem.inputs[self.argument].shape)
+        return bool(self.true.value.shape == self.problem.inputs[self.argument].shape)
 
     @property
     def wrong(self) -> Array:
-        return self.truth.wrong(self.compared)
+        return self.true.wrong(self.compared)
 
     @property
     def is_right(self) -> bool:
@@ -47,83 +47,89 @@ class Judgement:
     @property
     def has_power(self) -> bool:
         """Whether a wrong gradient would have been seen: the true one is not about zero, and known well."""
-        return not self.truth.is_about_zero and not self.truth.is_blurred
+        return not self.true.is_about_zero and not self.true.is_blurred
 
     @property
     def error(self) -> float:
         """The largest error."""
-        distance = self.truth.distance(self.compared)[self.truth.is_known]
+        distance = self.true.distance(self.compared)[self.true.is_known]
         return float(distance.max(initial=0.0) / self._unit)
 
     @property
     def tolerance(self) -> float:
         """The largest tolerance."""
-        tolerance = self.truth.tolerance[self.truth.is_known]
+        tolerance = self.true.tolerance[self.true.is_known]
         return float(tolerance.max(initial=0.0) / self._unit)
 
     @property
     def _unit(self) -> float:
         """What errors are a share of: the largest true entry, or 1 where that is about zero."""
-        return 1.0 if self.truth.is_about_zero else self.truth.scale
+        return 1.0 if self.true.is_about_zero else self.true.scale
 
     @property
     def evidence(self) -> Evidence:
         """The worst entry, and the share of entries that are wrong; without an index where directions were checked."""
-        if not self.truth.value.size:
-            return Evidence()
-        distance = np.where(self.wrong, np.nan_to_num(self.truth.distance(self.compared), nan=np.inf), -1.0)
-        index = tuple(int(k) for k in np.unravel_index(np.argmax(distance), distance.shape))
-        low, high = float(self.truth.low[index]), float(self.truth.high[index])
-        expected = float(self.truth.value[index]) if low == high else (low, high)
-        share = float(self.wrong.mean())
-        return Evidence(index if self.is_entrywise else None, float(self.compared[index]), expected, share)
+        found = worst_entry(self.true, self.compared)
+        return found if self.is_entrywise else replace(found, index=None)
 
 
-def judge(problem: Problem, argument: int, gradient: Array) -> Judgement:
+def worst_entry(true: TrueGradient, gradient: Array) -> Evidence:
+    """The entry of a gradient that is most wrong, and the share of entries that are; empty for another shape."""
+    if gradient.shape != true.value.shape or not gradient.size:
+        return Evidence()
+    wrong = true.wrong(gradient)
+    distance = np.where(wrong, np.nan_to_num(true.distance(gradient), nan=np.inf), -1.0)
+    index = tuple(int(k) for k in np.unravel_index(np.argmax(distance), distance.shape))
+    low, high = float(true.low[index]), float(true.high[index])
+    expected = float(true.value[index]) if low == high else (low, high)
+    return Evidence(index, float(gradient[index]), expected, float(wrong.mean()))
+
+
+def compare(problem: Problem, argument: int, gradient: Array) -> Comparison:
     """Compare a gradient, of its input's shape, with the true one: every entry, or random directions if it is large, or
     forward so slow that every entry would take seconds."""
     x = problem.inputs[argument]
     if x.size <= min(EVERY_ENTRY, _affordable(problem)):
-        return Judgement(problem, argument, gradient, gradient, true_gradient(problem, argument))
+        return Comparison(problem, argument, gradient, gradient, measure_gradient(problem, argument))
     rng = np.random.default_rng(x.size)
     directions = rng.normal(size=(DIRECTIONS, *x.shape)) * step_lengths(x)
-    truth = true_slopes(problem, {argument: directions})
+    true = measure_slopes(problem, {argument: directions})
     slopes = directions.reshape(DIRECTIONS, -1) @ gradient.ravel()
-    verdict = Judgement(problem, argument, gradient, slopes, truth)
+    verdict = Comparison(problem, argument, gradient, slopes, true)
     if verdict.is_right or not is_measurable(problem, argument):
         return verdict
-    return Judgement(problem, argument, gradient, gradient, true_gradient(problem, argument))
+    return Comparison(problem, argument, gradient, gradient, measure_gradient(problem, argument))
 
 
 def is_measurable(problem: Problem, argument: int) -> bool:
     """Whether every entry of an argument can be measured in some seconds."""
     size: int = problem.inputs[argument].size
-    return size <= min(_MOST_ENTRIES, 5 * _affordable(problem))
+    return size <= min(_MOST_MEASURED_ENTRIES, 5 * _affordable(problem))
 
 
 def _affordable(problem: Problem) -> float:
     """How many entries can be measured in the time that there is."""
-    return _SECONDS / (_CALLS * problem.seconds) if problem.seconds else math.inf
+    return _SECONDS_FOR_AN_ARGUMENT / (_CALLS_FOR_AN_ENTRY * problem.seconds) if problem.seconds else math.inf
 
 
-def judge_ties(judgements: list[Judgement]) -> Finding | None:
+def compare_ties(comparisons: list[Comparison]) -> Finding | None:
     """Move all entries that sit on a kink together. Inputs that are tied for the largest may share the upstream in any
     way, each from nothing to all of it, but in the sum it must come out once.
 
-    judgements: of all arguments at one point, each of them right by itself
+    comparisons: of all arguments at one point, each of them right by itself
     """
-    kinks = {j.argument: j.truth.low < j.truth.high for j in judgements if j.is_entrywise}
+    kinks = {j.argument: j.true.low < j.true.high for j in comparisons if j.is_entrywise}
     kinks = {i: kink for i, kink in kinks.items() if kink.any()}
     if sum(int(kink.sum()) for kink in kinks.values()) < 2:
         return None
-    problem = judgements[0].problem
-    gradients = {j.argument: j.gradient for j in judgements}
-    truth = true_slopes(problem, {i: kink[None].astype(np.float64) for i, kink in kinks.items()})
+    problem = comparisons[0].problem
+    gradients = {j.argument: j.gradient for j in comparisons}
+    true = measure_slopes(problem, {i: kink[None].astype(np.float64) for i, kink in kinks.items()})
     together = np.array([sum(float(gradients[i][kink].sum()) for i, kink in kinks.items())])
-    if not truth.wrong(together).any():
+    if not true.wrong(together).any():
         return None
     names = " and ".join(problem.names[i] for i in kinks)
-    low, high = float(truth.low[0]), float(truth.high[0])
+    low, high = float(true.low[0]), float(true.high[0])
     text = (
         f"entries of {names} are tied, or at a kink: each gradient may be right, but together they are not: "
         f"moving all of these entries at once changes the result by {low:.6g} a unit, and the gradients say "

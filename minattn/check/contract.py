@@ -22,27 +22,23 @@ class Contract:
     findings: list[Finding]
 
 
+@np.errstate(all="ignore")  # NaN and infinity are looked for elsewhere, not warned of
 def check_contract(problem: Problem) -> Contract:
     """Run both passes a few times and look at everything but whether the numbers are right."""
-    with np.errstate(all="ignore"):  # NaN and infinity are looked for elsewhere, not warned of
-        return _check(problem)
-
-
-def _check(problem: Problem) -> Contract:
-    p, inputs, g = problem, copies(problem.inputs), problem.upstream.copy()
+    inputs, g = copies(problem.inputs), problem.upstream.copy()
     findings: list[Finding] = []
-    p.randomness.rewind()
-    output = np.asarray(p.forward(*inputs))
+    problem.randomness.rewind()
+    output = np.asarray(problem.forward(*inputs))
     before = output.copy()
-    findings += _changed(p, inputs, "forward")
-    given = copies(p.inputs)
+    findings += _changed(problem, inputs, "forward")
+    given = copies(problem.inputs)
     try:
-        returned = p.backward(g, *given)
-        gradients = as_gradients(returned, p.inputs)
-        findings += _changed(p, given, "backward")
-        findings += _look(p, returned)
-        findings += _sharing(p, returned, [*inputs, *given], output)
-        if not np.array_equal(g, p.upstream, equal_nan=True):
+        returned = problem.backward(g, *given)
+        gradients = as_gradients(returned, problem.inputs)
+        findings += _changed(problem, given, "backward")
+        findings += _wrong_structure(problem, returned)
+        findings += _shared_memory(problem, returned, [*inputs, *given], output)
+        if not np.array_equal(g, problem.upstream, equal_nan=True):
             findings.append(
                 _found(
                     "the upstream",
@@ -51,13 +47,13 @@ def _check(problem: Problem) -> Contract:
                     "work on a copy: g = g.copy()",
                 )
             )
-        twice = as_gradients(p.backward(p.upstream.copy(), *copies(p.inputs)), p.inputs)
-        findings += _repeated(p, gradients, twice)
-        findings += _unchanged(p, output, before)
-        findings += _linear(p, gradients)
+        twice = as_gradients(problem.backward(problem.upstream.copy(), *copies(problem.inputs)), problem.inputs)
+        findings += _repeated(problem, gradients, twice)
+        findings += _unchanged(problem, output, before)
+        findings += _linear(problem, gradients)
     except Exception as error:  # whatever a stranger's code raises is a finding, not our failure
         findings.append(_found(None, "exception", f"backward raised {describe_error(error)}", "that line"))
-        return Contract([None] * len(p.inputs), findings)
+        return Contract([None] * len(problem.inputs), findings)
     return Contract(gradients, findings)
 
 
@@ -65,20 +61,22 @@ def _found(argument: str | None, kind: str, sentence: str, next: str, evidence: 
     return Finding(argument, kind, sentence, evidence or Evidence(), EXACTLY, next)
 
 
-def _changed(p: Problem, passed: tuple[Any, ...], by: str) -> Iterator[Finding]:
+def _changed(problem: Problem, passed: tuple[Any, ...], by: str) -> Iterator[Finding]:
     """Inputs that a pass has changed."""
-    for name, x, now in zip(p.names, p.inputs, passed, strict=True):
+    for name, x, now in zip(problem.names, problem.inputs, passed, strict=True):
         if isinstance(x, np.ndarray) and not np.array_equal(x, now, equal_nan=x.dtype.kind == "f"):
             sentence = f"{by} changed its input {name} in place; the caller's array is another one afterwards"
             advice = f"an assignment to {name}[...], or {name} += …, -=, *=, /= or out={name}; make a new array instead"
             yield _found(name, "modified_input", sentence, advice)
 
 
-def _look(p: Problem, returned: Any) -> Iterator[Finding]:
+def _wrong_structure(problem: Problem, returned: Any) -> Iterator[Finding]:
     """Number, type, shape and dtype of what backward returned."""
-    wanted = ", ".join(f"d{name}" if has_gradient(x) else "None" for name, x in zip(p.names, p.inputs, strict=True))
-    how = f"backward must return {wanted}" if len(p.inputs) == 1 else f"backward must return the tuple ({wanted})"
-    count = len(p.inputs)
+    wanted = ", ".join(
+        f"d{name}" if has_gradient(x) else "None" for name, x in zip(problem.names, problem.inputs, strict=True)
+    )
+    how = f"backward must return {wanted}" if len(problem.inputs) == 1 else f"backward must return the tuple ({wanted})"
+    count = len(problem.inputs)
     if returned is None:
         yield _found(None, "no_gradient", f"backward returned None; {how}", "is there a return statement at its end?")
         return
@@ -93,21 +91,21 @@ def _look(p: Problem, returned: Any) -> Iterator[Finding]:
         came = "1 gradient" if len(items) == 1 else f"{len(items)} gradients"
         inputs = "1 input" if count == 1 else f"{count} inputs"
         yield _found(None, "wrong_count", f"backward returned {came} for {inputs}; {how}", "its return statement")
-        items = _spread(p, items)
-    for name, x, item in zip(p.names, p.inputs, items, strict=False):
+        items = _spread(problem, items)
+    for name, x, item in zip(problem.names, problem.inputs, items, strict=False):
         if has_gradient(x):
-            yield from _look_at(name, x, item)
+            yield from _wrong_form(name, x, item)
 
 
-def _spread(p: Problem, items: list[Any]) -> list[Any]:
+def _spread(problem: Problem, items: list[Any]) -> list[Any]:
     """The items at the inputs that have gradients, if there are as many; else nothing to look at."""
-    if len(items) != len(p.arguments):
+    if len(items) != len(problem.arguments):
         return []
     remaining = iter(items)
-    return [next(remaining) if has_gradient(x) else None for x in p.inputs]
+    return [next(remaining) if has_gradient(x) else None for x in problem.inputs]
 
 
-def _look_at(name: str, x: Array, item: Any) -> Iterator[Finding]:
+def _wrong_form(name: str, x: Array, item: Any) -> Iterator[Finding]:
     """One gradient: an array of numbers, of its input's shape and dtype."""
     if item is None:
         text = f"backward returned None for {name}, which has real numbers and so a gradient of shape {x.shape}"
@@ -127,12 +125,12 @@ def _look_at(name: str, x: Array, item: Any) -> Iterator[Finding]:
         yield _found(name, "shape", text, "a sum over broadcast axes, a transpose, or keepdims")
 
 
-def _sharing(p: Problem, returned: Any, inputs: list[Any], output: Array) -> Iterator[Finding]:
+def _shared_memory(problem: Problem, returned: Any, inputs: list[Any], output: Array) -> Iterator[Finding]:
     """Gradients that lie in the same memory as another one, an input, or the output. The upstream may be handed on."""
     items = returned if isinstance(returned, tuple | list) else (returned,)
-    names = p.names if len(items) == len(p.names) else tuple(p.names[i] for i in p.arguments)
+    names = problem.names if len(items) == len(problem.names) else tuple(problem.names[i] for i in problem.arguments)
     gradients = [(name, x) for name, x in zip(names, items, strict=False) if isinstance(x, np.ndarray)]
-    others = [(name, x) for name, x in zip(p.names * 2, inputs, strict=True) if isinstance(x, np.ndarray)]
+    others = [(name, x) for name, x in zip(problem.names * 2, inputs, strict=True) if isinstance(x, np.ndarray)]
     for i, (name, gradient) in enumerate(gradients):
         near = [(f"the gradient of {other}", x) for other, x in gradients[:i]]
         near += [(f"the input {other}", x) for other, x in others] + [("forward's output", output)]
@@ -143,38 +141,38 @@ def _sharing(p: Problem, returned: Any, inputs: list[Any], output: Array) -> Ite
                 break
 
 
-def _repeated(p: Problem, first: list[Array | None], second: list[Array | None]) -> Iterator[Finding]:
+def _repeated(problem: Problem, first: list[Array | None], second: list[Array | None]) -> Iterator[Finding]:
     """Gradients that a second call of backward gives differently."""
-    for name, a, b in zip(p.names, first, second, strict=True):
+    for name, a, b in zip(problem.names, first, second, strict=True):
         if a is None or b is None or np.array_equal(a, b, equal_nan=True):
             continue
         doubled = a.shape == b.shape and np.allclose(b, 2 * a)
         text = f"calling backward twice gives another gradient of {name} the second time"
         text += ": exactly twice the first, so that it is added up somewhere" if doubled else ""
         advice = "an array outside backward that it adds to, or a saved array that it changes"
-        if p.randomness.is_used:
+        if problem.randomness.is_used:
             advice = "the random numbers: backward needs those that forward drew, not new ones; " + advice
         yield _found(name, "not_repeatable", text, advice)
 
 
-def _unchanged(p: Problem, output: Array, before: Array) -> Iterator[Finding]:
+def _unchanged(problem: Problem, output: Array, before: Array) -> Iterator[Finding]:
     """Whether forward's output is still the same after backward, and comes again."""
     advice = "arrays that forward keeps for backward: backward must not change them in place"
     if not np.array_equal(output, before, equal_nan=True):
         yield _found(None, "forward_changed", "backward changed the array that forward had returned", advice)
-    p.randomness.rewind()
-    again = np.asarray(p.forward(*copies(p.inputs)))
+    problem.randomness.rewind()
+    again = np.asarray(problem.forward(*copies(problem.inputs)))
     if not np.array_equal(again, before, equal_nan=True):
         yield _found(None, "forward_changed", "forward gives another output after backward has been called", advice)
 
 
-def _linear(p: Problem, gradients: list[Array | None]) -> Iterator[Finding]:
+def _linear(problem: Problem, gradients: list[Array | None]) -> Iterator[Finding]:
     """Whether the gradient is proportional to the upstream, and that of a sum the sum of gradients."""
-    g = p.upstream
+    g = problem.upstream
     other = np.random.default_rng(1).permutation(g.ravel()).reshape(g.shape) * 0.7 + 0.1
-    rounding = 1e-10 * float(np.nansum(np.abs(g * np.where(np.isfinite(p.output), p.output, 0.0))))
-    zero, hundred, second, both = (p.gradients(u) for u in (0 * g, -100 * g, other, g + other))
-    for i, name in enumerate(p.names):
+    rounding = 1e-10 * float(np.nansum(np.abs(g * np.where(np.isfinite(problem.output), problem.output, 0.0))))
+    zero, hundred, second, both = (problem.gradients(u) for u in (0 * g, -100 * g, other, g + other))
+    for i, name in enumerate(problem.names):
         a, b, c, at_zero, at_hundred = gradients[i], second[i], both[i], zero[i], hundred[i]
         if a is None or b is None or c is None or at_zero is None or at_hundred is None or not np.isfinite(a).all():
             continue

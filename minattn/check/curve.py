@@ -18,8 +18,8 @@ from ..errors import InputError
 from .problem import Problem
 from .referee import step_lengths
 
-_STEPS = tuple(10 ** (-k / 2) for k in range(2, 27))
-_WIDTH, _HEIGHT = 50, 11
+_CURVE_STEPS = tuple(10 ** (-k / 2) for k in range(2, 27))
+_PLOT_WIDTH, _PLOT_HEIGHT = 50, 11
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Curve:
         """The curve for a terminal, both axes logarithmic."""
         heights = [math.log10(max(error, 1e-17)) for error in self.errors]
         top, bottom = math.ceil(max(*heights, 0.0)), math.floor(min(*heights, -12.0))
-        rows = [[" "] * _WIDTH for _ in range(_HEIGHT)]
+        rows = [[" "] * _PLOT_WIDTH for _ in range(_PLOT_HEIGHT)]
         for i, height in enumerate(heights):
-            row = round((top - height) / (top - bottom) * (_HEIGHT - 1))
-            rows[row][round(i / (len(heights) - 1) * (_WIDTH - 1))] = "●"
-        labels = {0: f"1e{top}", _HEIGHT - 1: f"1e{bottom}"}
+            row = round((top - height) / (top - bottom) * (_PLOT_HEIGHT - 1))
+            rows[row][round(i / max(len(heights) - 1, 1) * (_PLOT_WIDTH - 1))] = "●"
+        labels = {0: f"1e{top}", _PLOT_HEIGHT - 1: f"1e{bottom}"}
         lines = [f"{labels.get(i, ''):>6} │{''.join(row).rstrip()}" for i, row in enumerate(rows)]
-        ends = f"{_exponent(self.steps[0])}{_exponent(self.steps[-1]):>{_WIDTH - 4}}"
-        frame = [f"{'':6} └{'─' * _WIDTH}", f"{'':8}{ends}", f"{'':8}{'step size':^{_WIDTH}}".rstrip()]
+        ends = f"{_exponent(self.steps[0])}{_exponent(self.steps[-1]):>{_PLOT_WIDTH - 4}}"
+        frame = [f"{'':6} └{'─' * _PLOT_WIDTH}", f"{'':8}{ends}", f"{'':8}{'step size':^{_PLOT_WIDTH}}".rstrip()]
         return "\n".join([f"{'error':>6}", *lines, *frame, "", self.caption])
 
     def figure(self, path: str | os.PathLike[str]) -> None:
@@ -97,15 +97,21 @@ def measure_curve(
     rest, following = problem.inputs[:argument], problem.inputs[argument + 1 :]
     slopes = []
     with np.errstate(all="ignore"):
-        for step in _STEPS:
-            up, down = (problem.call(*rest, x + sign * step * direction, *following) for sign in (1, -1))
+        for step in _CURVE_STEPS:
+            up, down = (
+                problem.run_forward_beside((*rest, x + sign * step * direction, *following)) for sign in (1, -1)
+            )
             change = np.where(up == down, 0.0, up - down)
             slopes.append(float((problem.upstream * change).sum()) / (2 * step))
-    scale = max(abs(claimed), float(np.median(np.abs(slopes))))
+    pairs = [(step, slope) for step, slope in zip(_CURVE_STEPS, slopes, strict=True) if math.isfinite(slope)]
+    if not pairs:
+        raise InputError(f"there is no curve for {name}: forward is not finite beside it, however small the step")
+    steps, finite = zip(*pairs, strict=True)
+    scale = max(abs(claimed), float(np.median(np.abs(finite))))
     if not scale > 0 or not math.isfinite(scale):
         raise InputError(f"there is no curve for {name}: its true gradient is zero")
-    errors = tuple(abs(slope - claimed) / scale for slope in slopes)
-    return Curve(name, _STEPS, errors, is_right)
+    errors = tuple(abs(slope - claimed) / scale for slope in finite)
+    return Curve(name, steps, errors, is_right)
 
 
 def _exponent(step: float) -> str:

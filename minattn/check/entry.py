@@ -13,11 +13,11 @@ from ..ops import Op, registry
 from ..tensor import Tensor
 from .adapters import TensorPasses
 from .catalogue import find_op
-from .examine import examine
 from .graph_check import wrong_ops
 from .op_check import check_on_samples, check_once
-from .points import DRAWS
+from .points import SEED_SALT
 from .prepare import names_of, prepare
+from .problem_check import check_problem
 from .report import Report
 
 
@@ -45,11 +45,11 @@ def check_backward(
     >>> check_backward(np.tanh, lambda g, x: g * (1 - np.tanh(x) ** 2), [x]).ok
     True
     """
-    rng = np.random.default_rng([seed, DRAWS])
+    rng = np.random.default_rng([seed, SEED_SALT])
     op = None if like is None else find_op(like)
     problem, notes = prepare(forward, backward, inputs, names, rng)
     called = getattr(backward, "__name__", "<lambda>").replace("<lambda>", like or "backward")
-    return examine(problem, name or called, rng, notes, op)
+    return check_problem(problem, name or called, rng, notes, op)
 
 
 def check_op(
@@ -95,13 +95,13 @@ def check_function(
     True
     """
     arrays = tuple(x.data if isinstance(x, Tensor) else x for x in inputs)
-    passes, rng = TensorPasses(function, inputs), np.random.default_rng([seed, DRAWS])
+    passes, rng = TensorPasses(function, inputs), np.random.default_rng([seed, SEED_SALT])
     called = names_of(function, len(arrays), names)
     problem, notes = prepare(passes.forward, passes.backward, arrays, called, rng)
     title = getattr(function, "__name__", type(function).__name__).replace("<lambda>", "function")
-    report = examine(problem, title, rng, notes)
+    report = check_problem(problem, title, rng, notes)
     if report.ok is not False:
         return report
-    problem.call()
+    problem.run_forward()
     ops = wrong_ops(passes.output, problem.upstream) if passes.output is not None else []
     return replace(report, findings=tuple(ops) or report.findings)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-_OURS = str(Path(__file__).parents[1]) + os.sep
-_NUMPY = str(Path(np.__file__).parent) + os.sep
+_OUR_FOLDER = str(Path(__file__).parents[1]) + os.sep
+_NUMPY_FOLDER = str(Path(np.__file__).parent) + os.sep
 
 
 def describe_error(error: BaseException) -> str:
@@ -27,7 +27,7 @@ def describe_error(error: BaseException) -> str:
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((_OURS, _NUMPY, "<frozen", "<__array_function__"))
+        if not frame.filename.startswith((_OUR_FOLDER, _NUMPY_FOLDER, "<frozen", "<__array_function__"))
     ]
     if not own:
         return text

@@ -17,11 +17,11 @@ from .comparison import EVERY_ENTRY
 from .op_check import check_on_samples, check_once, input_names
 from .problem import Problem, has_gradient
 from .randomness import Randomness
-from .referee import step_lengths, true_slopes
+from .referee import measure_slopes, step_lengths
 from .report import EXACTLY, Evidence, Finding
 
-_DIRECTIONS = 3
-_MOST = 3  # wrong ops that are reported
+_DIRECTIONS_FOR_AN_OP = 3
+_MOST_WRONG_OPS = 3  # wrong ops that are reported
 
 
 def wrong_ops(output: Tensor, upstream: Array) -> list[Finding]:
@@ -38,9 +38,9 @@ def wrong_ops(output: Tensor, upstream: Array) -> list[Finding]:
         inputs = tuple(tensor.data for tensor in node.inputs)
         given = g.copy()
         gradients = node.gradients(g)
-        wrong = _judge(fresh, inputs, given, gradients)
-        if wrong is not None and len(found) < _MOST:
-            found.append(_name_op(node, fresh, wrong, is_first=not found))
+        wrong = _wrong_inputs(fresh, inputs, given, gradients)
+        if wrong is not None and len(found) < _MOST_WRONG_OPS:
+            found.append(_finding_about_op(node, fresh, wrong, is_first=not found))
         return gradients
 
     if output.node is not None:
@@ -49,26 +49,26 @@ def wrong_ops(output: Tensor, upstream: Array) -> list[Finding]:
     return found
 
 
-def _judge(op: Op, inputs: tuple[Array, ...], upstream: Array, gradients: Gradients) -> str | None:
+def _wrong_inputs(op: Op, inputs: tuple[Array, ...], upstream: Array, gradients: Gradients) -> str | None:
     """Names of the inputs whose gradients are wrong, measured along a few random directions; None if there are none."""
     passes, rng = OpPasses(op), np.random.default_rng(0)
     names = tuple(input_names(op, len(inputs)))
     output = passes.forward(*inputs)
     problem = Problem(passes.forward, passes.backward, inputs, names, output, upstream, Randomness())
     moving = {i: x for i, x in enumerate(inputs) if has_gradient(x) and x.size}
-    directions = {i: rng.normal(size=(_DIRECTIONS, *x.shape)) * step_lengths(x) for i, x in moving.items()}
-    if not directions or _agree(problem, directions, gradients):
+    directions = {i: rng.normal(size=(_DIRECTIONS_FOR_AN_OP, *x.shape)) * step_lengths(x) for i, x in moving.items()}
+    if not directions or _slopes_agree(problem, directions, gradients):
         return None
-    wrong = [names[i] for i in directions if not _agree(problem, {i: directions[i]}, gradients)]
+    wrong = [names[i] for i in directions if not _slopes_agree(problem, {i: directions[i]}, gradients)]
     return " and ".join(wrong or names)
 
 
-def _agree(problem: Problem, directions: dict[int, Array], gradients: Gradients) -> bool:
-    claimed = sum((directions[i] * gradients[i]).reshape(_DIRECTIONS, -1).sum(axis=1) for i in directions)
-    return not true_slopes(problem, directions).wrong(np.asarray(claimed)).any()
+def _slopes_agree(problem: Problem, directions: dict[int, Array], gradients: Gradients) -> bool:
+    claimed = sum((directions[i] * gradients[i]).reshape(_DIRECTIONS_FOR_AN_OP, -1).sum(axis=1) for i in directions)
+    return not measure_slopes(problem, directions).wrong(np.asarray(claimed)).any()
 
 
-def _name_op(node: Node, op: Op, wrong: str, is_first: bool) -> Finding:
+def _finding_about_op(node: Node, op: Op, wrong: str, is_first: bool) -> Finding:
     """A finding that names the op and where it was called, and says what a check of the op alone says."""
     kind, sentence = "wrong", f"its gradient of {wrong} disagrees with the slope of its forward"
     advice, sure, evidence = f"the backward of {op}: minattn.check.check_op checks it alone", EXACTLY, Evidence()

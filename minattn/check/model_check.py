@@ -17,16 +17,16 @@ from .adapters import gradients_of
 from .curve import Curve, measure_curve
 from .error_location import describe_error
 from .graph_check import wrong_ops
-from .points import DRAWS, random_upstream, second_point
-from .prepare import make_repeatable, run_forward
+from .points import SEED_SALT, random_upstream, second_point
+from .prepare import first_output, make_repeatable
 from .problem import Problem
 from .randomness import Randomness
-from .referee import step_lengths, true_slopes
+from .referee import measure_slopes, step_lengths
 from .report import CONSISTENT, EXACTLY, ArgumentResult, Evidence, Finding, Report
-from .true_gradient import Truth
+from .true_gradient import TrueGradient
 
-_DIRECTIONS = 4
-_MOST = 3  # parameters that are reported
+_DIRECTIONS_FOR_A_MODEL = 4
+_MOST_DETACHED = 3  # parameters that are reported
 
 
 def check_model(model: Module, batch: Any, seed: int = 0) -> Report:
@@ -42,12 +42,12 @@ def check_model(model: Module, batch: Any, seed: int = 0) -> Report:
     if not isinstance(model, Module):
         raise InputError(f"check_model: expected a Module, got {type(model).__name__}")
     passes = _ModelPasses(copy.deepcopy(model).double(), batch)
-    title, rng = type(model).__name__, np.random.default_rng([seed, DRAWS])
+    title, rng = type(model).__name__, np.random.default_rng([seed, SEED_SALT])
     if not passes.names:
         raise InputError(f"check_model: {title} has no parameters, so that there is nothing to check")
     arrays = tuple(parameter.data for parameter in passes.parameters)
     randomness = Randomness(passes.model)
-    output = run_forward(passes.forward, arrays, randomness)
+    output = first_output(passes.forward, arrays, randomness)
     start = Problem(passes.forward, passes.backward, arrays, passes.names, output, np.zeros_like(output), randomness)
     settled = make_repeatable(second_point(start, rng) or start.at(arrays, random_upstream(output, rng)))
     if settled is None:
@@ -56,15 +56,15 @@ def check_model(model: Module, batch: Any, seed: int = 0) -> Report:
     problem = settled
     try:
         gradients = problem.gradients()
-        problem.call()
+        problem.run_forward()
         findings = wrong_ops(passes.output, problem.upstream)
     except Exception as error:  # whatever a stranger's op raises
         text = f"backward raised {describe_error(error)}"
         finding = Finding(None, "exception", text, sure=EXACTLY, next="that line")
         return Report(title, False, (finding,), (), (), partial(_curve, problem, None))
-    row = _judge_together(problem, gradients)
+    row = _compare_together(problem, gradients)
     if row.ok is False and not findings:
-        findings = _cut_off(problem, gradients)
+        findings = _detached_parameters(problem, gradients)
     notes = ("the true gradient is about zero everywhere: agreeing with it proves nothing",) if row.ok is None else ()
     ok = False if findings else row.ok
     return Report(title, ok, tuple(findings), notes, (row,), partial(_curve, problem, gradients))
@@ -108,47 +108,47 @@ def _double(x: Any) -> Any:
     return Tensor(array.astype(np.float64)) if is_real else x
 
 
-def _judge_together(problem: Problem, gradients: list[Array | None]) -> ArgumentResult:
+def _compare_together(problem: Problem, gradients: list[Array | None]) -> ArgumentResult:
     """Compare the slope of the whole model with what came back, along random directions of all parameters at once."""
-    truth, claimed = _slopes(problem, gradients, range(len(problem.inputs)))
-    wrong = truth.wrong(claimed)
-    scale = truth.scale or 1.0
+    true, claimed = _slopes(problem, gradients, range(len(problem.inputs)))
+    wrong = true.wrong(claimed)
+    scale = true.scale or 1.0
     return ArgumentResult(
         f"all {len(problem.names)} parameters",
         (sum(x.size for x in problem.inputs),),
-        truth.method,
-        f"{_DIRECTIONS} directions",
-        float(truth.distance(claimed).max()) / scale,
-        float(truth.tolerance.max()) / scale,
+        true.method,
+        f"{_DIRECTIONS_FOR_A_MODEL} directions",
+        float(true.distance(claimed).max()) / scale,
+        float(true.tolerance.max()) / scale,
         int(wrong.sum()),
-        False if wrong.any() else None if truth.is_about_zero else True,
+        False if wrong.any() else None if true.is_about_zero else True,
     )
 
 
-def _slopes(problem: Problem, gradients: list[Array | None], parameters: Iterable[int]) -> tuple[Truth, Array]:
+def _slopes(problem: Problem, gradients: list[Array | None], parameters: Iterable[int]) -> tuple[TrueGradient, Array]:
     """The true slopes along random directions of some parameters, and what the gradients say they are."""
     rng = np.random.default_rng(0)
     moving = [(i, problem.inputs[i]) for i in parameters if problem.inputs[i].size]
-    directions = {i: rng.normal(size=(_DIRECTIONS, *x.shape)) * step_lengths(x) for i, x in moving}
-    claimed = sum((d * gradients[i]).reshape(_DIRECTIONS, -1).sum(axis=1) for i, d in directions.items())
-    return true_slopes(problem, directions), np.asarray(claimed)
+    directions = {i: rng.normal(size=(_DIRECTIONS_FOR_A_MODEL, *x.shape)) * step_lengths(x) for i, x in moving}
+    claimed = sum((d * gradients[i]).reshape(_DIRECTIONS_FOR_A_MODEL, -1).sum(axis=1) for i, d in directions.items())
+    return measure_slopes(problem, directions), np.asarray(claimed)
 
 
-def _cut_off(problem: Problem, gradients: list[Array | None]) -> list[Finding]:
+def _detached_parameters(problem: Problem, gradients: list[Array | None]) -> list[Finding]:
     """The parameters whose gradients are wrong although every op is right."""
     findings = []
     for i, name in enumerate(problem.names):
-        truth, got = _slopes(problem, gradients, [i])
-        if not truth.wrong(got).any():
+        true, got = _slopes(problem, gradients, [i])
+        if not true.wrong(got).any():
             continue
         text = (
             f"every op is right by itself, but the gradient that reaches {name} is not the slope of the model: a way "
             "on which it acts on the output is missing, or one is counted twice"
         )
         advice = f"where {name}, or what is made of it, leaves the graph: .data, detach(), np.asarray, no_grad"
-        evidence = Evidence(None, float(got[0]), float(truth.value[0]))
+        evidence = Evidence(None, float(got[0]), float(true.value[0]))
         findings.append(Finding(name, "missing_path", text, evidence, CONSISTENT, advice))
-        if len(findings) == _MOST:
+        if len(findings) == _MOST_DETACHED:
             break
     return findings
 
@@ -158,5 +158,5 @@ def _curve(problem: Problem, gradients: list[Array | None] | None, argument: str
     if gradients is None or (argument is not None and argument not in problem.names):
         raise InputError(f"there is no curve for {argument or 'this model'}")
     i = 0 if argument is None else problem.names.index(argument)
-    truth, got = _slopes(problem, gradients, [i])
-    return measure_curve(problem, i, np.asarray(gradients[i]), not truth.wrong(got).any())
+    true, got = _slopes(problem, gradients, [i])
+    return measure_curve(problem, i, np.asarray(gradients[i]), not true.wrong(got).any())

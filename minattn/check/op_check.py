@@ -12,18 +12,18 @@ import numpy as np
 from ..errors import InputError
 from ..ops import Op, registry
 from .adapters import OpPasses
-from .examine import examine
-from .points import DRAWS
+from .points import SEED_SALT
 from .prepare import prepare
+from .problem_check import check_problem
 from .report import ArgumentResult, Report
 
 
 def check_once(op: Op, inputs: Sequence[Any], name: str, like: str | None, seed: int) -> Report:
     """Check an op on these inputs. like: class name of a registered op whose mistakes are looked for."""
-    passes, rng = OpPasses(op), np.random.default_rng([seed, DRAWS])
+    passes, rng = OpPasses(op), np.random.default_rng([seed, SEED_SALT])
     problem, notes = prepare(passes.forward, passes.backward, inputs, input_names(op, len(inputs)), rng)
     options = options_of(op) if like is not None and type(op) is registry[like].op else None
-    return examine(problem, name, rng, notes, like, options)
+    return check_problem(problem, name, rng, notes, like, options)
 
 
 def check_on_samples(op: Op | type[Op], like: str, seed: int) -> Report:

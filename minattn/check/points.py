@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..backend import Array
-from .problem import Problem, has_gradient
+from .problem import Problem
 
-DRAWS = 0x6D61
+SEED_SALT = 0x6D61
 """Goes into every seed of a check, lest somebody who drew inputs with the same seed get the upstream equal to them."""
 
 
@@ -21,7 +21,7 @@ def second_point(problem: Problem, rng: np.random.Generator) -> Problem | None:
     """
     moves = {
         i: rng.normal(size=x.shape) if _is_untouched(x) and not x.any() else x * rng.uniform(-1, 1, x.shape)
-        for i, x in _real(problem)
+        for i, x in problem.real_inputs
     }
     return _first_finite(problem, moves, (0.4, 0.1, 0.01), rng)
 
@@ -29,7 +29,7 @@ def second_point(problem: Problem, rng: np.random.Generator) -> Problem | None:
 def bolder_points(problem: Problem, rng: np.random.Generator) -> Iterator[Problem]:
     """Points that may lie anywhere: zeros move, signs change. For where nothing could be seen at the others."""
     for size in (0.5, 2.0):
-        moves = {i: rng.normal(size=x.shape) * (np.abs(x).max(initial=0.0) or 1.0) for i, x in _real(problem)}
+        moves = {i: rng.normal(size=x.shape) * (np.abs(x).max(initial=0.0) or 1.0) for i, x in problem.real_inputs}
         point = _first_finite(problem, moves, (size,), rng)
         if point is not None:
             yield point
@@ -44,10 +44,6 @@ def random_upstream(output: Array, rng: np.random.Generator) -> Array:
     if g.size == 1:
         g = np.asarray(np.copysign(1.5 + np.abs(g), g))
     return np.where(np.isfinite(output), g, 0.0)
-
-
-def _real(problem: Problem) -> list[tuple[int, Array]]:
-    return [(i, x) for i, x in enumerate(problem.inputs) if has_gradient(x)]
 
 
 def _is_untouched(x: Array) -> bool:

@@ -41,7 +41,7 @@ def prepare(
         came = ", ".join(f"{name} is {_kind(x)}" for name, x in zip(called, arrays, strict=True)) or "none was given"
         raise InputError(f"no input holds real numbers, so that there is no gradient to check: {came}")
     randomness = Randomness(forward, backward)
-    output = run_forward(forward, arrays, randomness)
+    output = first_output(forward, arrays, randomness)
     upstream = random_upstream(output, rng)
     if output.size and not np.isfinite(output).any():
         raise InputError("forward gives nothing but NaN or infinity at these inputs; give inputs where it is finite")
@@ -52,11 +52,11 @@ def prepare(
         )
     problem = Problem(forward, backward, arrays, called, output, upstream, randomness)
     started = time.perf_counter()
-    problem.call()
+    problem.run_forward()
     return replace(problem, seconds=time.perf_counter() - started), notes
 
 
-def run_forward(forward: Callable[..., Any], inputs: Sequence[Any], randomness: Randomness) -> Array:
+def first_output(forward: Callable[..., Any], inputs: Sequence[Any], randomness: Randomness) -> Array:
     """forward's output. Raises InputError where forward raises, or returns what has no gradient."""
     randomness.rewind()
     try:
@@ -82,11 +82,11 @@ def make_repeatable(problem: Problem) -> Problem | None:
 
     Where forward draws from the hidden generators of NumPy and Python, these are rewound too from here on.
     """
-    if np.array_equal(problem.call(), problem.output, equal_nan=True):
+    if np.array_equal(problem.run_forward(), problem.output, equal_nan=True):
         return problem
     problem.randomness.include_global()
     problem = problem.at(problem.inputs)
-    return problem if np.array_equal(problem.call(), problem.output, equal_nan=True) else None
+    return problem if np.array_equal(problem.run_forward(), problem.output, equal_nan=True) else None
 
 
 def names_of(forward: Callable[..., Any], count: int, names: Sequence[str] | None) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ class Problem:
     names: of the inputs; output: forward's at these inputs; upstream: like output, in float64
     seconds: what a call of forward takes, 0 for not known
 
-    `call` and `pull` hand out copies, and rewind every generator of random numbers first, so that they may be called
-    as often as one likes, in any order.
+    `run_forward` and `run_backward` hand out copies, and rewind every generator of random numbers first, so that they
+    may be called as often as one likes, in any order.
     """
 
     forward: Callable[..., Any]
@@ -40,13 +40,34 @@ class Problem:
         """The inputs that have gradients."""
         return [i for i, x in enumerate(self.inputs) if has_gradient(x)]
 
-    def call(self, *inputs: Any) -> Array:
+    @property
+    def real_inputs(self) -> list[tuple[int, Array]]:
+        """The inputs that have gradients, each with its number."""
+        return [(i, self.inputs[i]) for i in self.arguments]
+
+    def run_forward(self, *inputs: Any) -> Array:
         """forward's output, an array; inputs default to the problem's. May raise whatever forward raises."""
         self.randomness.rewind()
         with np.errstate(all="ignore"):
             return np.asarray(self.forward(*copies(inputs or self.inputs)))
 
-    def pull(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> Any:
+    def run_forward_beside(self, inputs: Sequence[Any]) -> Array:
+        """forward's output at inputs beside the problem's, in the shape that it has at the problem's own.
+
+        NaN where forward raises or gives another shape there, as `x[x > 0]` does where an entry changes its sign. For
+        complex inputs it raises instead: NaN would have an imaginary part of 0, which is a slope.
+        """
+        try:
+            output = self.run_forward(*inputs)
+            if output.shape == self.output.shape:
+                return output
+            raise ValueError(f"forward's output has shape {output.shape} here, not {self.output.shape}")
+        except Exception:  # forward may refuse what it was not written for
+            if any(isinstance(x, np.ndarray) and x.dtype.kind == "c" for x in inputs):
+                raise
+            return np.full(self.output.shape, np.nan)
+
+    def run_backward(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> Any:
         """What backward returns, untouched, right after forward has run on the same inputs. May raise what they raise.
 
         upstream, inputs: instead of the problem's.
@@ -59,11 +80,11 @@ class Problem:
             return self.backward(g.copy(), *copies(own))
 
     def gradients(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> list[Array | None]:
-        """What `pull` returns as a list, one an input: an array of numbers, whatever its shape, or None.
+        """What `run_backward` returns as a list, one an input: an array of numbers, whatever its shape, or None.
 
         None for an input without gradient, and where backward gave nothing that can be read as numbers.
         """
-        return as_gradients(self.pull(upstream, inputs), self.inputs)
+        return as_gradients(self.run_backward(upstream, inputs), self.inputs)
 
     def at(self, inputs: Sequence[Any], upstream: Array | None = None) -> Problem:
         """The same problem with other inputs of the same shapes, or another upstream.
@@ -71,7 +92,7 @@ class Problem:
         Raises what forward raises.
         """
         g = self.upstream if upstream is None else upstream
-        return replace(self, inputs=tuple(inputs), upstream=g, output=self.call(*inputs))
+        return replace(self, inputs=tuple(inputs), upstream=g, output=self.run_forward(*inputs))
 
 
 def has_gradient(x: Any) -> bool:

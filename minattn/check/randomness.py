@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-_MOST = 5000  # objects that are looked at in search of generators
+_MOST_OBJECTS = 5000  # objects that are looked at in search of generators
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
@@ -44,7 +44,7 @@ def find_generators(roots: Iterable[Any]) -> list[Any]:
     found: list[Any] = []
     seen: set[int] = set()
     stack = list(roots)
-    while stack and len(seen) < _MOST:
+    while stack and len(seen) < _MOST_OBJECTS:
         item = stack.pop()
         if id(item) in seen or isinstance(item, types.ModuleType | type | str | bytes | np.ndarray | int | float):
             continue

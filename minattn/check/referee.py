@@ -11,28 +11,23 @@ import numpy as np
 from ..backend import Array
 from .problem import Problem
 from .slopes import Line, Slope, complex_slope, difference_slope
-from .true_gradient import Truth
+from .true_gradient import TrueGradient
 
-_MOST_KEPT = 2_000_000  # numbers of a Jacobian that is kept
-_RELATIVE = {"complex step": 1e-8, "central differences": 1e-6, "central differences in float32": 5e-3}
-
-
-def true_gradients(problem: Problem) -> list[Truth | None]:
-    """One an input; None for an input that has no gradient."""
-    return [true_gradient(problem, i) if i in problem.arguments else None for i in range(len(problem.inputs))]
+_LARGEST_JACOBIAN = 2_000_000  # numbers of a Jacobian that is kept
+_RELATIVE_TOLERANCE = {"complex step": 1e-8, "central differences": 1e-6, "central differences in float32": 5e-3}
 
 
-def true_gradient(problem: Problem, argument: int) -> Truth:
+def measure_gradient(problem: Problem, argument: int) -> TrueGradient:
     """The gradient of Σ upstream · forward(*inputs) with respect to one input, entry by entry.
 
     Takes one call of forward an entry by complex step, six or more by differences. An entry beside which forward is not
     finite is NaN, with the error NaN.
     """
     x = problem.inputs[argument]
-    measure = _Measure.choose(problem, [argument])
+    measure = _SlopeMethod.choose(problem, [argument])
     lengths = step_lengths(x).ravel()
     outputs = problem.output.size
-    keeps = outputs * x.size <= _MOST_KEPT
+    keeps = outputs * x.size <= _LARGEST_JACOBIAN
     jacobian = np.zeros((outputs, x.size)) if keeps else None
     rows = np.zeros((5, x.size))
     for j in range(x.size):
@@ -40,22 +35,25 @@ def true_gradient(problem: Problem, argument: int) -> Truth:
         rows[:, j] = _contract(slope, problem.upstream)
         if jacobian is not None:
             jacobian[:, j] = slope.value
-    return _truth(problem, rows.reshape(5, *x.shape), measure.method, jacobian)
+    return _as_true_gradient(problem, rows.reshape(5, *x.shape), measure.method, jacobian)
 
 
-def true_slopes(problem: Problem, directions: Mapping[int, Array]) -> Truth:
+def measure_slopes(problem: Problem, directions: Mapping[int, Array]) -> TrueGradient:
     """The slopes of Σ upstream · forward(*inputs) along K directions.
 
-    directions: input -> (K, *its shape); inputs that are not named stay. The arrays of the Truth have shape (K,); it
-    holds for Σ directions · gradients.
+    Args:
+        directions: input -> (K, *its shape); inputs that are not named stay
+
+    Returns:
+        A TrueGradient whose arrays have shape (K,), to be compared with Σ directions · gradients.
     """
     count = len(next(iter(directions.values())))
-    measure = _Measure.choose(problem, list(directions))
+    measure = _SlopeMethod.choose(problem, list(directions))
     rows = np.zeros((5, count))
     for k in range(count):
         moves = {i: d[k] for i, d in directions.items()}
         rows[:, k] = _contract(measure(partial(_along, problem, moves), 1.0), problem.upstream)
-    return _truth(problem, rows, measure.method, None)
+    return _as_true_gradient(problem, rows, measure.method, None)
 
 
 def step_lengths(x: Array) -> Array:
@@ -66,7 +64,7 @@ def step_lengths(x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class _Measure:
+class _SlopeMethod:
     """A way to measure slopes that suits a forward: called with a line and the length of a large step on it."""
 
     method: str
@@ -81,7 +79,7 @@ class _Measure:
         return difference_slope(line, self.here, length, not self.method.endswith("float32"))
 
     @classmethod
-    def choose(cls, problem: Problem, arguments: Sequence[int]) -> _Measure:
+    def choose(cls, problem: Problem, arguments: Sequence[int]) -> _SlopeMethod:
         """Complex steps, if they agree with differences along two random lines: |x|, a conjugate or a comparison takes
         complex numbers too, and gives something else."""
         here = problem.output.astype(np.float64).ravel()
@@ -97,11 +95,11 @@ class _Measure:
         for line in lines:
             by_difference = difference_slope(line, here, 1.0)
             by_complex = complex_slope(line, 1.0) if agrees else None
-            agrees = by_complex is not None and _same(by_complex, by_difference)
+            agrees = by_complex is not None and _agree(by_complex, by_difference)
         return cls("complex step" if agrees else "central differences", here)
 
 
-def _same(by_complex: Array, by_difference: Slope) -> bool:
+def _agree(by_complex: Array, by_difference: Slope) -> bool:
     scale = np.abs(by_difference.value).max(initial=0.0)
     if by_difference.is_kink.any() or 10 * by_difference.error.max(initial=0.0) > 1e-3 * scale:
         return False  # a kink, or so badly scaled that nothing can be said
@@ -122,12 +120,14 @@ def _along_entry(problem: Problem, argument: int, entry: int, t: complex) -> Arr
     x = problem.inputs[argument]
     moved = np.array(x, np.complex128 if isinstance(t, complex) else np.float64, order="C")
     moved.reshape(-1)[entry] += t
-    return problem.call(*problem.inputs[:argument], moved, *problem.inputs[argument + 1 :]).ravel()
+    return problem.run_forward_beside((*problem.inputs[:argument], moved, *problem.inputs[argument + 1 :])).ravel()
 
 
 def _along(problem: Problem, moves: Mapping[int, Array], t: complex) -> Array:
     """The outputs where inputs are moved by t times a direction each."""
-    return problem.call(*(x + t * moves[i] if i in moves else x for i, x in enumerate(problem.inputs))).ravel()
+    return problem.run_forward_beside(
+        [x + t * moves[i] if i in moves else x for i, x in enumerate(problem.inputs)]
+    ).ravel()
 
 
 def _contract(slope: Slope, upstream: Array) -> Array:
@@ -139,7 +139,7 @@ def _contract(slope: Slope, upstream: Array) -> Array:
     return np.array([row[live].sum() for row in rows])
 
 
-def _truth(problem: Problem, rows: Array, method: str, jacobian: Array | None) -> Truth:
+def _as_true_gradient(problem: Problem, rows: Array, method: str, jacobian: Array | None) -> TrueGradient:
     value, low, high, error, size = rows
     with np.errstate(all="ignore"):
         whole = np.abs(problem.upstream * problem.output)
@@ -149,4 +149,4 @@ def _truth(problem: Problem, rows: Array, method: str, jacobian: Array | None) -
     known = np.isfinite(value) & np.isfinite(error)
     if known.any() and np.median(error[known]) > 1e-3 * np.abs(value[known]).max():
         error = np.where(known, 3 * error[known].max(), error)  # so bad that no entry is believed to be known better
-    return Truth(value, low, high, error, size, floor, method, _RELATIVE[method], jacobian)
+    return TrueGradient(value, low, high, error, size, floor, method, _RELATIVE_TOLERANCE[method], jacobian)

@@ -13,7 +13,7 @@ from .curve import Curve
 EXACTLY, CONSISTENT = "exactly", "consistent"
 """How sure a finding is: the gradient is exactly what comes out of that mistake, or merely consistent with it."""
 
-Number = float | tuple[float, float] | None
+ExpectedValue = float | tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Evidence:
 
     index: tuple[int, ...] | None = None
     got: float | None = None
-    expected: Number = None
+    expected: ExpectedValue = None
     share_wrong: float | None = None
 
 
@@ -35,7 +35,7 @@ class Finding:
     """One thing that is wrong.
 
     argument: name of the input whose gradient it is about; None where it is about all of them
-    kind: a word of the vocabulary in kinds.py
+    kind: a word of the vocabulary in mistake_kinds.py
     sentence: what is wrong, in plain English; may speak of the problem at hand (shapes, lengths, names)
     sure: EXACTLY or CONSISTENT
     next: what to look at next
@@ -130,7 +130,7 @@ class Report:
 
 
 _HEADER = ("argument", "shape", "gradient", "error", "allowed", "checked")
-_WIDTH = 100
+_REPORT_WIDTH = 100
 
 
 def _row(result: ArgumentResult) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ def _evidence(evidence: Evidence) -> str:
     return "; ".join(parts)
 
 
-def _expected(expected: Number) -> str:
+def _expected(expected: ExpectedValue) -> str:
     if isinstance(expected, tuple):
         return f", right is anything from {expected[0]:.6g} to {expected[1]:.6g}"
     return "" if expected is None else f", right is {expected:.6g}"
@@ -176,7 +176,9 @@ def _share(number: float) -> str:
 
 
 def _wrapped(start: str, text: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False)
+    return textwrap.fill(
+        text, _REPORT_WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False
+    )
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

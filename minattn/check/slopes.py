@@ -21,9 +21,9 @@ from ..backend import Array
 Line = Callable[[complex], Array]
 """t -> the outputs, flat, at the point that lies t along the line; 0 is where the slope is wanted."""
 
-_TINY = 1e-30  # the complex step
-_RATIO = 1.7133  # of one step to the next; 2 would let an oscillation that fits into one step fit into all
-_STEPS = {8: (1e-3, 1e-5, 1e-7, 1e-9), 4: (3e-2, 3e-3)}  # by the bytes of a number that forward computes with
+_COMPLEX_STEP = 1e-30  # the complex step
+_STEP_RATIO = 1.7133  # of one step to the next; 2 would let an oscillation that fits into one step fit into all
+_STEP_SIZES = {8: (1e-3, 1e-5, 1e-7, 1e-9), 4: (3e-2, 3e-3)}  # by the bytes of a number that forward computes with
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ def complex_slope(line: Line, length: float) -> Array | None:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            return np.asarray(line(1j * _TINY * length).imag / (_TINY * length))
+            return np.asarray(line(1j * _COMPLEX_STEP * length).imag / (_COMPLEX_STEP * length))
     except Exception:  # whatever a stranger's function raises on numbers that it was not written for
         return None
 
@@ -61,7 +61,7 @@ def difference_slope(line: Line, here: Array, length: float, exact: bool = True)
     here: the outputs at 0; length: the step that is large for this function; exact: float64, not float32
     """
     precision = float(np.finfo(np.float64 if exact else np.float32).eps)
-    first, *smaller = _STEPS[8 if exact else 4]
+    first, *smaller = _STEP_SIZES[8 if exact else 4]
     with np.errstate(all="ignore"):
         best = _extrapolate(line, here, first * length, precision, np.zeros(here.shape, bool))
         for step in smaller:
@@ -72,8 +72,8 @@ def difference_slope(line: Line, here: Array, length: float, exact: bool = True)
 
 
 def _extrapolate(line: Line, here: Array, h: float, precision: float, moves: Array) -> Slope:
-    """The slope from steps of r² h, r h and h, with r = _RATIO. moves: the outputs that larger steps have moved."""
-    rights, lefts, largest, r = [], [], np.abs(here), _RATIO
+    """The slope from steps of r² h, r h and h, r the ratio. moves: the outputs that larger steps have moved."""
+    rights, lefts, largest, r = [], [], np.abs(here), _STEP_RATIO
     for step in (r * r * h, r * h, h):
         up, down = line(step).real, line(-step).real
         rights.append(_difference(up, here) / step)

@@ -10,7 +10,7 @@ from ..backend import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class TrueGradient:
     """The gradient of Σ upstream · forward(*inputs) with respect to one input; all arrays have that input's shape.
 
     value: the gradient; at a kink the middle of what is right

@@ -20,7 +20,7 @@ from .error_location import describe_error
 
 
 @dataclass(frozen=True)
-class Loaded:
+class UserFile:
     """What a file has to be checked.
 
     op: an op of theirs, or None where there are plain functions; inputs: None where the file has none; like: the name
@@ -36,7 +36,7 @@ class Loaded:
     is_like_guessed: bool
 
 
-def load(path: Path, name: str | None, seed: int) -> Loaded:
+def load_user_file(path: Path, name: str | None, seed: int) -> UserFile:
     """Run a file and find in it what is to be checked: `forward` and `backward`; or, by name, a class with these
     methods, or the functions `name_forward` and `name_backward`.
 
@@ -45,16 +45,16 @@ def load(path: Path, name: str | None, seed: int) -> Loaded:
     """
     module = run_file(path)
     found = _find(module, path, name)
-    inputs = _first(module, f"{name}_inputs", "inputs") if name else getattr(module, "inputs", None)
+    inputs = _first_attribute(module, f"{name}_inputs", "inputs") if name else getattr(module, "inputs", None)
     if callable(inputs):
-        inputs = _made(inputs, path, seed)
+        inputs = _make_inputs(inputs, path, seed)
     like = getattr(module, "like", None)
     guessed = like is None
     if guessed:
-        like = next((op for op in map(_known, (name, path.stem, type(found).__name__)) if op), None)
+        like = next((op for op in map(_registered_op, (name, path.stem, type(found).__name__)) if op), None)
     elif not isinstance(like, str):
         raise InputError(f"{path}: like must be the name of an op, got {like!r}")
-    return Loaded(
+    return UserFile(
         name or path.stem,
         found.forward,
         found.backward,
@@ -109,10 +109,10 @@ def _find(module: types.ModuleType, path: Path, name: str | None) -> Any:
             raise InputError(f"{name}() cannot be made without arguments: {describe_error(error)}") from error
     if not (hasattr(found, "forward") and hasattr(found, "backward")):
         raise InputError(f"{path}: {name} has no forward and backward")
-    return found if isinstance(found, Op) else _Remembering(found)
+    return found if isinstance(found, Op) else _PassesWithMemory(found)
 
 
-class _Remembering:
+class _PassesWithMemory:
     """An object whose backward may take the upstream alone, because its forward remembers the rest."""
 
     def __init__(self, owner: Any) -> None:
@@ -136,11 +136,11 @@ def _candidates(module: types.ModuleType) -> list[str]:
     return [*pairs, *classes]
 
 
-def _first(module: types.ModuleType, *names: str) -> Any:
+def _first_attribute(module: types.ModuleType, *names: str) -> Any:
     return next((getattr(module, name) for name in names if hasattr(module, name)), None)
 
 
-def _made(inputs: Callable[..., Any], path: Path, seed: int) -> Any:
+def _make_inputs(inputs: Callable[..., Any], path: Path, seed: int) -> Any:
     try:
         wants_generator = bool(inspect.signature(inputs).parameters)
         return inputs(np.random.default_rng(seed)) if wants_generator else inputs()
@@ -148,7 +148,7 @@ def _made(inputs: Callable[..., Any], path: Path, seed: int) -> Any:
         raise InputError(f"{path}: inputs raised {describe_error(error)}") from error
 
 
-def _known(name: str | None) -> str | None:
+def _registered_op(name: str | None) -> str | None:
     """The registered op of this name, if there is one."""
     try:
         return find_op(name) if name else None

@@ -15,7 +15,7 @@ from ..check.catalogue import find_op
 from ..check.entry import check_backward, check_op
 from ..check.op_check import merged
 from ..check.report import Report
-from ..check.user_file import Loaded, load
+from ..check.user_file import UserFile, load_user_file
 from ..errors import InputError
 from ..ops import registry
 
@@ -48,13 +48,13 @@ def _check_target(target: str, seed: int) -> Report:
     path, _, name = target.partition(".py:")
     if path != target or target.endswith(".py"):
         path = path if path == target else f"{path}.py"
-        return _check_file(load(Path(path), name or None, seed), path, seed)
+        return _check_file(load_user_file(Path(path), name or None, seed), path, seed)
     if Path(target).is_file():
         raise InputError(f"{target} is a file, but no Python file; expected FILE.py or the name of an op")
     return check_op(find_op(target), seed=seed)
 
 
-def _check_file(loaded: Loaded, path: str, seed: int) -> Report:
+def _check_file(loaded: UserFile, path: str, seed: int) -> Report:
     """Check what a file has: on its own inputs, else on the samples of the op that it is like."""
     if loaded.inputs is None and loaded.like is None:
         raise InputError(
@@ -73,7 +73,7 @@ def _check_file(loaded: Loaded, path: str, seed: int) -> Report:
     return replace(report, name=loaded.title)
 
 
-def _check_on_samples(loaded: Loaded, seed: int) -> Report:
+def _check_on_samples(loaded: UserFile, seed: int) -> Report:
     """Check plain functions on those samples of a registered op that forward takes."""
     assert loaded.like is not None
     reports = []

@@ -2,14 +2,14 @@
 
 from .call_sites import call_sites, describe_call
 from .non_finite import is_finite, trace_backward, trace_forward
-from .recorder import Recorder, Ref, Step, Symbol, Trace, Untraceable, record
+from .recorder import RecordedArray, RecordedSteps, Recorder, Step, StepReference, Untraceable, record
 
 __all__ = [
+    "RecordedArray",
+    "RecordedSteps",
     "Recorder",
-    "Ref",
     "Step",
-    "Symbol",
-    "Trace",
+    "StepReference",
     "Untraceable",
     "call_sites",
     "describe_call",

@@ -17,8 +17,8 @@ Apply = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any
 class FollowedNumPy:
     """NumPy, but arrays that are made by shape alone are followed, and what is followed is an array already."""
 
-    def __init__(self, apply: Apply, symbol: type) -> None:
-        self._apply, self._symbol = apply, symbol
+    def __init__(self, apply: Apply, recorded_array: type) -> None:
+        self._apply, self._recorded_array = apply, recorded_array
 
     def __getattr__(self, name: str) -> Any:
         if name in ("zeros", "ones", "full", "empty"):
@@ -31,14 +31,14 @@ class FollowedNumPy:
         return self._apply(name, getattr(np, "zeros" if name == "empty" else name), args, kwargs)
 
     def _read(self, name: str, x: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(x, self._symbol):
+        if isinstance(x, self._recorded_array):
             return self._apply("copy", np.copy, (x,), {})
-        if isinstance(x, list | tuple) and any(isinstance(item, self._symbol) for item in x):
+        if isinstance(x, list | tuple) and any(isinstance(item, self._recorded_array) for item in x):
             return self._apply("stack", np.stack, (list(x),), {})
         return getattr(np, name)(x, *args, **kwargs)
 
 
-def followed(function: Any, numpy: FollowedNumPy, apply: Apply) -> Any:
+def with_followed_numpy(function: Any, numpy: FollowedNumPy, apply: Apply) -> Any:
     """The function, and the functions that it names, with this NumPy in place of the real one."""
     known: dict[int, Any] = {}
 

@@ -1,8 +1,8 @@
 """The steps of a forward pass: NumPy's calls, recorded while it runs, so that each step can be run again by itself.
 
-A `Symbol` stands for an array and answers to NumPy's protocols (NEP 13 and 18): what is computed from it is computed as
-always, and written down as a `Step`. Where a function does what cannot be followed (`float(x)`, writing into a plain
-array), `record` returns None.
+A `RecordedArray` stands for an array and answers to NumPy's protocols (NEP 13 and 18): what is computed from it is
+computed as always, and written down as a `Step`. Where a function does what cannot be followed (`float(x)`, writing
+into a plain array), `record` returns None.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..backend import Array
-from .followed_numpy import FollowedNumPy, followed
+from .followed_numpy import FollowedNumPy, with_followed_numpy
 
 _MOST_STEPS = 400
 _INSIDE = (str(Path(__file__).parent), str(Path(np.__file__).parent))
 
 
 class Untraceable(Exception):
-    """The function does something that a Symbol cannot follow."""
+    """The function does something that a RecordedArray cannot follow."""
 
 
 @dataclass(frozen=True)
-class Ref:
+class StepReference:
     """The value of an earlier step, in the arguments of a later one."""
 
     step: int
@@ -37,7 +37,7 @@ class Ref:
 
 @dataclass(frozen=True)
 class Step:
-    """One call: function(*args, **kwargs), where a Ref stands for the value of an earlier step.
+    """One call: function(*args, **kwargs), where a StepReference stands for the value of an earlier step.
 
     parents: the steps that the arguments refer to, in order, one an operand
     place: file, line and instruction of the call
@@ -53,8 +53,8 @@ class Step:
     def run(self, operands: Iterable[Any]) -> Any:
         """The call with other operands, one a parent."""
         supply = iter(operands)
-        args = _fill(self.args, supply)
-        return self.function(*args, **_fill(dict(self.kwargs), supply))
+        args = _with_operands(self.args, supply)
+        return self.function(*args, **_with_operands(dict(self.kwargs), supply))
 
 
 class Recorder:
@@ -68,11 +68,18 @@ class Recorder:
             self.values.append(x)
 
     def apply(self, name: str, function: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        """Call and write down; a Symbol for what is an array, anything else as it is."""
+        """Call and write down; a RecordedArray for what is an array, anything else as it is."""
         if len(self.steps) > _MOST_STEPS:
             raise Untraceable(f"more than {_MOST_STEPS} steps")
         parents: list[int] = []
-        step = Step(name, function, _refer(given, parents), _refer(dict(named), parents), tuple(parents), _place())
+        step = Step(
+            name,
+            function,
+            _with_references(given, parents),
+            _with_references(dict(named), parents),
+            tuple(parents),
+            _place(),
+        )
         value = step.run([self.values[i] for i in parents])
         if isinstance(value, list | tuple):  # np.split and the like: a step for each of the arrays
             return type(value)(self.apply(name, _Item(function, i), given, named) for i in range(len(value)))
@@ -80,13 +87,13 @@ class Recorder:
             return value
         return self._append(step, np.asarray(value))
 
-    def _append(self, step: Step, value: Any) -> Symbol:
+    def _append(self, step: Step, value: Any) -> RecordedArray:
         self.steps.append(step)
         self.values.append(value)
-        return Symbol(self, len(self.steps) - 1)
+        return RecordedArray(self, len(self.steps) - 1)
 
 
-class Symbol(NDArrayOperatorsMixin):
+class RecordedArray(NDArrayOperatorsMixin):
     """Stands for an array that a Recorder follows."""
 
     def __init__(self, recorder: Recorder, step: int) -> None:
@@ -96,39 +103,36 @@ class Symbol(NDArrayOperatorsMixin):
     def value(self) -> Any:
         return self._recorder.values[self._step]
 
-    shape = property(lambda self: self.value.shape)
-    ndim = property(lambda self: self.value.ndim)
-    size = property(lambda self: self.value.size)
-    dtype = property(lambda self: self.value.dtype)
-    flags = property(lambda self: self.value.flags)
-    strides = property(lambda self: self.value.strides)
-    nbytes = property(lambda self: self.value.nbytes)
+    shape, ndim, size, dtype, flags, strides, nbytes = (
+        property(operator.attrgetter(f"value.{name}"))
+        for name in ("shape", "ndim", "size", "dtype", "flags", "strides", "nbytes")
+    )
     T = property(lambda self: self._recorder.apply("transpose", np.transpose, (self,), {}))
     mT = property(lambda self: self._recorder.apply("matrix_transpose", np.matrix_transpose, (self,), {}))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         if method == "at":
-            inputs[0]._become(self._recorder.apply("at", _at, (ufunc, *inputs), kwargs))
+            inputs[0]._stand_for(self._recorder.apply("at", _at, (ufunc, *inputs), kwargs))
             return None
         if method == "__call__":
             result = self._recorder.apply(ufunc.__name__, ufunc, inputs, kwargs)
         else:
             result = self._recorder.apply(f"{ufunc.__name__}.{method}", getattr(ufunc, method), inputs, kwargs)
-        return self._written(result, out)
+        return self._write_to(result, out)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         kwargs = dict(kwargs)
         out = kwargs.pop("out", None)
-        return self._written(self._recorder.apply(function.__name__, function, args, kwargs), out)
+        return self._write_to(self._recorder.apply(function.__name__, function, args, kwargs), out)
 
-    def _written(self, result: Any, out: Any) -> Any:
+    def _write_to(self, result: Any, out: Any) -> Any:
         target = out[0] if isinstance(out, tuple) else out
-        if isinstance(target, Symbol):
-            target._become(result)
+        if isinstance(target, RecordedArray):
+            target._stand_for(result)
             return target
-        return result  # `plain += symbol` binds the name to what comes back
+        return result  # `plain += recorded` binds the name to what comes back
 
-    def _become(self, other: Symbol) -> None:
+    def _stand_for(self, other: RecordedArray) -> None:
         self._step = other._step
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -137,7 +141,7 @@ class Symbol(NDArrayOperatorsMixin):
 
         def method(*args: Any, **kwargs: Any) -> Any:
             out = kwargs.pop("out", None)
-            return self._written(self._recorder.apply(name, _Method(name), (self, *args), kwargs), out)
+            return self._write_to(self._recorder.apply(name, _Method(name), (self, *args), kwargs), out)
 
         return method
 
@@ -145,7 +149,7 @@ class Symbol(NDArrayOperatorsMixin):
         return self._recorder.apply("getitem", operator.getitem, (self, key), {})
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._become(self._recorder.apply("setitem", _set, (self, key, value), {}))
+        self._stand_for(self._recorder.apply("setitem", _set, (self, key, value), {}))
 
     def __len__(self) -> int:
         return len(self.value)
@@ -213,54 +217,56 @@ def _place() -> tuple[str, int, int]:
     return frame.f_code.co_filename, frame.f_lineno, frame.f_lasti
 
 
-def _refer(item: Any, parents: list[int]) -> Any:
-    """The same structure with a Ref for every Symbol."""
-    if isinstance(item, Symbol):
-        parents.append(item._step)
-        return Ref(item._step)
+def _with_references(item: Any, parents: list[int]) -> Any:
+    """The same structure with a StepReference for every RecordedArray."""
+
+    def refer(leaf: Any) -> Any:
+        if not isinstance(leaf, RecordedArray):
+            return leaf
+        parents.append(leaf._step)
+        return StepReference(leaf._step)
+
+    return _map_leaves(refer, item)
+
+
+def _with_operands(item: Any, supply: Iterator[Any]) -> Any:
+    """The same structure with the next operand for every StepReference."""
+    return _map_leaves(lambda leaf: next(supply) if isinstance(leaf, StepReference) else leaf, item)
+
+
+def _map_leaves(change: Callable[[Any], Any], item: Any) -> Any:
     if type(item) in (tuple, list):
-        return type(item)(_refer(part, parents) for part in item)
+        return type(item)(_map_leaves(change, part) for part in item)
     if type(item) is dict:
-        return {key: _refer(part, parents) for key, part in item.items()}
+        return {key: _map_leaves(change, part) for key, part in item.items()}
     if isinstance(item, slice):
-        return slice(*(_refer(part, parents) for part in (item.start, item.stop, item.step)))
-    return item
+        return slice(*(_map_leaves(change, part) for part in (item.start, item.stop, item.step)))
+    return change(item)
 
 
-def _fill(item: Any, supply: Iterator[Any]) -> Any:
-    """The same structure with the next operand for every Ref."""
-    if isinstance(item, Ref):
-        return next(supply)
-    if type(item) in (tuple, list):
-        return type(item)(_fill(part, supply) for part in item)
-    if type(item) is dict:
-        return {key: _fill(part, supply) for key, part in item.items()}
-    if isinstance(item, slice):
-        return slice(*(_fill(part, supply) for part in (item.start, item.stop, item.step)))
-    return item
-
-
-def record(function: Callable[..., Any], inputs: Iterable[Any], which: Iterable[int]) -> Trace | None:
+def record(function: Callable[..., Any], inputs: Iterable[Any], which: Iterable[int]) -> RecordedSteps | None:
     """Run a function on inputs, following those at the places in `which`; None where it cannot be followed."""
     everything = list(inputs)
     places = list(which)
     recorder = Recorder(everything[i] for i in places)
     for step, i in enumerate(places):
-        everything[i] = Symbol(recorder, step)
+        everything[i] = RecordedArray(recorder, step)
     try:
-        output = followed(function, FollowedNumPy(recorder.apply, Symbol), recorder.apply)(*everything)
+        output = with_followed_numpy(function, FollowedNumPy(recorder.apply, RecordedArray), recorder.apply)(
+            *everything
+        )
     except Exception:  # whatever a stranger's function raises on what is not an array
         return None
-    return Trace(recorder.steps, output._step, places) if isinstance(output, Symbol) else None
+    return RecordedSteps(recorder.steps, output._step, places) if isinstance(output, RecordedArray) else None
 
 
 @dataclass(frozen=True)
-class Trace:
+class RecordedSteps:
     """The recorded steps, the first of which are the followed inputs; output: the step that is the result."""
 
     steps: list[Step]
     output: int
-    places: list[int]
+    followed_inputs: list[int]
 
     def run(self, inputs: Iterable[Any], instead: Mapping[int, Callable[..., Any]] | None = None) -> list[Any]:
         """The value of every step on other inputs (those that are followed); `instead`: another function for a step.

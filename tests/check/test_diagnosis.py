@@ -5,37 +5,30 @@ import math
 import numpy as np
 import pytest
 from support import wrong
-from support.diagnosis_help import diagnosed, lab_of, normal, problem_of
+from support.diagnosis_help import diagnosed, measurements_of, normal, problem_of
 
 from minattn.check.diagnosis import diagnose
-from minattn.check.diagnosis import ranking as rank
 from minattn.check.diagnosis.factors import describe_factor
+from minattn.check.diagnosis.ranking import STAGES, by_steps
 from minattn.check.mistake_kinds import kinds
 from minattn.check.prepare import prepare
-from minattn.check.referee import true_gradient
+from minattn.check.referee import measure_gradient
 from minattn.check.report import CONSISTENT, EXACTLY
 from minattn.trace import record
 
 
-def share_named(groups):
+def share_named(groups, stages=STAGES):
     """The share of wrong passes whose first finding has the right kind, and what the others were taken for."""
     cases = [case for group in groups for case in group.cases()]
     other = {}
     for case in cases:
-        problem = problem_of(case)
-        found = diagnose(
-            problem, case.argument, problem.gradients()[case.argument], true_gradient(problem, case.argument)
-        )
+        problem, i = problem_of(case), case.argument
+        got, true = problem.gradients()[i], measure_gradient(problem, i)
+        found = diagnose(problem, i, got, true, stages=stages, strict=True)
         named = found[0].kind if found else None
         if named != case.kind:
             other[case.name] = named
     return 1 - len(other) / len(cases), other
-
-
-@pytest.fixture
-def strict(monkeypatch):
-    """No probe may raise, whatever it is asked about."""
-    monkeypatch.setattr(rank, "UNSUITED", ())
 
 
 ALL = [*wrong.DEVELOPED, *wrong.APART, *wrong.LATER]
@@ -52,27 +45,27 @@ def test_the_right_pass_of_each_group_is_right_and_the_wrong_ones_are_wrong(grou
     with np.errstate(all="ignore"):
         for case in group.cases():
             problem = problem_of(case)
-            truth = true_gradient(problem, case.argument)
+            true = measure_gradient(problem, case.argument)
             right = group.right(problem.upstream, *problem.inputs)
             right = right if isinstance(right, tuple) else (right,)
             if np.any(right[case.argument]):  # 0 stands for a gradient that no case is about
-                assert truth.agrees(np.asarray(right[case.argument]))
-            assert not truth.agrees(problem.gradients()[case.argument])
+                assert true.agrees(np.asarray(right[case.argument]))
+            assert not true.agrees(problem.gradients()[case.argument])
 
 
-def test_the_wrong_passes_it_was_developed_on_are_all_named(strict):
+def test_the_wrong_passes_it_was_developed_on_are_all_named():
     share, other = share_named(wrong.DEVELOPED)
     assert share == 1.0, other
 
 
-def test_nine_in_ten_of_those_kept_apart_are_named(strict):
+def test_nine_in_ten_of_those_kept_apart_are_named():
     share, other = share_named([*wrong.APART, *wrong.LATER])
     assert share >= 0.9, other
 
 
-def test_without_the_steps_of_forward_three_in_four_are_still_named(strict, monkeypatch):
-    monkeypatch.setattr(rank, "replay", lambda lab: None)
-    share, other = share_named(wrong.DEVELOPED)
+def test_without_the_steps_of_forward_three_in_four_are_still_named():
+    stages = [[probe for probe in stage if probe is not by_steps] for stage in STAGES]
+    share, other = share_named(wrong.DEVELOPED, stages)
     assert share >= 0.75, other
 
 
@@ -80,20 +73,20 @@ def test_findings_are_few_exact_ones_first_and_each_has_evidence_and_advice():
     for group in ALL:
         for case in group.cases():
             problem = problem_of(case)
-            got, truth = problem.gradients()[case.argument], true_gradient(problem, case.argument)
-            findings = diagnose(problem, case.argument, got, truth)
+            got, true = problem.gradients()[case.argument], measure_gradient(problem, case.argument)
+            findings = diagnose(problem, case.argument, got, true)
             assert len(findings) <= 3
             assert [f.sure for f in findings] == sorted((f.sure for f in findings), key=(EXACTLY, CONSISTENT).index)
             for finding in findings:
                 assert finding.argument == problem.names[case.argument]
                 assert finding.next == kinds[finding.kind].next
                 assert finding.sentence and not finding.sentence.endswith(".")
-                if got.shape == truth.value.shape and np.isfinite(got).all():
+                if got.shape == true.value.shape and np.isfinite(got).all():
                     index = finding.evidence.index
                     assert finding.evidence.got == got[index]
-                    assert finding.evidence.expected == truth.value[index]
-                    assert abs(got - truth.value).max() == abs(got - truth.value)[index]
-                    assert finding.evidence.share_wrong == truth.wrong(got).mean()
+                    assert finding.evidence.expected == true.value[index]
+                    assert abs(got - true.value).max() == abs(got - true.value)[index]
+                    assert finding.evidence.share_wrong == true.wrong(got).mean()
 
 
 def test_a_length_is_told_from_another_by_changing_it():
@@ -107,9 +100,9 @@ def test_a_length_is_told_from_another_by_changing_it():
     def twice(x):
         return 4 * x.sum(axis=0)
 
-    lab = lab_of(twice, lambda g, x: np.broadcast_to(g, x.shape) * 16.0, normal(4, 6))
-    assert describe_factor(lab, 4.0, lambda problem: 4.0) == "4"
-    assert "√(" not in describe_factor(lab, 1.2345678)
+    measured = measurements_of(twice, lambda g, x: np.broadcast_to(g, x.shape) * 16.0, normal(4, 6))
+    assert describe_factor(measured, 4.0, lambda problem: 4.0) == "4"
+    assert "√(" not in describe_factor(measured, 1.2345678)
 
 
 @pytest.mark.parametrize(
@@ -123,13 +116,13 @@ def test_a_length_is_told_from_another_by_changing_it():
     ],
 )
 def test_what_a_factor_is_equal_to_is_said(factor, name):
-    lab = lab_of(lambda q, k: q @ k.T, lambda g, q, k: (g @ k, g.T @ q), normal(7, 5), normal(3, 5))
-    assert name in describe_factor(lab, factor)
+    measured = measurements_of(lambda q, k: q @ k.T, lambda g, q, k: (g @ k, g.T @ q), normal(7, 5), normal(3, 5))
+    assert name in describe_factor(measured, factor)
 
 
 def test_a_length_is_named_before_another_length_minus_one():
-    lab = lab_of(lambda x: 2 * x, lambda g, x: 2 * g, normal(5, 4))
-    assert describe_factor(lab, 4.0) == "4, the length of axis 1 of x"
+    measured = measurements_of(lambda x: 2 * x, lambda g, x: 2 * g, normal(5, 4))
+    assert describe_factor(measured, 4.0) == "4, the length of axis 1 of x"
 
 
 def test_a_factor_that_is_another_one_elsewhere_is_no_constant():
@@ -148,7 +141,7 @@ def test_the_line_of_forward_that_was_gone_wrong_through_is_quoted():
     assert "the sum in `total = np.exp(x).sum(axis=-1, keepdims=True)`" in finding.sentence
 
 
-def test_a_forward_that_cannot_be_followed_is_diagnosed_all_the_same(strict):
+def test_a_forward_that_cannot_be_followed_is_diagnosed_all_the_same():
     def forward(x):
         return np.array([[math.tanh(float(value)) for value in row] for row in x])
 
@@ -161,7 +154,7 @@ def _swapped(g, x):
     return (g / np.cosh(x) ** 2).T
 
 
-def test_a_backward_that_fails_elsewhere_is_diagnosed_where_it_does_not(strict):
+def test_a_backward_that_fails_elsewhere_is_diagnosed_where_it_does_not():
     inputs = normal(3, 4)
 
     def backward(g, x):
@@ -179,7 +172,7 @@ def test_neither_inputs_nor_upstream_nor_the_gradient_are_changed():
             problem = problem_of(case)
             got = problem.gradients()[case.argument]
             before = [np.array(x, copy=True) for x in (*problem.inputs, problem.upstream, got)]
-            diagnose(problem, case.argument, got, true_gradient(problem, case.argument))
+            diagnose(problem, case.argument, got, measure_gradient(problem, case.argument))
             for old, new in zip(before, (*problem.inputs, problem.upstream, got), strict=True):
                 np.testing.assert_array_equal(old, new)
 
@@ -188,11 +181,11 @@ def test_a_gradient_of_a_wrong_shape_may_come_from_another_point():
     problem = prepare(
         lambda x, b: x + b, lambda g, x, b: (g, g), [normal(3, 4), normal(4)], None, np.random.default_rng(0)
     )[0]
-    finding = diagnose(problem, 1, normal(3, 4, seed=9), true_gradient(problem, 1))[0]
+    finding = diagnose(problem, 1, normal(3, 4, seed=9), measure_gradient(problem, 1))[0]
     assert (finding.kind, finding.sure) == ("broadcast_not_summed", EXACTLY)
 
 
-def test_large_arrays_are_diagnosed_on_some_of_the_outputs(strict):
+def test_large_arrays_are_diagnosed_on_some_of_the_outputs():
     def softmax(x):
         e = np.exp(x)
         return e / e.sum(axis=-1, keepdims=True)
@@ -201,6 +194,6 @@ def test_large_arrays_are_diagnosed_on_some_of_the_outputs(strict):
         p = softmax(x)
         return p * (g - (g * p).sum(axis=0, keepdims=True))
 
-    lab = lab_of(softmax, over_rows, normal(20, 30))
-    assert len(lab.rows) < 600 and lab.learned.shape == (len(lab.rows), 600)
+    measured = measurements_of(softmax, over_rows, normal(20, 30))
+    assert len(measured.rows) < 600 and measured.backward_matrix.shape == (len(measured.rows), 600)
     assert diagnosed(softmax, over_rows, normal(20, 30))[0].kind == "wrong_axis"

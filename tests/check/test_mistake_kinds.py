@@ -15,7 +15,7 @@ def words(pattern, *paths):
 
 
 def test_kinds_that_are_reported_anywhere_are_in_the_vocabulary():
-    by_probes = words(r"(?:Guess|Rule|yield)\(? ?\s*\"(\w+)\",", *(FOLDER / "diagnosis").glob("*.py"))
+    by_probes = words(r"(?:Diagnosis|Rule|yield)\(? ?\s*\"(\w+)\",", *(FOLDER / "diagnosis").glob("*.py"))
     elsewhere = words(r"(?:Finding|_found)\([^()\"]*\"(\w+)\"", *FOLDER.glob("*.py"))
     in_catalogue = {mistake.kind for mistakes in catalogue.values() for mistake in mistakes}
     assert len(by_probes) > 18 and len(elsewhere) > 8 and len(in_catalogue) > 18

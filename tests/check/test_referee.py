@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minattn.check.prepare import prepare
-from minattn.check.referee import true_gradient, true_slopes
+from minattn.check.referee import measure_gradient, measure_slopes
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(3, 4))
@@ -15,9 +15,9 @@ def problem(forward, *inputs):
     return made
 
 
-def truth(forward, *inputs, argument=0):
+def true(forward, *inputs, argument=0):
     made = problem(forward, *inputs)
-    return true_gradient(made, argument), made.upstream
+    return measure_gradient(made, argument), made.upstream
 
 
 def softmax(x):
@@ -54,7 +54,7 @@ SMOOTH = {
 @pytest.mark.parametrize("name", SMOOTH)
 def test_the_true_gradient_is_the_derived_one(name):
     forward, gradient = SMOOTH[name]
-    found, g = truth(forward, X)
+    found, g = true(forward, X)
     wanted = gradient(g, X)
     assert found.agrees(wanted)
     np.testing.assert_allclose(found.value, wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max(initial=1e-6))
@@ -67,7 +67,7 @@ def test_the_true_gradient_is_the_derived_one(name):
 def test_one_entry_in_a_hundred_that_is_off_by_a_thousandth_is_seen():
     x = rng.normal(size=100)
     for forward, gradient in ((np.sin, np.cos), (lambda x: np.abs(np.sin(x) + 2), np.cos)):
-        found, g = truth(forward, x)
+        found, g = true(forward, x)
         wanted = g * gradient(x)
         wanted[37] *= 1.001
         assert np.flatnonzero(found.wrong(wanted)).tolist() == [37]
@@ -75,7 +75,7 @@ def test_one_entry_in_a_hundred_that_is_off_by_a_thousandth_is_seen():
 
 def test_complex_steps_are_taken_where_forward_is_analytic_and_only_there():
     def method(forward):
-        return truth(forward, X)[0].method
+        return true(forward, X)[0].method
 
     assert method(softmax) == method(np.tanh) == method(lambda x: x @ x.T) == "complex step"
     assert method(lambda x: np.maximum(x, 0)) == "complex step"  # away from the kink it is
@@ -84,7 +84,7 @@ def test_complex_steps_are_taken_where_forward_is_analytic_and_only_there():
 
 
 def test_a_complex_step_is_exact_to_rounding():
-    found, g = truth(lambda x: np.exp(np.sin(x)), X)
+    found, g = true(lambda x: np.exp(np.sin(x)), X)
     np.testing.assert_allclose(found.value, g * np.cos(X) * np.exp(np.sin(X)), rtol=1e-14)
 
 
@@ -92,7 +92,7 @@ def test_the_gradient_of_every_argument_is_found_whatever_lies_beside_it():
     ids = np.array([2, 0, 2])
     made = problem(lambda ids, w, b, flag: w[ids] * b if flag else w, ids, X, rng.normal(size=4), True)
     assert made.arguments == [1, 2]
-    found = true_gradient(made, 1)
+    found = measure_gradient(made, 1)
     wanted = np.zeros_like(X)
     np.add.at(wanted, ids, made.upstream * made.inputs[2])
     assert found.agrees(wanted)
@@ -109,7 +109,7 @@ def test_the_gradient_of_every_argument_is_found_whatever_lies_beside_it():
 )
 def test_at_a_kink_every_slope_between_the_two_sides_is_right_and_no_other(forward, low, high):
     x = np.array([0.0, 1.5, -2.0, 0.0])
-    found, g = truth(forward, x)
+    found, g = true(forward, x)
     at_kink = x == 0
     right = np.where(x > 0, high, low)
     for slope in (low, high, 0.3 * low + 0.7 * high):
@@ -122,7 +122,7 @@ def test_at_a_kink_every_slope_between_the_two_sides_is_right_and_no_other(forwa
 @pytest.mark.parametrize("distance", [1e-2, 1e-3, 1e-4, 1e-5, 1e-6])
 def test_beside_a_kink_only_one_slope_is_right(distance):
     x = np.array([distance, -distance, 1.0])
-    found, g = truth(lambda x: np.maximum(np.abs(np.abs(x) - x), 0) / 2, x)  # max(-x, 0), and not analytic
+    found, g = true(lambda x: np.maximum(np.abs(np.abs(x) - x), 0) / 2, x)  # max(-x, 0), and not analytic
     assert found.method == "central differences"
     assert found.agrees(g * np.array([0, -1, 0]))
     assert found.wrong(g * np.array([-0.5, -0.5, 0])).tolist() == [True, True, False]
@@ -130,14 +130,14 @@ def test_beside_a_kink_only_one_slope_is_right(distance):
 
 def test_very_near_a_kink_the_right_slope_is_not_accused():
     x = np.array([1e-9, -1e-9, 1e-12, 1.0])
-    found, g = truth(lambda x: np.maximum(x, 0), x)
+    found, g = true(lambda x: np.maximum(x, 0), x)
     assert found.agrees(g * (x > 0))
 
 
 def test_tied_entries_moved_together_have_one_slope():
     made = problem(lambda x: x.max(axis=-1), np.array([[1.0, 1.0, 0.0], [2.0, 3.0, 3.0]]))
     ties = np.array([[[1.0, 1, 0], [0, 1, 1]]])
-    found = true_slopes(made, {0: ties})
+    found = measure_slopes(made, {0: ties})
     np.testing.assert_allclose(found.low, made.upstream.sum())
     np.testing.assert_allclose(found.high, made.upstream.sum())
 
@@ -148,37 +148,37 @@ def test_the_slope_along_a_direction_over_several_arguments():
     da, db = rng.normal(size=(5, 3, 4)), rng.normal(size=(5, 4, 2))
     g = made.upstream
     wanted = (da * (g @ b.T)).sum((1, 2)) + (db * (a.T @ g)).sum((1, 2))
-    np.testing.assert_allclose(true_slopes(made, {0: da, 1: db}).value, wanted, rtol=1e-9)
+    np.testing.assert_allclose(measure_slopes(made, {0: da, 1: db}).value, wanted, rtol=1e-9)
 
 
 # --- what it does not know
 
 
 def test_it_knows_when_the_gradient_is_about_zero():
-    found, _ = truth(lambda x: softmax(x).sum(), X)
+    found, _ = true(lambda x: softmax(x).sum(), X)
     assert found.is_about_zero and not found.agrees(X)
-    assert not truth(lambda x: softmax(x).max(axis=-1), X)[0].is_about_zero
-    assert truth(lambda x: np.ones(3), X)[0].is_about_zero
+    assert not true(lambda x: softmax(x).max(axis=-1), X)[0].is_about_zero
+    assert true(lambda x: np.ones(3), X)[0].is_about_zero
 
 
 def test_float32_in_forward_is_noticed_even_where_the_output_is_float64():
-    found, g = truth(in_float32, X)
+    found, g = true(in_float32, X)
     assert found.method == "central differences in float32"
     wanted = 1.7 * g / np.cosh(X) ** 2
     assert found.agrees(wanted) and not found.agrees(1.05 * wanted)
 
 
 def test_a_forward_whose_change_drowns_in_its_rounding_is_called_blurred():
-    found, g = truth(lambda x: 1e11 + np.abs(x), X)
+    found, g = true(lambda x: 1e11 + np.abs(x), X)
     assert found.is_blurred or found.is_about_zero
     assert found.agrees(g * np.sign(X))
-    found, g = truth(lambda x: 1e6 + np.abs(x), X)
+    found, g = true(lambda x: 1e6 + np.abs(x), X)
     assert not found.is_blurred and found.agrees(g * np.sign(X)) and not found.agrees(g)
 
 
 def test_where_forward_is_not_finite_beside_an_entry_nothing_is_said_of_it():
     x = np.array([0.0, 4.0, 1.0])
-    found, g = truth(np.sqrt, x)
+    found, g = true(np.sqrt, x)
     assert found.is_known.tolist() == [False, True, True]
     assert found.agrees(np.array([123.0, g[1] / 4, g[2] / 2]))
     assert not found.agrees(np.array([123.0, g[1] / 4, g[2]]))
@@ -188,7 +188,7 @@ def test_infinite_outputs_do_not_hide_the_finite_ones():
     def masked(x):
         return np.where(np.arange(4) < 2, x, -np.inf)
 
-    found, g = truth(masked, X)
+    found, g = true(masked, X)
     assert found.agrees(g * (np.arange(4) < 2)) and found.method == "complex step"
     assert not g[:, 2:].any()
 
@@ -199,6 +199,6 @@ def test_the_layout_and_size_of_inputs_do_not_matter():
             (lambda x: x * x, lambda x: 2 * x),
             (lambda x: np.abs(x) ** 3, lambda x: 3 * x * abs(x)),
         ):
-            found, g = truth(forward, x)
+            found, g = true(forward, x)
             assert found.agrees(g * gradient(x)) and found.value.shape == x.shape
             assert not x.size or not found.agrees(1.01 * g * gradient(x))

@@ -4,23 +4,26 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from support.diagnosis_help import diagnosed, lab_of, normal
+from support.diagnosis_help import diagnosed, measurements_of, normal
 
-from minattn.check.diagnosis import dropped_paths as paths
-from minattn.check.diagnosis import formulas as candidates
-from minattn.check.diagnosis import jacobian, substitutions
-from minattn.check.diagnosis import other_forward as others
-from minattn.check.diagnosis import ranking as rank
-from minattn.check.diagnosis import step_rules as local
-from minattn.check.diagnosis import whole_gradient as relations
-from minattn.check.diagnosis.replay import replay
+from minattn.check.diagnosis import (
+    dropped_paths,
+    formulas,
+    jacobian,
+    step_rules,
+    substitutions,
+    whole_gradient,
+)
+from minattn.check.diagnosis.forward_steps import follow_forward
+from minattn.check.diagnosis.measurements import Diagnosis
+from minattn.check.diagnosis.other_forward import other_forward
 
 
 def said(probe, forward, backward, *inputs, argument=0):
     """The kinds and sentences of a probe on the whole gradient, or on the steps of forward."""
-    lab = lab_of(forward, backward, *inputs, argument=argument)
-    on_steps = probe.__code__.co_argcount == 2
-    return [(guess.kind, guess.sentence) for guess in (probe(lab, replay(lab)) if on_steps else probe(lab))]
+    measured = measurements_of(forward, backward, *inputs, argument=argument)
+    given = (follow_forward(measured),) if probe.__code__.co_argcount == 2 else ()
+    return [(diagnosis.kind, diagnosis.sentence) for diagnosis in probe(measured, *given)]
 
 
 def softmax(x):
@@ -71,35 +74,35 @@ def centred(x):
 
 CASES = {
     "one use of a loop": (
-        paths.one_use,
+        dropped_paths.single_use_kept,
         "overwritten_not_accumulated",
         "used 3 times",
         (powers, powers_backward(keep=0.0), normal(2, 4), normal(4, 4, seed=5) / 2),
         1,
     ),
     "one path with the wrong sign": (
-        paths.one_path,
+        dropped_paths.one_path,
         "sign",
         "has the wrong sign",
         (centred, lambda g, x: g + g.mean(axis=0), normal(4, 3)),
         0,
     ),
     "one path with a factor": (
-        paths.one_path,
+        dropped_paths.one_path,
         "constant_factor",
         "multiplied by 4, the length of axis 0",
         (centred, lambda g, x: g - g.sum(axis=0), normal(4, 3)),
         0,
     ),
     "no mask in forward": (
-        others.other_forward,
+        other_forward,
         "mask_leak",
         "there is no mask in `return softmax(np.where(mask",
         (attention, attention_dq(hides=False), normal(3, 4), normal(3, 4, seed=5), MASK),
         0,
     ),
     "all sums along another axis": (
-        others.other_forward,
+        other_forward,
         "wrong_axis",
         "run along axis 0",
         (
@@ -110,7 +113,7 @@ CASES = {
         0,
     ),
     "a matrix that is not transposed": (
-        local.other_rules,
+        step_rules.wrong_rule,
         "missing_transpose",
         "a matrix is not transposed",
         (
@@ -122,7 +125,7 @@ CASES = {
         0,
     ),
     "a sum over the wrong axis for a gain": (
-        local.other_rules,
+        step_rules.wrong_rule,
         "wrong_axis",
         "summed over axis 1",
         (
@@ -134,7 +137,7 @@ CASES = {
         1,
     ),
     "the last copy of what was repeated": (
-        local.other_rules,
+        step_rules.wrong_rule,
         "overwritten_not_accumulated",
         "the last copy's gradient alone",
         (
@@ -146,7 +149,7 @@ CASES = {
         1,
     ),
     "the last gradient of what was picked twice": (
-        local.other_rules,
+        step_rules.wrong_rule,
         "overwritten_not_accumulated",
         "picked twice gets the last gradient alone",
         (
@@ -157,14 +160,14 @@ CASES = {
         0,
     ),
     "the mean of what was picked several times": (
-        local.other_rules,
+        step_rules.wrong_rule,
         "constant_factor",
         "gets the mean of its gradients",
         (lambda x: x[np.array([0, 0, 2])], lambda g, x: np.stack([g[:2].mean(0), 0 * g[0], g[2]]), normal(3, 2)),
         0,
     ),
     "the piece of another": (
-        local.other_rules,
+        step_rules.wrong_rule,
         "swapped_arguments",
         "cut out from place 2 on of axis 0",
         (
@@ -176,7 +179,7 @@ CASES = {
         0,
     ),
     "two axes mixed up in einsum": (
-        local.other_rules,
+        step_rules.wrong_rule,
         "missing_transpose",
         "two axes of the gradient are mixed up",
         (
@@ -188,35 +191,35 @@ CASES = {
         1,
     ),
     "a slip at each turn of a loop": (
-        local.in_loops,
+        step_rules.wrong_rule_in_loop,
         "missing_transpose",
         "each time",
         (powers, powers_backward(turned=False), normal(2, 4), normal(4, 4, seed=5) / 2),
         1,
     ),
     "a slope that is left out at each turn": (
-        local.in_loops,
+        step_rules.wrong_rule_in_loop,
         "wrong_place",
         "the slope of tanh is left out",
         (powers, powers_backward(slope=False), normal(2, 4), normal(4, 4, seed=5) / 2),
         1,
     ),
     "one of two terms with the wrong sign": (
-        candidates.sign_of_a_term,
+        formulas.sign_of_a_term,
         "sign",
         "one of two terms has the wrong sign",
         (np.tanh, lambda g, x: g * (1 + np.tanh(x) ** 2), normal(3, 4)),
         0,
     ),
     "a formula that is another one": (
-        candidates.formula,
+        formulas.other_formula,
         "wrong_variable",
         "times (1 - x²) times 2",
         (np.sin, lambda g, x: 2 * g * (1 - x**2), normal(3, 4)),
         0,
     ),
     "a gain that is left out": (
-        candidates.missing_factor,
+        formulas.missing_factor,
         "wrong_place",
         "gain is left out",
         (
@@ -228,7 +231,7 @@ CASES = {
         0,
     ),
     "another value in place of the argument": (
-        substitutions.other_values,
+        substitutions.other_value_for_argument,
         "wrong_variable",
         "stands in place of x",
         (
@@ -246,14 +249,14 @@ CASES = {
         0,
     ),
     "the shortcut": (
-        jacobian.shortcut,
+        jacobian.missing_shortcut,
         "missing_path",
         "the upstream gradient itself is not there",
         (lambda x: x + np.cumsum(x, axis=0), lambda g, x: np.cumsum(g[::-1], axis=0)[::-1], normal(4, 3)),
         0,
     ),
     "a linear map that is not transposed": (
-        relations.forwards,
+        whole_gradient.jacobian_not_transposed,
         "missing_transpose",
         "Jᵀ g",
         (lambda x: np.cumsum(x, axis=0), lambda g, x: np.cumsum(g, axis=0), normal(4, 3)),
@@ -265,9 +268,9 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_probe_recognises_the_slip_that_it_is_made_for(name):
     probe, kind, words, arguments, argument = CASES[name]
-    guesses = said(probe, *arguments, argument=argument)
-    assert [found for found, _ in guesses][:1] == [kind]
-    assert words in guesses[0][1]
+    diagnoses = said(probe, *arguments, argument=argument)
+    assert [found for found, _ in diagnoses][:1] == [kind]
+    assert words in diagnoses[0][1]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -287,16 +290,15 @@ def test_a_probe_says_nothing_of_a_gradient_of_random_numbers(name):
 
 
 def test_a_kink_has_no_slope():
-    lab = lab_of(np.abs, lambda g, x: g, np.array([1.0, 0.0, -2.0]))
-    assert lab.slopes((np.array([1.0, 0.0, -2.0]),), 0, np.ones(3)) is None
-    np.testing.assert_allclose(lab.slopes((np.array([1.0, 3.0, -2.0]),), 0, np.ones(3)), [1, 1, -1])
+    measured = measurements_of(np.abs, lambda g, x: g, np.array([1.0, 0.0, -2.0]))
+    assert measured.slopes((np.array([1.0, 0.0, -2.0]),), 0, np.ones(3)) is None
+    np.testing.assert_allclose(measured.slopes((np.array([1.0, 3.0, -2.0]),), 0, np.ones(3)), [1, 1, -1])
 
 
-def test_no_more_than_three_findings_are_reported(monkeypatch):
-    def talkative(lab):
+def test_no_more_than_three_findings_are_reported():
+    def talkative(measured):
         for kind in ("sign", "shape", "transposed", "wrong_axis", "mask_leak"):
-            yield rank.Guess(kind, "says", kind == "mask_leak")
+            yield Diagnosis(kind, "says", kind == "mask_leak")
 
-    monkeypatch.setattr(rank, "ORDER", ((talkative,),))
-    findings = diagnosed(np.exp, lambda g, x: g, normal(2, 3))
+    findings = diagnosed(np.exp, lambda g, x: g, normal(2, 3), stages=((talkative,),))
     assert [finding.kind for finding in findings] == ["mask_leak", "sign", "shape"]

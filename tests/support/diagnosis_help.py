@@ -1,25 +1,33 @@
-"""Diagnoses of a wrong backward pass, from its functions."""
+"""Diagnoses of a wrong backward pass, from its functions. A probe that raises is an error."""
 
 import numpy as np
 
 from minattn.check.diagnosis import diagnose
-from minattn.check.diagnosis.measurements import Lab
+from minattn.check.diagnosis.measurements import Measurements
+from minattn.check.diagnosis.ranking import STAGES
 from minattn.check.prepare import prepare
-from minattn.check.referee import true_gradient
+from minattn.check.referee import measure_gradient
+
+
+def problem_with(forward, backward, *inputs):
+    return prepare(forward, backward, inputs, None, np.random.default_rng(100))[0]
 
 
 def problem_of(case):
-    return prepare(case.forward, case.backward, case.inputs, None, np.random.default_rng(100))[0]
+    return problem_with(case.forward, case.backward, *case.inputs)
 
 
-def diagnosed(forward, backward, *inputs, argument=0):
-    problem = prepare(forward, backward, inputs, None, np.random.default_rng(100))[0]
-    return diagnose(problem, argument, problem.gradients()[argument], true_gradient(problem, argument))
+def diagnosed(forward, backward, *inputs, argument=0, stages=STAGES):
+    problem = problem_with(forward, backward, *inputs)
+    got, true = problem.gradients()[argument], measure_gradient(problem, argument)
+    return diagnose(problem, argument, got, true, stages=stages, strict=True)
 
 
-def lab_of(forward, backward, *inputs, argument=0):
-    problem = prepare(forward, backward, inputs, None, np.random.default_rng(100))[0]
-    return Lab(problem, argument, problem.gradients()[argument], true_gradient(problem, argument))
+def measurements_of(forward, backward, *inputs, argument=0):
+    problem = problem_with(forward, backward, *inputs)
+    return Measurements(
+        problem, argument, problem.gradients()[argument], measure_gradient(problem, argument), strict=True
+    )
 
 
 def normal(*shape, seed=3):

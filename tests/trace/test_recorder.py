@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from support import wrong
 
-from minattn.check.diagnosis.measurements import Lab
-from minattn.check.diagnosis.replay import replay
+from minattn.check.diagnosis.forward_steps import follow_forward
+from minattn.check.diagnosis.measurements import Measurements
 from minattn.check.prepare import prepare
-from minattn.check.referee import true_gradient
+from minattn.check.referee import measure_gradient
 from minattn.ops import registry
 from minattn.trace import record
 
@@ -77,11 +77,11 @@ def test_the_steps_give_the_same_as_the_function_at_other_inputs(forward):
 @pytest.mark.parametrize("forward", [*FORWARDS[:1], *FORWARDS[2:]], ids=lambda forward: forward.__name__)
 def test_the_gradient_at_the_first_step_is_the_true_one(forward):
     problem = prepare(forward, lambda g, x: 0 * x, [normal(4, 4)], None, np.random.default_rng(1))[0]
-    steps = replay(Lab(problem, 0, problem.gradients()[0], true_gradient(problem, 0)))
+    steps = follow_forward(Measurements(problem, 0, problem.gradients()[0], measure_gradient(problem, 0)))
     assert steps is not None
     for sample in steps.samples:
-        there = problem.at(sample.everything, sample.upstream)
-        np.testing.assert_allclose(sample.true, true_gradient(there, 0).value, rtol=1e-6, atol=1e-8)
+        there = problem.at(sample.all_inputs, sample.upstream)
+        np.testing.assert_allclose(sample.true_gradient, measure_gradient(there, 0).value, rtol=1e-6, atol=1e-8)
 
 
 def floats(x):
@@ -105,7 +105,7 @@ def test_steps_that_do_not_make_up_the_function_are_not_used():
         return y
 
     problem = prepare(aliased, lambda g, x: 0 * x, [normal(2, 3)], None, np.random.default_rng(1))[0]
-    assert replay(Lab(problem, 0, problem.gradients()[0], true_gradient(problem, 0))) is None
+    assert follow_forward(Measurements(problem, 0, problem.gradients()[0], measure_gradient(problem, 0))) is None
 
 
 def test_a_function_keeps_its_own_numpy_and_globals_after_it_was_followed():
@@ -120,8 +120,8 @@ def test_a_value_that_makes_no_difference_is_held_still():
         return e / e.sum(axis=-1, keepdims=True)
 
     problem = prepare(softmax, lambda g, x: 0 * x, [normal(2, 3)], None, np.random.default_rng(1))[0]
-    steps = replay(Lab(problem, 0, problem.gradients()[0], true_gradient(problem, 0)))
-    assert [steps.steps[i].name for i in steps.samples[0].held] == ["max"]
+    steps = follow_forward(Measurements(problem, 0, problem.gradients()[0], measure_gradient(problem, 0)))
+    assert [steps.steps[i].name for i in steps.held] == ["max"]
 
 
 def test_most_registered_ops_can_be_followed():

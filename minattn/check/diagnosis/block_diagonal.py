@@ -8,63 +8,63 @@ import numpy as np
 
 from ...backend import Array
 from .dropped_paths import statistic
-from .measurements import Guess, Lab
-from .replay import Edge, Replay, Sample
+from .forward_steps import ForwardSteps
+from .measurements import Diagnosis, Measurements
+from .step_values import DIFFERENCE_STEP, StepEdge, StepValues
 
-_MOST_ENTRIES = 300
-_STEP = 1e-5
+_LARGEST_BLOCK = 300
 
 
-def block_diagonal(lab: Lab, replay: Replay) -> Iterator[Guess]:
+def diagonal_of_a_block(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """A stretch from u to v of the same shape, as softmax inside attention, of which only the diagonal is used."""
-    for v, step in enumerate(replay.steps):
-        if not replay.active[v] or all(statistic(replay, parent) is None for parent in step.parents):
+    for v, step in enumerate(forward.steps):
+        if not forward.active[v] or all(statistic(forward, parent) is None for parent in step.parents):
             continue
-        shape = np.shape(replay.samples[0].values[v])
+        shape = np.shape(forward.samples[0].values[v])
         for u in range(v):
-            value = replay.samples[0].values[u]
+            value = forward.samples[0].values[u]
             if (
-                replay.active[u]
+                forward.active[u]
                 and np.shape(value) == shape
-                and 1 < np.size(value) <= _MOST_ENTRIES
-                and _fits(replay, u, v)
+                and 1 < np.size(value) <= _LARGEST_BLOCK
+                and _fits(forward, u, v)
             ):
-                yield Guess(
+                yield Diagnosis(
                     "cross_terms_missing",
-                    f"what comes out when only the diagonal of the Jacobian of {replay.place(v)} is used: each "
+                    f"what comes out when only the diagonal of the Jacobian of {forward.line_of(v)} is used: each "
                     "element also changes the others along the axis",
                 )
                 return
 
 
-def _fits(replay: Replay, u: int, v: int) -> bool:
+def _fits(forward: ForwardSteps, u: int, v: int) -> bool:
     changes = []
-    for sample in replay.samples:
+    for sample in forward.samples:
         g = sample.adjoints[v]
-        if g is None or sample.moves[u] is None:
+        if g is None or sample.slopes[u] is None:
             return False
-        jacobian = _jacobian(replay, sample, u, v)
+        jacobian = _jacobian(forward, sample, u, v)
         changes.append((np.diag(jacobian) * g.ravel() - g.ravel() @ jacobian).reshape(g.shape))
-    return replay.explains(replay.effect(Edge(v, 0, u), changes))
+    return forward.accounts_for(forward.effect(StepEdge(v, 0, u), changes))
 
 
-def _jacobian(replay: Replay, sample: Sample, u: int, v: int) -> Array:
+def _jacobian(forward: ForwardSteps, sample: StepValues, u: int, v: int) -> Array:
     """∂v/∂u, (size, size)."""
     columns = []
     for entry in range(sample.values[u].size):
         ends = []
-        for t in (_STEP, -_STEP):
+        for t in (DIFFERENCE_STEP, -DIFFERENCE_STEP):
             moved = sample.values[u].copy()
             moved.reshape(-1)[entry] += t
             values: list[Array] = list(sample.values[: u + 1])
             values[u] = moved
             for i in range(u + 1, v + 1):
-                step = replay.steps[i]
+                step = forward.steps[i]
                 changed = any(values[p] is not sample.values[p] for p in step.parents)
-                is_held = i in sample.held
+                is_held = i in forward.held
                 values.append(
                     step.run([values[p] for p in step.parents]) if changed and not is_held else sample.values[i]
                 )
             ends.append(values[v])
-        columns.append(np.nan_to_num((ends[0] - ends[1]) / (2 * _STEP)).ravel())
+        columns.append(np.nan_to_num((ends[0] - ends[1]) / (2 * DIFFERENCE_STEP)).ravel())
     return np.array(columns).T

@@ -14,8 +14,9 @@ import numpy as np
 
 from ...backend import Array
 from .factors import describe_factor
-from .measurements import Guess, Lab
-from .replay import MOVES, Edge, Replay, is_elementwise
+from .forward_steps import REARRANGEMENTS, ForwardSteps
+from .measurements import Diagnosis, Measurements
+from .step_values import StepEdge, is_elementwise
 
 _REDUCTIONS = {
     **{"sum": "sum", "add.reduce": "sum", "mean": "mean", "max": "maximum", "amax": "maximum", "min": "minimum"},
@@ -25,90 +26,90 @@ _REDUCTIONS = {
 _JOINS = {"add", "subtract", "concatenate", "stack", "setitem", "at"}
 
 
-class Part(NamedTuple):
+class PathEffect(NamedTuple):
     """What goes from one step's value into another step, and how the gradient depends on it, along every line."""
 
     step: int
-    source: int
+    parent: int
     effect: Array
 
 
-def one_path(lab: Lab, replay: Replay) -> Iterator[Guess]:
+def one_path(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """One part with a factor c ≠ 1; of several that would do, the one nearest to the output."""
-    for part in reversed(_parts(replay)):
-        change = _fit([part.effect], replay.off)
-        if change is not None and replay.explains(change[0] * part.effect):
+    for part in reversed(_parts(forward)):
+        change = _fit([part.effect], forward.errors)
+        if change is not None and forward.accounts_for(change[0] * part.effect):
             c = float(change[0]) + 1
             if c > -1e-6 or abs(c + 1) < 1e-6:
-                yield from _say(lab, replay, [part], c)
+                yield from _say(measured, forward, [part], c)
                 return
 
 
-def two_paths(lab: Lab, replay: Replay) -> Iterator[Guess]:
+def two_paths(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """Two parts with the same factor, as where two statistics are held fixed; else one left out, one with a factor."""
-    parts = _parts(replay)
+    parts = _parts(forward)
     left_out = None
     for i, first in enumerate(reversed(parts)):
         for second in parts[: len(parts) - 1 - i]:
-            change = _fit([first.effect, second.effect], replay.off)
-            if change is None or not replay.explains(change[0] * first.effect + change[1] * second.effect):
+            change = _fit([first.effect, second.effect], forward.errors)
+            if change is None or not forward.accounts_for(change[0] * first.effect + change[1] * second.effect):
                 continue
             c, d = (float(value) + 1 for value in change)
             if abs(c - d) < 1e-6:
-                yield from _say(lab, replay, [first, second], c)
+                yield from _say(measured, forward, [first, second], c)
                 return
             if min(abs(c), abs(d)) < 1e-6 and min(c, d) > -1e-6:
                 left_out = left_out or (first if abs(c) < 1e-6 else second)
     if left_out is not None:
-        yield from _say(lab, replay, [left_out], 0.0)
+        yield from _say(measured, forward, [left_out], 0.0)
 
 
-def one_use(lab: Lab, replay: Replay) -> Iterator[Guess]:
+def single_use_kept(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """The argument is used several times by one instruction, as in a loop, and only one of the uses is left."""
-    uses = _uses(replay)
-    if len(uses) < 2 or len({replay.steps[part.step].place for part in uses}) > 1:
+    uses = _uses(forward)
+    if len(uses) < 2 or len({forward.steps[part.step].place for part in uses}) > 1:
         return
     for kept in uses:
-        if replay.explains(-np.sum([part.effect for part in uses if part is not kept], axis=0)):
+        if forward.accounts_for(-np.sum([part.effect for part in uses if part is not kept], axis=0)):
             which = "last" if kept is uses[-1] else "first" if kept is uses[0] else "one in the middle"
-            if kept is uses[-1] and replay.leads(uses[0].step, uses[-1].step):
+            if kept is uses[-1] and forward.leads_to(uses[0].step, uses[-1].step):
                 sentence = (
-                    f"of the {len(uses)} uses of {lab.name} the last alone is there: the earlier ones act through"
+                    f"of the {len(uses)} uses of {measured.name} the last alone is there: the earlier ones act through"
                 )
-                yield Guess("treated_as_constant", f"{sentence} a state that is treated as a constant")
+                yield Diagnosis("treated_as_constant", f"{sentence} a state that is treated as a constant")
                 return
-            yield Guess(
+            yield Diagnosis(
                 "overwritten_not_accumulated",
-                f"{lab.name} is used {len(uses)} times, and one contribution alone is left, that of the {which} use in "
-                "the forward pass: each has overwritten the one before it",
+                f"{measured.name} is used {len(uses)} times, and one contribution alone is left, that of the {which} "
+                "use in the forward pass: each has overwritten the one before it",
             )
             return
 
 
-def _parts(replay: Replay) -> list[Part]:
+def _parts(forward: ForwardSteps) -> list[PathEffect]:
     """The parts that have an effect; of those with the same effect, as in a chain of steps, the last."""
-    parts: list[Part] = []
-    size = np.abs(replay.whole).max()
-    for part in _every_part(replay):
+    parts: list[PathEffect] = []
+    size = np.abs(forward.true_slopes).max()
+    for part in _every_part(forward):
         if np.abs(part.effect).max() > 1e-7 * size:
             same = 1e-6 * np.abs(part.effect).max()
             parts = [*(other for other in parts if np.abs(part.effect - other.effect).max() > same), part]
     return parts
 
 
-def _uses(replay: Replay) -> list[Part]:
+def _uses(forward: ForwardSteps) -> list[PathEffect]:
     """The parts that start from the argument itself."""
-    return [part for part in _every_part(replay) if part.source == replay.argument]
+    return [part for part in _every_part(forward) if part.parent == forward.argument]
 
 
-def _every_part(replay: Replay) -> Iterator[Part]:
+def _every_part(forward: ForwardSteps) -> Iterator[PathEffect]:
     """The edges, those between the same two steps as one: x goes into x * x twice."""
-    between: dict[tuple[int, int], list[Edge]] = {}
-    for edge in sorted(replay.edges):
-        between.setdefault((edge.step, edge.source), []).append(edge)
-    for (step, source), edges in between.items():
-        changes = [np.sum([sample.passed[edge] for edge in edges], axis=0) for sample in replay.samples]
-        yield Part(step, source, replay.effect(edges[0], changes))
+    between: dict[tuple[int, int], list[StepEdge]] = {}
+    for edge in sorted(forward.edges):
+        between.setdefault((edge.step, edge.parent), []).append(edge)
+    for (step, parent), edges in between.items():
+        changes = [np.sum([sample.contributions[edge] for edge in edges], axis=0) for sample in forward.samples]
+        yield PathEffect(step, parent, forward.effect(edges[0], changes))
 
 
 def _fit(parts: Sequence[Array], off: Array) -> Array | None:
@@ -121,57 +122,59 @@ def _fit(parts: Sequence[Array], off: Array) -> Array | None:
     return solution
 
 
-def _say(lab: Lab, replay: Replay, parts: Sequence[Part], c: float) -> Iterator[Guess]:
+def _say(measured: Measurements, forward: ForwardSteps, parts: Sequence[PathEffect], c: float) -> Iterator[Diagnosis]:
     """The guess for parts with the factor c."""
-    through = " and ".join(dict.fromkeys(replay.place(part.step) for part in parts))
+    through = " and ".join(dict.fromkeys(forward.line_of(part.step) for part in parts))
     if abs(c + 1) < 1e-6:
-        yield Guess("sign", f"what comes out when the part that goes through {through} has the wrong sign")
+        yield Diagnosis("sign", f"what comes out when the part that goes through {through} has the wrong sign")
         return
     if abs(c) > 1e-6:
-        factor = describe_factor(lab, c)
-        yield Guess(
+        factor = describe_factor(measured, c)
+        yield Diagnosis(
             "constant_factor", f"what comes out when the part that goes through {through} is multiplied by {factor}"
         )
         return
-    kinds, names = zip(*(_cut(lab, replay, part) for part in parts), strict=True)
+    kinds, names = zip(*(_cut(measured, forward, part) for part in parts), strict=True)
     what = " and ".join(dict.fromkeys(names))
     if "treated_as_constant" in kinds:
         ending = "are treated as constants" if len(set(names)) > 1 else "is treated as a constant"
-        yield Guess("treated_as_constant", f"what comes out when {what} {ending}")
+        yield Diagnosis("treated_as_constant", f"what comes out when {what} {ending}")
         if what.startswith("one factor"):
-            yield Guess("missing_path", f"{lab.name} acts through both factors: one path is not followed back", False)
+            yield Diagnosis(
+                "missing_path", f"{measured.name} acts through both factors: one path is not followed back", False
+            )
     else:
-        yield Guess("missing_path", f"what comes out when {what} is not followed back")
+        yield Diagnosis("missing_path", f"what comes out when {what} is not followed back")
 
 
-def _cut(lab: Lab, replay: Replay, part: Part) -> tuple[str, str]:
+def _cut(measured: Measurements, forward: ForwardSteps, part: PathEffect) -> tuple[str, str]:
     """The kind of mistake if a part is left out, and a name for what is left out."""
-    values, step = replay.samples[0].values, replay.steps[part.step]
-    reduction, size = statistic(replay, part.source), np.size(values[part.source])
+    values, step = forward.samples[0].values, forward.steps[part.step]
+    reduction, size = statistic(forward, part.parent), np.size(values[part.parent])
     if reduction is not None and (
-        size < np.size(values[part.step]) or (size < lab.x.size and reduction != part.source)
+        size < np.size(values[part.step]) or (size < measured.x.size and reduction != part.parent)
     ):
-        name = _REDUCTIONS[replay.steps[reduction].name]
-        return "treated_as_constant", f"the {name} in {replay.place(reduction)}"
-    use = next((use for use in _uses(replay) if np.allclose(use.effect, part.effect, 1e-6, 1e-12)), None)
-    if use is not None and not is_elementwise(replay.steps[use.step]):
-        return "missing_path", f"the use of {lab.name} in {replay.place(use.step)}"
-    if _is_distribution(values[part.source]):
-        return "treated_as_constant", f"the softmax in {replay.place(part.source)}"
-    if replay.origin(part.source) < len(replay.names) or step.name in _JOINS:
-        return "missing_path", f"the path of {lab.name} through {replay.place(part.step)}"
-    return "treated_as_constant", f"one factor of the product in {replay.place(part.step)}"
+        name = _REDUCTIONS[forward.steps[reduction].name]
+        return "treated_as_constant", f"the {name} in {forward.line_of(reduction)}"
+    use = next((use for use in _uses(forward) if np.allclose(use.effect, part.effect, 1e-6, 1e-12)), None)
+    if use is not None and not is_elementwise(forward.steps[use.step]):
+        return "missing_path", f"the use of {measured.name} in {forward.line_of(use.step)}"
+    if _is_distribution(values[part.parent]):
+        return "treated_as_constant", f"the softmax in {forward.line_of(part.parent)}"
+    if forward.origin(part.parent) < len(forward.names) or step.name in _JOINS:
+        return "missing_path", f"the path of {measured.name} through {forward.line_of(part.step)}"
+    return "treated_as_constant", f"one factor of the product in {forward.line_of(part.step)}"
 
 
-def statistic(replay: Replay, step: int) -> int | None:
+def statistic(forward: ForwardSteps, step: int) -> int | None:
     """The sum, mean, variance … that a step's value is, or is made of element by element; None if it is none."""
-    name = replay.steps[step].name
+    name = forward.steps[step].name
     if name in _REDUCTIONS:
         return step
-    parents = [p for p in replay.steps[step].parents if replay.active[p]]
-    if not parents or not (is_elementwise(replay.steps[step]) or name in MOVES):
+    parents = [p for p in forward.steps[step].parents if forward.active[p]]
+    if not parents or not (is_elementwise(forward.steps[step]) or name in REARRANGEMENTS):
         return None
-    found = [statistic(replay, parent) for parent in parents]
+    found = [statistic(forward, parent) for parent in parents]
     return found[0] if None not in found else None
 
 

@@ -10,15 +10,15 @@ import numpy as np
 
 from ...backend import Array
 from ..problem import Problem
-from .measurements import Lab
+from .measurements import Measurements
 
-Number = Callable[[float], float]
+LengthFormula = Callable[[float], float]
 
-_FIXED = {
+_KNOWN_NUMBERS = {
     **{2.0: "2", 3.0: "3", 4.0: "4", math.pi: "π", math.sqrt(2): "√2", math.log(10): "ln 10", math.log(2): "ln 2"},
     **{math.sqrt(math.pi): "√π", math.sqrt(2 * math.pi): "√(2π)", math.sqrt(2 / math.pi): "√(2/π)"},
 }
-_OF_LENGTH: dict[str, Number] = {
+_LENGTH_FORMULAS: dict[str, LengthFormula] = {
     "{}": lambda n: n,
     "1/{}": lambda n: 1 / n,
     "√{}": math.sqrt,
@@ -49,7 +49,7 @@ def factor_between(a: Array, b: Array) -> float | None:
     return c if c != 0 and (np.abs(a - c * b) <= 1e-6 * np.abs(a).max()).all() else None
 
 
-def describe_factor(lab: Lab, c: float, again: Callable[[Problem], float | None] | None = None) -> str:
+def describe_factor(measured: Measurements, c: float, again: Callable[[Problem], float | None] | None = None) -> str:
     """The value of a factor, and what in this problem is equal to it, if anything.
 
     again: measures the factor in another problem; with it, the lengths of axes are changed to see which one it is
@@ -57,18 +57,18 @@ def describe_factor(lab: Lab, c: float, again: Callable[[Problem], float | None]
     text, size = f"{c:.6g}", abs(c)
     matching = [
         (form, function, length)
-        for form, function in _OF_LENGTH.items()  # a length before a length minus 1
-        for length in lengths(lab.problem)
+        for form, function in _LENGTH_FORMULAS.items()  # a length before a length minus 1
+        for length in lengths(measured.problem)
         if _equal(function(length.n), size)
     ]
     if again is not None:
         for form, function, length in matching:
-            shorter = _with_length(lab.problem, length.n, length.n - 1) if length.is_axis else None
+            shorter = _with_length(measured.problem, length.n, length.n - 1) if length.is_axis else None
             changed = None if shorter is None else again(shorter)
             if changed is not None and _equal(function(length.n - 1), abs(changed)):
                 proof = f"with one element less there it is {changed:.6g}"
                 return f"{_equation(text, form, length)} ({proof})"
-    for value, name in _FIXED.items():
+    for value, name in _KNOWN_NUMBERS.items():
         for number, fixed in ((value, name), (1 / value, f"1/{name}")):
             if _equal(number, size) and not (matching and again is None):
                 return text if fixed == text else f"{text} = {fixed}"

@@ -1,4 +1,4 @@
-"""Probes that compare the learner's matrix M with the Jacobian J, entry by entry: what is missing, what is too much.
+"""Probes that compare backward's matrix M with the Jacobian J, entry by entry: what is missing, what is too much.
 
 M is measured with upstreams that are 1 at one output. Its rows are outputs, its columns the entries of the argument.
 """
@@ -11,24 +11,24 @@ import numpy as np
 
 from ...backend import Array
 from .factors import describe_factor, factor_between
-from .measurements import Guess, Lab, same
+from .measurements import Diagnosis, Measurements, are_equal
 
 
-class Pattern:
+class JacobianPattern:
     """Where M and J are zero, and where M is right.
 
     is_live: J is not zero; is_used: M is not; is_right: they are equal; own: an output and the entry at its own place
     """
 
-    def __init__(self, lab: Lab, learned: Array, jacobian: Array) -> None:
-        self.out, self.into, self.rows = lab.problem.output.shape, lab.x.shape, lab.rows
-        self.learned, self.jacobian = learned, jacobian
+    def __init__(self, measured: Measurements, matrix: Array, jacobian: Array) -> None:
+        self.out, self.into, self.rows = measured.problem.output.shape, measured.x.shape, measured.rows
+        self.matrix, self.jacobian = matrix, jacobian
         size = max(float(np.abs(jacobian).max()), 1e-300)
         row = np.abs(jacobian).max(axis=1, keepdims=True)
         self.is_live = np.abs(jacobian) > 1e-8 * size
-        self.is_used = np.abs(learned) > 1e-7 * size
+        self.is_used = np.abs(matrix) > 1e-7 * size
         largest = np.maximum(np.abs(jacobian), np.maximum(1e-3 * row, 1e-3 * size))
-        self.is_right = np.abs(learned - jacobian) <= 1e-6 * largest
+        self.is_right = np.abs(matrix - jacobian) <= 1e-6 * largest
         self.leaks = self.is_used & ~self.is_live
 
     def index(self, axis: int) -> Array:
@@ -41,21 +41,25 @@ class Pattern:
 
     @property
     def own(self) -> Array:
-        return self.rows[:, None] == np.arange(self.learned.shape[1])
+        return self.rows[:, None] == np.arange(self.matrix.shape[1])
 
 
-def pattern(lab: Lab) -> Pattern | None:
+def jacobian_pattern(measured: Measurements) -> JacobianPattern | None:
     """None where one of the two is not known, or not finite."""
-    learned, jacobian = lab.learned, lab.jacobian
-    if learned is None or jacobian is None or not learned.size:
+    matrix, jacobian = measured.backward_matrix, measured.jacobian
+    if matrix is None or jacobian is None or not matrix.size:
         return None
-    jacobian = jacobian[lab.rows]
-    return Pattern(lab, learned, jacobian) if np.isfinite(learned).all() and np.isfinite(jacobian).all() else None
+    jacobian = jacobian[measured.rows]
+    return (
+        JacobianPattern(measured, matrix, jacobian)
+        if np.isfinite(matrix).all() and np.isfinite(jacobian).all()
+        else None
+    )
 
 
-def diagonal(lab: Lab) -> Iterator[Guess]:
+def diagonal_only(measured: Measurements) -> Iterator[Diagnosis]:
     """Only the diagonal of the Jacobian: each entry of the argument gets something from its own output alone."""
-    p = pattern(lab)
+    p = jacobian_pattern(measured)
     if p is None or p.out != p.into or (p.is_used & ~p.own).any():
         return
     if not (p.is_live & ~p.own).any() or not (p.is_live & p.own).any():
@@ -64,29 +68,31 @@ def diagonal(lab: Lab) -> Iterator[Guess]:
     along = f"along axis {' and '.join(map(str, axes))}"
     if p.is_right[p.own].all():
         sentence = (
-            f"only the diagonal of the Jacobian is used; an entry of {lab.name} acts on other outputs {along} too"
+            f"only the diagonal of the Jacobian is used; an entry of {measured.name} acts on other outputs {along} too"
         )
-        yield Guess("cross_terms_missing", sentence)
+        yield Diagnosis("cross_terms_missing", sentence)
     else:
         sentence = f"each entry hears from its own output alone, as if what is computed {along} were a constant"
-        yield Guess("treated_as_constant", sentence, False)
+        yield Diagnosis("treated_as_constant", sentence, False)
 
 
-def leak(lab: Lab) -> Iterator[Guess]:
+def gradient_without_effect(measured: Measurements) -> Iterator[Diagnosis]:
     """Gradients between entries that have nothing to do with each other: J = 0 and M ≠ 0."""
-    p = pattern(lab)
+    p = jacobian_pattern(measured)
     if p is None or not p.leaks.any():
         return
-    dead = ~lab.jacobian.any(axis=0) if lab.jacobian is not None else np.zeros(lab.x.size, bool)
+    dead = ~measured.jacobian.any(axis=0) if measured.jacobian is not None else np.zeros(measured.x.size, bool)
     if not p.leaks[:, ~dead].any():
         is_rest_right = bool(p.is_right[:, ~dead].all())
         count = int(p.leaks.any(axis=0).sum())
         ending = ", all others are right" if is_rest_right else ""
         have, get = (
-            (f"{count} entries of {lab.name} have", "get") if count > 1 else (f"an entry of {lab.name} has", "gets")
+            (f"{count} entries of {measured.name} have", "get")
+            if count > 1
+            else (f"an entry of {measured.name} has", "gets")
         )
         sentence = f"{have} no effect on the output and {get} a gradient{ending}"
-        yield Guess("mask_leak", sentence, is_rest_right)
+        yield Diagnosis("mask_leak", sentence, is_rest_right)
         return
     for axis, n in enumerate(p.out):
         for place, m in enumerate(p.into):
@@ -95,21 +101,21 @@ def leak(lab: Lab) -> Iterator[Guess]:
             index, there = p.index(axis), p.place(place)
             if not (p.is_live & (index != there)).any() and (p.leaks & (index != there)).any():
                 sentence = (
-                    f"entries of {lab.name} at different places along axis {place} do not see each other in the "
+                    f"entries of {measured.name} at different places along axis {place} do not see each other in the "
                     "forward pass, but their gradients are mixed: something runs over the wrong axis"
                 )
-                yield Guess("wrong_axis", sentence, False)
+                yield Diagnosis("wrong_axis", sentence, False)
                 return
             if not (p.is_live & (index < there)).any() and (p.leaks & (index < there)).any():
                 sentence = f"an output does not depend on later places along axis {axis}, but sends them a gradient"
-                yield Guess("mask_leak", sentence, False)
+                yield Diagnosis("mask_leak", sentence, False)
                 return
 
 
-def kept(lab: Lab) -> Iterator[Guess]:
+def one_contribution_kept(measured: Measurements) -> Iterator[Diagnosis]:
     """Of several contributions to an entry one alone is there, and it is right."""
-    p = pattern(lab)
-    if p is None or len(p.rows) < lab.problem.output.size or not (p.is_live.sum(axis=0) > 1).any():
+    p = jacobian_pattern(measured)
+    if p is None or len(p.rows) < measured.problem.output.size or not (p.is_live.sum(axis=0) > 1).any():
         return
     if not (p.is_right | ~p.is_used).all() or p.is_right.all() or not p.is_used.any():
         return
@@ -118,59 +124,62 @@ def kept(lab: Lab) -> Iterator[Guess]:
         for which, only in (("last", n - 1), ("first", 0)):
             if n > 1 and np.array_equal(missing, p.is_live & (p.index(axis) != only)):
                 kind = "overwritten_not_accumulated" if which == "last" else "broadcast_not_summed"
-                sentence = (
-                    f"{lab.name} acts all along axis {axis} of the output, and the {which} contribution alone is there"
-                )
-                yield Guess(kind, sentence)
+                acts = f"{measured.name} acts all along axis {axis} of the output"
+                sentence = f"{acts}, and the {which} contribution alone is there"
+                yield Diagnosis(kind, sentence)
                 return
     rows = p.rows[:, None]
     last = np.where(p.is_live, rows, -1).max(axis=0)
     first = np.where(p.is_live, rows, len(rows)).min(axis=0)
     for which, only in (("last", last), ("first", first)):
         if np.array_equal(missing, p.is_live & (rows != only)):
-            sentence = f"where an entry of {lab.name} is used several times, the {which} contribution alone is there"
-            yield Guess("overwritten_not_accumulated", sentence)
+            sentence = (
+                f"where an entry of {measured.name} is used several times, the {which} contribution alone is there"
+            )
+            yield Diagnosis("overwritten_not_accumulated", sentence)
             return
 
 
-def wrong_sum(lab: Lab) -> Iterator[Guess]:
+def sum_over_wrong_axis(measured: Measurements) -> Iterator[Diagnosis]:
     """got is the sum of the upstream over other axes."""
-    g = lab.problem.upstream
+    g = measured.problem.upstream
     for axis in range(g.ndim):
-        if lab.got.size > 1 and same(g.sum(axis=axis), lab.got):
-            yield Guess("wrong_axis", f"the sum of the upstream gradient over axis {axis}; another one was repeated")
+        if measured.got.size > 1 and are_equal(g.sum(axis=axis), measured.got):
+            yield Diagnosis(
+                "wrong_axis", f"the sum of the upstream gradient over axis {axis}; another one was repeated"
+            )
             return
 
 
-def coupling(lab: Lab) -> Iterator[Guess]:
+def scaled_coupling(measured: Measurements) -> Iterator[Diagnosis]:
     """Off its diagonal M is c J: the term through which the elements of a row act on each other, times c."""
-    p = pattern(lab)
+    p = jacobian_pattern(measured)
     if p is None or p.out != p.into or p.leaks.any():
         return
     off = p.is_live & ~p.own
-    c = factor_between(p.learned[off], p.jacobian[off]) if off.sum() > 1 else None
+    c = factor_between(p.matrix[off], p.jacobian[off]) if off.sum() > 1 else None
     if c is None or abs(c - 1) < 1e-6:
         return
     term = "the term through which elements act on each other's outputs"
     if abs(c + 1) < 1e-6:
-        yield Guess("sign", f"{term} has the wrong sign", False)
+        yield Diagnosis("sign", f"{term} has the wrong sign", False)
     else:
-        yield Guess("constant_factor", f"{term} is multiplied by {describe_factor(lab, c)}", False)
+        yield Diagnosis("constant_factor", f"{term} is multiplied by {describe_factor(measured, c)}", False)
 
 
-def shortcut(lab: Lab) -> Iterator[Guess]:
-    """truth - got = g: what comes along a shortcut is not there."""
-    if same(lab.wanted - lab.got, lab.problem.upstream):
+def missing_shortcut(measured: Measurements) -> Iterator[Diagnosis]:
+    """true - got = g: what comes along a shortcut is not there."""
+    if are_equal(measured.right - measured.got, measured.problem.upstream):
         sentence = "the upstream gradient itself is not there, which comes along a shortcut past everything else"
-        yield Guess("missing_path", sentence)
+        yield Diagnosis("missing_path", sentence)
 
 
-def other_numbers(lab: Lab) -> Iterator[Guess]:
+def right_pattern_wrong_values(measured: Measurements) -> Iterator[Diagnosis]:
     """M ≠ 0 only where J ≠ 0: every entry hears from the right outputs, in other measures. A value is another one."""
-    p = pattern(lab)
+    p = jacobian_pattern(measured)
     if p is not None and not p.leaks.any():
         sentence = (
-            f"each entry of {lab.name} gets its gradient from the right outputs and from no other, but with other "
+            f"each entry of {measured.name} gets its gradient from the right outputs and from no other, but with other "
             "weights: a value in the formula is not the one that belongs there"
         )
-        yield Guess("wrong_variable", sentence, False)
+        yield Diagnosis("wrong_variable", sentence, False)

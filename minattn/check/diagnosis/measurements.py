@@ -1,4 +1,4 @@
-"""What every probe works with: the learner's backward and the true slopes, measured at any place."""
+"""What every probe works with: backward and the true slopes, measured at any place."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, combinations, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...backend import Array
 from ..problem import Problem
-from ..true_gradient import Truth
+from ..true_gradient import TrueGradient
 
 TOLERANCE = 1e-7
 """The share of the largest entry by which two gradients may differ and still be called the same."""
-_STEP = 1e-4
-_FEWEST_ROWS, _MOST_ROWS = 64, 400  # of the learner's matrix that are measured
+_LINE_STEP = 1e-4
+_FEWEST_ROWS, _MOST_ROWS = 64, 400  # of backward's matrix that are measured
 _ROWS_TIME = 0.2  # seconds that this may take, from the fewest rows on
 
 
-class Guess(NamedTuple):
+class Diagnosis(NamedTuple):
     """What a probe says: the kind of mistake, a sentence, and whether the gradient is exactly what comes out of it."""
 
     kind: str
@@ -30,13 +31,14 @@ class Guess(NamedTuple):
 
 
 @dataclass(eq=False)
-class Lab:
+class Measurements:
     """A problem, the argument whose gradient is wrong, what backward gave for it, and what is right."""
 
     problem: Problem
     argument: int
     got: Array
-    truth: Truth
+    true: TrueGradient
+    strict: bool = False
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng([7, 11])  # none that a caller would draw the upstream with
@@ -47,25 +49,39 @@ class Lab:
         return self.problem.inputs[self.argument]
 
     @property
+    def has_wrong_shape(self) -> bool:
+        """Whether the gradient has another shape than the argument."""
+        return bool(self.got.shape != self.x.shape)
+
+    @property
     def name(self) -> str:
+        """The argument's name."""
         return self.problem.names[self.argument]
 
     @property
-    def wanted(self) -> Array:
+    def right(self) -> Array:
         """The true gradient."""
-        return self.truth.value
+        return self.true.value
 
-    def gradients(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> list[Array | None]:
-        """The learner's gradients; all None where backward fails there."""
+    def problem_at(self, inputs: Sequence[Any]) -> Problem | None:
+        """The problem at other inputs; None where forward fails, or gives another shape."""
+        try:
+            problem = self.problem.at(inputs)
+        except Exception:  # a place where forward cannot be called
+            return None
+        return problem if problem.output.shape == self.problem.output.shape else None
+
+    def gradients_at(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> list[Array | None]:
+        """Backward's gradients; all None where backward fails there."""
         try:
             with np.errstate(all="ignore"):
                 return self.problem.gradients(upstream, inputs)
         except Exception:  # whatever a stranger's backward raises at a place that it was not written for
             return [None] * len(self.problem.inputs)
 
-    def learner(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> Array | None:
-        """The learner's gradient of the argument at a place; None where there is none of the same shape as `got`."""
-        gradient = self.gradients(upstream, inputs)[self.argument]
+    def gradient_at(self, upstream: Array | None = None, inputs: Sequence[Any] | None = None) -> Array | None:
+        """Backward's gradient of the argument at a place; None where there is none of the same shape as `got`."""
+        gradient = self.gradients_at(upstream, inputs)[self.argument]
         return gradient if gradient is not None and gradient.shape == self.got.shape else None
 
     def with_input(self, index: int, value: Any) -> tuple[Any, ...]:
@@ -73,7 +89,7 @@ class Lab:
         inputs = self.problem.inputs
         return (*inputs[:index], value, *inputs[index + 1 :])
 
-    def is_true(
+    def is_right(
         self,
         gradient: Array | None,
         inputs: Sequence[Any] | None = None,
@@ -100,53 +116,49 @@ class Lab:
         """The slope of each output along a line, by central differences of fourth order; None where there is none, as
         at a kink."""
         x, values = inputs[argument], []
-        h = _STEP * max(1.0, float(np.abs(x).max(initial=0.0)) * 1e-2)
+        h = _LINE_STEP * max(1.0, float(np.abs(x).max(initial=0.0)) * 1e-2)
         for t in (-2 * h, -h, 0.0, h, 2 * h):
             moved = (*inputs[:argument], x + t * direction, *inputs[argument + 1 :])
-            try:
-                with np.errstate(all="ignore"):
-                    values.append(np.asarray(self.problem.call(*moved), dtype=float))
-            except Exception:  # a place where forward cannot be called
-                return None
+            values.append(self.problem.run_forward_beside(moved).astype(np.float64))
         a, b, here, c, d = values
         result: Array = (8 * (c - b) - (d - a)) / (12 * h)
         bend = np.abs(c - 2 * here + b) / h  # at a kink the slopes to both sides differ
         return result if np.isfinite(result).all() and (bend <= 0.1 * np.abs(result).max(initial=0.0)).all() else None
 
     @cached_property
-    def offset(self) -> Array | None:
+    def at_zero(self) -> Array | None:
         """What backward gives for an upstream of zeros, where it should give zeros."""
-        return self.learner(np.zeros_like(self.problem.upstream))
+        return self.gradient_at(np.zeros_like(self.problem.upstream))
 
     @property
     def jacobian(self) -> Array | None:
         """∂output/∂argument, (output.size, x.size)."""
-        return self.truth.jacobian
+        return self.true.jacobian
 
     @cached_property
     def rows(self) -> Array:
-        """The outputs for which the learner's matrix is measured: all, or some where that would take long."""
+        """The outputs for which backward's matrix is measured: all, or some where that would take long."""
         size, start = self.problem.output.size, time.perf_counter()
-        self.learner()
+        self.gradient_at()
         most = int(np.clip(_ROWS_TIME / (time.perf_counter() - start), _FEWEST_ROWS, _MOST_ROWS))
         return np.arange(size) if size <= most else np.sort(self.rng.choice(size, most, replace=False))
 
     @cached_property
-    def learned(self) -> Array | None:
-        """The matrix that stands for the Jacobian in the learner's backward, (rows, x.size).
+    def backward_matrix(self) -> Array | None:
+        """The matrix that stands for the Jacobian in backward, (rows, x.size).
 
         Row by row, by upstreams that are 1 at one output and 0 elsewhere.
         """
-        if self.offset is None or self.got.shape != self.x.shape:
+        if self.at_zero is None or self.got.shape != self.x.shape:
             return None
         found = []
         for i in self.rows:
             unit = np.zeros_like(self.problem.upstream)
             unit.reshape(-1)[i] = 1
-            row = self.learner(unit)
+            row = self.gradient_at(unit)
             if row is None:
                 return None
-            found.append((row - self.offset).ravel())
+            found.append((row - self.at_zero).ravel())
         return np.array(found).reshape(len(self.rows), self.x.size)
 
     @property
@@ -155,14 +167,14 @@ class Lab:
         j = self.jacobian
         return j is not None and self.x.shape == self.problem.output.shape and not (j - np.diag(np.diag(j))).any()
 
-    def others(self) -> Iterator[tuple[int, str, Array]]:
+    def other_arguments(self) -> Iterator[tuple[int, str, Array]]:
         """The other inputs that have gradients: index, name, value."""
         for i in self.problem.arguments:
             if i != self.argument:
                 yield i, self.problem.names[i], self.problem.inputs[i]
 
 
-def same(a: Array | None, b: Array | None) -> bool:
+def are_equal(a: Array | None, b: Array | None) -> bool:
     """Whether two arrays are equal up to rounding, and not both zero."""
     if a is None or b is None or a.shape != b.shape:
         return False
@@ -173,3 +185,13 @@ def same(a: Array | None, b: Array | None) -> bool:
 def is_zero(a: Array, scale: float = 1.0) -> bool:
     """Whether every entry is zero up to rounding, next to numbers of this size."""
     return bool((np.abs(a) <= 1e-9 * max(scale, 1e-300)).all())
+
+
+def axis_orders(ndim: int) -> list[tuple[int, ...]]:
+    """The orders in which that many axes may stand, but for their own; none where these are too many to try."""
+    return list(permutations(range(ndim)))[1:] if ndim <= 4 else []
+
+
+def axis_sets(ndim: int) -> Iterator[tuple[int, ...]]:
+    """The axes, or combinations of axes, over which an array of that many may be summed; single axes first."""
+    return chain.from_iterable(combinations(range(ndim), count) for count in range(1, ndim + 1))

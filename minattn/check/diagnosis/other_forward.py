@@ -10,58 +10,58 @@ import numpy as np
 
 from ...backend import Array
 from ...trace import Step
-from .measurements import Guess, Lab
-from .replay import Replay, Sample, is_elementwise
+from .forward_steps import ForwardSteps
+from .measurements import Diagnosis, Measurements
+from .step_values import DIFFERENCE_STEP, StepValues, is_elementwise, is_real
 
-Change = Mapping[int, Callable[..., Any]]
-_STEP = 1e-5
+Replacements = Mapping[int, Callable[..., Any]]
 
 
-def other_forward(lab: Lab, replay: Replay) -> Iterator[Guess]:
+def other_forward(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """got = the gradient of the forward pass with one step, or all steps of a sort, replaced."""
-    for kind, sentence, change in _changes(replay):
-        if all(_belongs(replay, sample, change) for sample in replay.samples):
-            yield Guess(kind, f"what comes out when {sentence}")
+    for kind, sentence, change in _changes(forward):
+        if all(_belongs(forward, sample, change) for sample in forward.samples):
+            yield Diagnosis(kind, f"what comes out when {sentence}")
             return
 
 
-def _belongs(replay: Replay, sample: Sample, change: Change) -> bool:
+def _belongs(forward: ForwardSteps, sample: StepValues, change: Replacements) -> bool:
     """Whether a sample's gradient is that of the changed forward pass, along two random lines."""
     rng = np.random.default_rng(3)
     for _ in range(2):
-        d = rng.normal(size=sample.learned.shape)
+        d = rng.normal(size=sample.got.shape)
         ends = []
-        for t in (_STEP, -_STEP):
-            moved = [x + t * d if j == replay.argument else x for j, x in enumerate(sample.inputs)]
+        for t in (DIFFERENCE_STEP, -DIFFERENCE_STEP):
+            moved = [x + t * d if j == forward.argument else x for j, x in enumerate(sample.inputs)]
             try:
-                ends.append(np.asarray(replay.trace.run(moved, change)[replay.trace.output]))
+                ends.append(np.asarray(forward.trace.run(moved, change)[forward.trace.output]))
             except Exception:  # the shapes do not go together any more
                 return False
-        if ends[0].shape != sample.upstream.shape:
+        if any(end.shape != sample.upstream.shape or not is_real(end) for end in ends):
             return False
-        slopes = sample.upstream * (ends[0] - ends[1]) / (2 * _STEP)
-        got = (sample.learned * d).sum()
+        slopes = sample.upstream * (ends[0] - ends[1]) / (2 * DIFFERENCE_STEP)
+        got = (sample.got * d).sum()
         if not abs(got - slopes.sum()) <= 1e-7 * (abs(got) + np.abs(slopes).sum()):
             return False
-    return bool(np.abs(sample.learned).max() > 0)
+    return bool(np.abs(sample.got).max() > 0)
 
 
-def _changes(replay: Replay) -> Iterator[tuple[str, str, Change]]:
+def _changes(forward: ForwardSteps) -> Iterator[tuple[str, str, Replacements]]:
     """Kind, sentence, and what takes the place of which steps."""
-    first = replay.samples[0]
-    steps = [(i, step) for i, step in enumerate(replay.steps) if replay.active[i] and step.parents]
+    first = forward.samples[0]
+    steps = [(i, step) for i, step in enumerate(forward.steps) if forward.active[i] and step.parents]
     for i, step in steps:
         if _is_switch(step):
             for k, parent in enumerate(step.parents):
-                if replay.active[parent]:
-                    yield "mask_leak", f"there is no mask in {replay.place(i)}", {i: _operand(k)}
+                if forward.active[parent] and is_real(first.values[parent]):
+                    yield "mask_leak", f"there is no mask in {forward.line_of(i)}", {i: _operand(k)}
     reductions = [(i, step) for i, step in steps if isinstance(step.kwargs.get("axis"), int)]
     dims = max((np.ndim(first.values[step.parents[0]]) for _, step in reductions), default=0)
     for axis in range(dims):
         change = {i: _along(step, axis) for i, step in reductions}
         yield "wrong_axis", f"all sums and means run along axis {axis}", change
         for i, function in change.items() if len(change) > 1 else ():
-            yield "wrong_axis", f"{replay.place(i)} runs along axis {axis}", {i: function}
+            yield "wrong_axis", f"{forward.line_of(i)} runs along axis {axis}", {i: function}
 
 
 def _is_switch(step: Step) -> bool:

@@ -3,131 +3,140 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from ...backend import Array
+from ..comparison import worst_entry
 from ..mistake_kinds import kinds
 from ..problem import Problem
-from ..report import CONSISTENT, EXACTLY, Evidence, Finding
-from ..true_gradient import Truth
-from . import block_diagonal as blocks
-from . import dropped_paths as paths
-from . import formulas as candidates
-from . import jacobian, substitutions, upstream
-from . import other_forward as others
-from . import step_rules as local
-from . import whole_gradient as relations
-from .measurements import Guess, Lab
-from .replay import Replay, replay
+from ..report import CONSISTENT, EXACTLY, Finding
+from ..true_gradient import TrueGradient
+from . import (
+    block_diagonal,
+    dropped_paths,
+    formulas,
+    jacobian,
+    other_forward,
+    step_rules,
+    substitutions,
+    upstream,
+    whole_gradient,
+)
+from .forward_steps import ForwardSteps, follow_forward
+from .measurements import Diagnosis, Measurements
 
-Probe = Callable[[Lab], Iterator[Guess]]
-StepProbe = Callable[[Lab, Replay], Iterator[Guess]]
+Probe = Callable[[Measurements], Iterator[Diagnosis]]
+StepProbe = Callable[[Measurements, ForwardSteps], Iterator[Diagnosis]]
 _MOST_FINDINGS = 3
-UNSUITED: tuple[type[Exception], ...] = (ValueError, IndexError, ArithmeticError, np.linalg.LinAlgError)
-"""What a probe may raise at shapes and numbers that it was not made for; it then says nothing."""
 
-_BY_STEPS: tuple[StepProbe, ...] = (
-    paths.one_use,
-    paths.one_path,
-    local.other_rules,
-    paths.two_paths,
-    blocks.block_diagonal,
-    others.other_forward,
-    local.in_loops,
-    candidates.constant_slope,
-    candidates.missing_factor,
-    candidates.sign_of_a_term,
-    substitutions.other_values,
-    candidates.formula,
+STEP_PROBES: tuple[StepProbe, ...] = (
+    dropped_paths.single_use_kept,
+    dropped_paths.one_path,
+    step_rules.wrong_rule,
+    dropped_paths.two_paths,
+    block_diagonal.diagonal_of_a_block,
+    other_forward.other_forward,
+    step_rules.wrong_rule_in_loop,
+    formulas.constant_slope,
+    formulas.missing_factor,
+    formulas.sign_of_a_term,
+    substitutions.other_value_for_argument,
+    formulas.other_formula,
 )
 """From the slip that is made most easily to a formula that happens to fit."""
 
 
-def by_steps(lab: Lab) -> Iterator[Guess]:
+def by_steps(measured: Measurements) -> Iterator[Diagnosis]:
     """The first of the probes on the steps of the forward pass that says something, where these can be followed."""
-    steps = replay(lab)
-    if steps is None or not np.abs(steps.off).max() > 1e-7 * np.abs(steps.whole).max():
+    forward = follow_forward(measured)
+    if forward is None or not np.abs(forward.errors).max() > 1e-7 * np.abs(forward.true_slopes).max():
         return
-    for probe in _BY_STEPS:
-        guesses = list(probe(lab, steps))
-        if guesses:
-            yield from guesses
+    for probe in STEP_PROBES:
+        diagnoses = _ask(probe, measured, forward)
+        if diagnoses:
+            yield from diagnoses
             return
 
 
-ORDER: tuple[tuple[Probe, ...], ...] = (
-    (upstream.shape,),
+STAGES: tuple[tuple[Probe, ...], ...] = (
+    (upstream.wrong_shape,),
     (upstream.not_finite,),
-    (upstream.zero,),
-    (upstream.upstream,),
-    (relations.exchanged, relations.proportional, relations.transposed),
-    (relations.of_another,),
-    (jacobian.diagonal, jacobian.leak, jacobian.kept, jacobian.wrong_sum),
-    (substitutions.without_mask, substitutions.initial_values),
-    (relations.forwards, substitutions.other_inputs, substitutions.output_for_input),
+    (upstream.zero_gradient,),
+    (upstream.upstream_dependence,),
+    (whole_gradient.exchanged_arguments, whole_gradient.constant_multiple, whole_gradient.permuted_axes),
+    (whole_gradient.gradient_of_another,),
+    (
+        jacobian.diagonal_only,
+        jacobian.gradient_without_effect,
+        jacobian.one_contribution_kept,
+        jacobian.sum_over_wrong_axis,
+    ),
+    (substitutions.without_mask, substitutions.right_at_initial_values),
+    (whole_gradient.jacobian_not_transposed, substitutions.other_inputs, substitutions.output_for_input),
     (by_steps,),
-    (jacobian.shortcut, jacobian.coupling),
-    (substitutions.other_upstream, relations.rearranged),
+    (jacobian.missing_shortcut, jacobian.scaled_coupling),
+    (substitutions.other_upstream, whole_gradient.rearranged_numbers),
     (substitutions.ones_for_input,),
-    (jacobian.other_numbers,),
+    (jacobian.right_pattern_wrong_values,),
 )
 """From the special to the general: the first stage that recognises a mistake exactly is the last that is asked."""
 
 
-def diagnose(problem: Problem, argument: int, got: Array, truth: Truth) -> list[Finding]:
-    """What is probably wrong with the gradient of one argument, the likeliest first; at most three findings.
+def diagnose(
+    problem: Problem,
+    argument: int,
+    got: Array,
+    true: TrueGradient,
+    *,
+    stages: Sequence[Sequence[Probe]] = STAGES,
+    strict: bool = False,
+) -> list[Finding]:
+    """What is probably wrong with the gradient of one argument, the likeliest first.
 
-    got: what backward gave for the argument; truth: its true gradient. Empty where no probe recognises anything.
+    Args:
+        got: what backward gave for the argument
+        true: its true gradient
+        stages: the probes, in the order in which they are asked
+        strict: let the exception of a probe through, as tests do; else the probe is silent
+
+    Returns:
+        At most three findings; none where no probe recognises anything.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # wrong code divides by zero, takes means of nothing
-        lab = Lab(problem, argument, got, truth)
-        here = lab.gradients()[argument]
+        measured = Measurements(problem, argument, got, true, strict)
+        here = measured.gradients_at()[argument]
         if here is not None:  # `got` may be from another point, where its shape was wrong
-            lab.got = here
-        guesses = _guesses(lab)
-    evidence = _evidence(lab)
-    return [
-        Finding(
-            lab.name,
-            guess.kind,
-            guess.sentence,
-            evidence,
-            EXACTLY if guess.exact else CONSISTENT,
-            kinds[guess.kind].next,
-        )
-        for guess in guesses[:_MOST_FINDINGS]
-    ]
+            measured.got = here
+        diagnoses = _ranked(measured, stages)
+    evidence = worst_entry(true, measured.got)
+    findings = []
+    for kind, sentence, exact in diagnoses[:_MOST_FINDINGS]:
+        sure = EXACTLY if exact else CONSISTENT
+        findings.append(Finding(measured.name, kind, sentence, evidence, sure, kinds[kind].next))
+    return findings
 
 
-def _guesses(lab: Lab) -> list[Guess]:
-    """What the probes say, one guess a kind, the exact ones first."""
-    found: dict[str, Guess] = {}
-    for stage in ORDER:
-        for probe in stage:
-            for guess in _ask(probe, lab):
-                if guess.kind not in found or (guess.exact and not found[guess.kind].exact):
-                    found[guess.kind] = guess
-        if any(guess.exact for guess in found.values()) or (found and lab.got.shape != lab.x.shape):
+def _ranked(measured: Measurements, stages: Sequence[Sequence[Probe]]) -> list[Diagnosis]:
+    """What the probes say, one diagnosis for each kind, the exact ones first."""
+    found: dict[str, Diagnosis] = {}
+    for stage in stages:
+        for diagnosis in (diagnosis for probe in stage for diagnosis in _ask(probe, measured)):
+            if diagnosis.kind not in found or (diagnosis.exact and not found[diagnosis.kind].exact):
+                found[diagnosis.kind] = diagnosis
+        if any(diagnosis.exact for diagnosis in found.values()) or (found and measured.has_wrong_shape):
             break
-    return sorted(found.values(), key=lambda guess: not guess.exact)
+    return sorted(found.values(), key=lambda diagnosis: not diagnosis.exact)
 
 
-def _ask(probe: Probe, lab: Lab) -> list[Guess]:
+def _ask(probe: Callable[..., Iterator[Diagnosis]], measured: Measurements, *steps: Any) -> list[Diagnosis]:
+    """What a probe says; nothing where it raises, for the gradient is wrong whatever happens in here."""
     try:
-        return list(probe(lab))
-    except UNSUITED:
+        return list(probe(measured, *steps))
+    except Exception:
+        if measured.strict:
+            raise
         return []
-
-
-def _evidence(lab: Lab) -> Evidence:
-    """The worst entry, and the share of entries that are wrong."""
-    if lab.got.shape != lab.wanted.shape or not lab.got.size:
-        return Evidence()
-    wrong = lab.truth.wrong(lab.got)
-    distance = np.where(wrong, np.nan_to_num(lab.truth.distance(lab.got), nan=np.inf), -1.0)
-    index = tuple(int(k) for k in np.unravel_index(np.argmax(distance), distance.shape))
-    low, high = float(lab.truth.low[index]), float(lab.truth.high[index])
-    return Evidence(index, float(lab.got[index]), low if low == high else (low, high), float(wrong.mean()))

@@ -6,7 +6,7 @@ Every local gradient is measured by differences: no rule for any NumPy function 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,70 +14,55 @@ import numpy as np
 
 from ...backend import Array
 from ...ops.base import sum_to_shape
-from ...trace import Step, Trace
-from .measurements import Lab, same
+from ...trace import RecordedSteps, Step
+from .measurements import Measurements, are_equal
 
-_STEP = 1e-5
-_LINES = 6  # random lines through the argument along which a guess is held against the learner's gradient
+DIFFERENCE_STEP = 1e-5
+_LINES = 6  # random lines through the argument along which a guess is held against backward's gradient
 _MOST_NUMBERS = 20_000  # in all steps together
 _LINEAR = {
     *("matmul", "sum", "mean", "add.reduce", "transpose", "swapaxes", "reshape", "getitem", "concatenate", "stack"),
     *("moveaxis", "expand_dims", "squeeze", "broadcast_to", "repeat", "tile", "roll", "flip", "astype", "copy"),
-    *(
-        "ravel",
-        "flatten",
-        "matrix_transpose",
-        "einsum",
-        "dot",
-        "tensordot",
-        "cumsum",
-        "take",
-        "take_along_axis",
-        "item",
-    ),
+    *("ravel", "flatten", "matrix_transpose", "einsum", "dot", "tensordot", "cumsum", "take", "take_along_axis"),
 }
 
 
-class Edge(NamedTuple):
-    """An operand of a step: the value of `source` goes into `step` as operand number `operand`."""
+class StepEdge(NamedTuple):
+    """An edge between two steps: the value of `parent` goes into `step` as operand number `operand`."""
 
     step: int
     operand: int
-    source: int
-
-
-def _no_rule(edge: Edge, adjoints: list[Array | None]) -> Array | None:
-    """Every edge goes by its true rule."""
-    return None
+    parent: int
 
 
 @dataclass(eq=False)
-class Sample:
-    """One place and one upstream.
+class StepValues:
+    """The steps at one place, with one upstream gradient.
 
-    own: the step that is the argument; inputs: those that are followed; everything: all inputs; learned: the learner's
-    gradient; values: of each step; moves: how each step's value moves along each line, (lines, *shape); adjoints: the
-    true gradient of each step's value; passed: what goes back along each edge; held: steps without effect; off: by how
-    much the learner's gradient is off along each line; whole: the true slope along each line
+    argument: the step that is the argument; inputs: those that are followed; all_inputs: those that are not, too
+    got: what backward gives for the argument; values: of each step; adjoints: the true gradient of each step's value
+    contributions: what goes back along each edge
+    slopes: of each step's value along each of some random lines through the argument, (lines, *shape); true_slopes: of
+    Σ upstream · output along each line; errors: by how much those that follow from `got` are off. All three are filled
+    in by `measure_lines`.
     """
 
-    own: int
+    argument: int
     inputs: list[Any]
-    everything: list[Any]
+    all_inputs: list[Any]
     upstream: Array
-    learned: Array
+    got: Array
     values: list[Any]
-    moves: list[Array | None]
     adjoints: list[Array | None]
-    passed: dict[Edge, Array]
-    held: set[int]
-    off: Array
-    whole: Array
+    contributions: dict[StepEdge, Array]
+    slopes: list[Array | None] = field(default_factory=list)
+    true_slopes: Array = field(default_factory=lambda: np.zeros(0))
+    errors: Array = field(default_factory=lambda: np.zeros(0))
 
     @property
-    def true(self) -> Array:
+    def true_gradient(self) -> Array:
         """The true gradient of the argument."""
-        return self.gradient(self.own)
+        return self.gradient(self.argument)
 
     def gradient(self, step: int) -> Array:
         """The true gradient of a step's value."""
@@ -86,73 +71,102 @@ class Sample:
         return adjoint
 
     def operands(self, step: Step) -> list[Any]:
+        """The values that go into a step."""
         return [self.values[parent] for parent in step.parents]
 
 
-def take_sample(lab: Lab, trace: Trace, active: list[bool], own: int, inputs: list[Any]) -> Sample | None:
-    """A sample at these inputs with a random upstream; None where the steps do not make up forward, or are too many."""
-    problem = lab.problem
-    everything = list(problem.inputs)
-    for j, x in zip(trace.places, inputs, strict=True):
-        everything[j] = x
-    upstream = np.asarray(lab.rng.normal(size=problem.output.shape))
-    learned = lab.learner(upstream, everything)
-    if learned is None:
+def measure_steps(
+    measured: Measurements, trace: RecordedSteps, active: list[bool], argument: int, inputs: list[Any]
+) -> StepValues | None:
+    """The steps at these inputs with a random upstream, without lines.
+
+    Returns: None where the steps do not make up forward, are too many, or give an output of another shape.
+    """
+    problem = measured.problem
+    all_inputs = list(problem.inputs)
+    for j, x in zip(trace.followed_inputs, inputs, strict=True):
+        all_inputs[j] = x
+    upstream = np.asarray(measured.rng.normal(size=problem.output.shape))
+    got = measured.gradient_at(upstream, all_inputs)
+    if got is None:
         return None
     with np.errstate(all="ignore"):
         try:
             values = trace.run(inputs)
             is_small = sum(np.size(value) for value in values) <= _MOST_NUMBERS
-            if not is_small or not same(np.asarray(values[trace.output]), problem.call(*everything)):
+            output = np.asarray(values[trace.output])
+            if (
+                not is_small
+                or output.shape != upstream.shape
+                or not are_equal(output, problem.run_forward(*all_inputs))
+            ):
                 return None
-            adjoints, passed = go_back(trace, values, upstream, active)
-            held = {i: partial(_hold, values[i]) for i in _without_effect(trace, adjoints)}
-            directions = lab.rng.normal(size=(min(_LINES, learned.size), *learned.shape))
-            h = _STEP * max(1.0, 0.1 * float(np.abs(inputs[own]).max(initial=0.0)))
-            ends = [
-                [trace.run([x + t * d if j == own else x for j, x in enumerate(inputs)], held) for t in (h, -h)]
-                for d in directions
-            ]
+            adjoints, contributions = go_back(trace, values, upstream, active)
         except Exception:  # a step that cannot be run again at another place
             return None
-        moves = [_motion(value, ends, i, h) if active[i] else None for i, value in enumerate(values)]
-    passed = {edge: back for edge, back in passed.items() if edge.source not in held and edge.step not in held}
-    true, measured = adjoints[own], moves[trace.output]
-    if true is None or measured is None:
-        return None
-    lines = len(directions)
-    whole, got, slopes = (
-        (a * b).reshape(lines, -1).sum(axis=1)
-        for a, b in ((directions, true), (directions, learned), (measured, upstream))
-    )
-    if not np.allclose(whole, slopes, 1e-5, 1e-7):
-        return None
-    return Sample(
-        own, inputs, everything, upstream, learned, values, moves, adjoints, passed, set(held), got - whole, whole
-    )
+    return StepValues(argument, inputs, all_inputs, upstream, got, values, adjoints, contributions)
 
 
-def _motion(value: Any, ends: list[list[list[Any]]], step: int, h: float) -> Array | None:
+def measure_lines(
+    measured: Measurements, trace: RecordedSteps, active: list[bool], place: StepValues, held: set[int]
+) -> bool:
+    """Fill in how the steps move along random lines; False where that contradicts their gradients, as at a kink.
+
+    held: steps that stay as they are
+    """
+    inputs, argument = place.inputs, place.argument
+    replaced = {i: partial(_hold, place.values[i]) for i in held}
+    directions = measured.rng.normal(size=(min(_LINES, place.got.size), *place.got.shape))
+    h = DIFFERENCE_STEP * max(1.0, 0.1 * float(np.abs(inputs[argument]).max(initial=0.0)))
+    with np.errstate(all="ignore"):
+        try:
+            ends = [
+                [
+                    trace.run([x + t * d if j == argument else x for j, x in enumerate(inputs)], replaced)
+                    for t in (h, -h)
+                ]
+                for d in directions
+            ]
+            place.slopes = [_slopes(x, ends, i, h) if active[i] else None for i, x in enumerate(place.values)]
+        except Exception:  # a step that cannot be run beside this place, or has another shape there
+            return False
+    true, of_output = place.adjoints[argument], place.slopes[trace.output]
+    if true is None or of_output is None:
+        return False
+    place.true_slopes, claimed, slopes = (
+        (a * b).reshape(len(directions), -1).sum(axis=1)
+        for a, b in ((directions, true), (directions, place.got), (of_output, place.upstream))
+    )
+    place.errors = claimed - place.true_slopes
+    return np.allclose(place.true_slopes, slopes, 1e-5, 1e-7)
+
+
+def _slopes(value: Any, ends: list[list[list[Any]]], step: int, h: float) -> Array | None:
     """How a step's value moves along each line; None where it is no array of real numbers."""
-    if not isinstance(value, np.ndarray | np.generic) or value.dtype.kind != "f":
+    if not is_real(value):
         return None
     return np.array([np.nan_to_num((up[step] - down[step]) / (2 * h)) for up, down in ends])
 
 
+def is_real(value: Any) -> bool:
+    """Whether a step's value is made of real numbers, which have gradients, and not of ids or a mask."""
+    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
+
+
 def go_back(
-    trace: Trace,
+    trace: RecordedSteps,
     values: list[Any],
     upstream: Array,
     active: list[bool],
-    rules: Callable[[Edge, list[Array | None]], Array | None] = _no_rule,
-) -> tuple[list[Array | None], dict[Edge, Array]]:
+    rules: Callable[[StepEdge, list[Array | None]], Array | None] | None = None,
+) -> tuple[list[Array | None], dict[StepEdge, Array]]:
     """The gradient of every active step's value, and what goes back along each edge between two of them.
 
     rules: (edge, gradients so far) -> what goes back along the edge by another rule; None for the true one
     """
     adjoints: list[Array | None] = [None] * len(values)
     adjoints[trace.output] = upstream
-    passed: dict[Edge, Array] = {}
+    passed: dict[StepEdge, Array] = {}
     for i in range(trace.output, -1, -1):
         g, step = adjoints[i], trace.steps[i]
         if g is None:
@@ -160,10 +174,10 @@ def go_back(
         operands = [values[parent] for parent in step.parents]
         for k, parent in enumerate(step.parents):
             value = values[parent]
-            if not active[parent] or not isinstance(value, np.ndarray | np.generic) or value.dtype.kind != "f":
+            if not active[parent] or not is_real(value):
                 continue
-            edge = Edge(i, k, parent)
-            other = rules(edge, adjoints)
+            edge = StepEdge(i, k, parent)
+            other = None if rules is None else rules(edge, adjoints)
             back = local_gradient(step, operands, k, g) if other is None else other
             passed[edge] = back
             before = adjoints[parent]
@@ -171,14 +185,15 @@ def go_back(
     return adjoints, passed
 
 
-def _without_effect(trace: Trace, adjoints: list[Array | None]) -> list[int]:
+def without_effect(trace: RecordedSteps, adjoints: list[Array | None]) -> set[int]:
     """Steps whose value makes no difference in the end, as the maximum that softmax subtracts; they are held still."""
     sizes = [0.0 if a is None else float(np.abs(a).max(initial=0.0)) for a in adjoints]
     users: dict[int, float] = {}
     for i, step in enumerate(trace.steps):
         for parent in step.parents:
             users[parent] = max(users.get(parent, 0.0), sizes[i])
-    return [i for i, size in users.items() if i >= len(trace.places) and size > 0 and sizes[i] <= 1e-8 * size]
+    first = len(trace.followed_inputs)
+    return {i for i, size in users.items() if i >= first and size > 0 and sizes[i] <= 1e-8 * size}
 
 
 def _hold(value: Any, *operands: Any) -> Any:
@@ -192,7 +207,7 @@ def local_gradient(step: Step, operands: list[Any], k: int, g: Array) -> Array:
         return sum_to_shape(np.broadcast_to(g * local_slope(step, operands, k), g.shape), np.shape(operands[k]))
     x = np.asarray(operands[k])
     back = np.zeros(x.shape)
-    h = 1.0 if step.name in _LINEAR else _STEP * max(1e-3, float(np.abs(x[np.isfinite(x)]).max(initial=0.0)))
+    h = 1.0 if step.name in _LINEAR else DIFFERENCE_STEP * max(1e-3, float(np.abs(x[np.isfinite(x)]).max(initial=0.0)))
     for entry in range(x.size):
         ends = []
         for t in (h, -h):

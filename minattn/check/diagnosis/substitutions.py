@@ -1,4 +1,4 @@
-"""Probes that ask of what the learner's gradient *would* be the true one: other inputs, or another upstream.
+"""Probes that ask of what backward's gradient *would* be the true one: other inputs, or another upstream.
 
 A formula that uses `a` where `b` belongs gives the true gradient at b := a. One without `.T` gives the true one at a
 transposed input, one that forgets a mask the true one without it. A few calls of forward refuse each question.
@@ -7,83 +7,91 @@ transposed input, one that forgets a mask the true one without it. A few calls o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, permutations, product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
 from ...backend import Array
-from .measurements import Guess, Lab
-from .replay import Replay
+from .forward_steps import ForwardSteps
+from .measurements import Diagnosis, Measurements, axis_orders
 
 
-def other_upstream(lab: Lab) -> Iterator[Guess]:
+def other_upstream(measured: Measurements) -> Iterator[Diagnosis]:
     """got = Jᵀ h for an h made of the upstream."""
-    g = lab.problem.upstream
-    for axes in list(permutations(range(g.ndim)))[1:] if g.ndim <= 4 else ():
+    g = measured.problem.upstream
+    for axes in axis_orders(g.ndim):
         turned = g.transpose(axes)
-        if lab.is_true(lab.got, upstream=turned.reshape(g.shape)):
+        if measured.is_right(measured.got, upstream=turned.reshape(g.shape)):
             if turned.shape == g.shape:
                 sentence = f"the right gradient for the upstream gradient transposed by {axes}"
-                yield Guess("missing_transpose", sentence)
+                yield Diagnosis("missing_transpose", sentence)
             else:
-                yield Guess("transposed", "the axes of the upstream gradient were moved before it was reshaped")
+                yield Diagnosis("transposed", "the axes of the upstream gradient were moved before it was reshaped")
             return
     for axis in range(g.ndim):
-        if lab.is_true(lab.got, upstream=np.flip(g, axis)):
-            yield Guess("wrong_axis", f"the right gradient for the upstream gradient reversed along axis {axis}")
+        if measured.is_right(measured.got, upstream=np.flip(g, axis)):
+            yield Diagnosis("wrong_axis", f"the right gradient for the upstream gradient reversed along axis {axis}")
             return
-        if any(lab.is_true(lab.got, upstream=np.roll(g, k, axis)) for k in (1, -1)):
-            yield Guess("wrong_variable", f"the right gradient for the upstream gradient shifted along axis {axis}")
+        if any(measured.is_right(measured.got, upstream=np.roll(g, k, axis)) for k in (1, -1)):
+            yield Diagnosis("wrong_variable", f"the right gradient for the upstream gradient shifted along axis {axis}")
             return
 
 
-def other_inputs(lab: Lab) -> Iterator[Guess]:
+def other_inputs(measured: Measurements) -> Iterator[Diagnosis]:
     """got = the true gradient where one input is transposed, replaced by another, or two are exchanged."""
-    inputs, names = lab.problem.inputs, lab.problem.names
-    numbers = lab.problem.arguments
-    values = [(names[i], inputs[i]) for i in numbers] + [("the output", lab.problem.output)]
+    inputs, names = measured.problem.inputs, measured.problem.names
+    numbers = measured.problem.arguments
+    values = [(names[i], inputs[i]) for i in numbers] + [("the output", measured.problem.output)]
     for i in numbers:
         x = inputs[i]
-        for axes in list(permutations(range(x.ndim)))[1:] if x.ndim <= 4 else ():
+        for axes in axis_orders(x.ndim):
             turned = x.transpose(axes)
-            if turned.shape == x.shape and lab.is_true(lab.got, lab.with_input(i, turned)):
-                yield Guess("missing_transpose", f"the gradient that comes out where {names[i]} is transposed")
+            if turned.shape == x.shape and measured.is_right(measured.got, measured.with_input(i, turned)):
+                yield Diagnosis("missing_transpose", f"the gradient that comes out where {names[i]} is transposed")
                 return
         for name, value in values:
-            if value is not x and value.shape == x.shape and lab.is_true(lab.got, lab.with_input(i, value)):
-                yield Guess("wrong_variable", f"the gradient that comes out where {name} stands in place of {names[i]}")
+            if (
+                value is not x
+                and value.shape == x.shape
+                and measured.is_right(measured.got, measured.with_input(i, value))
+            ):
+                yield Diagnosis(
+                    "wrong_variable", f"the gradient that comes out where {name} stands in place of {names[i]}"
+                )
                 return
     for i, j in ((i, j) for i in numbers for j in numbers if i < j and inputs[i].shape == inputs[j].shape):
         swapped = list(inputs)
         swapped[i], swapped[j] = inputs[j], inputs[i]
-        if any(lab.is_true(lab.got, swapped, argument=argument) for argument in {lab.argument, i, j}):
+        if any(measured.is_right(measured.got, swapped, argument=argument) for argument in {measured.argument, i, j}):
             sentence = f"the gradient that comes out where {names[i]} and {names[j]} are exchanged"
-            yield Guess("swapped_arguments", sentence)
+            yield Diagnosis("swapped_arguments", sentence)
             return
 
 
-def output_for_input(lab: Lab) -> Iterator[Guess]:
+def output_for_input(measured: Measurements) -> Iterator[Diagnosis]:
     """A rule in terms of the output y, applied to the input: L(g, f(x)) is the true gradient at x.
 
     tanh's 1 - y² with x in place of y is such a rule, and softmax's p (g - Σ g p) with x in place of p.
     """
-    output = lab.problem.output
-    if output.shape == lab.x.shape and lab.is_true(lab.learner(inputs=lab.with_input(lab.argument, output))):
+    output = measured.problem.output
+    if output.shape == measured.x.shape and measured.is_right(
+        measured.gradient_at(inputs=measured.with_input(measured.argument, output))
+    ):
         sentence = (
-            f"the rule is one in terms of the output, but {lab.name} was put into it: fed the output, it is right"
+            f"the rule is one in terms of the output, but {measured.name} was put into it: fed the output, it is right"
         )
-        yield Guess("wrong_variable", sentence)
+        yield Diagnosis("wrong_variable", sentence)
 
 
-def without_mask(lab: Lab) -> Iterator[Guess]:
+def without_mask(measured: Measurements) -> Iterator[Diagnosis]:
     """got = the true gradient where a mask lets everything through."""
-    for i, x in enumerate(lab.problem.inputs):
-        if not isinstance(x, np.ndarray) or i == lab.argument:
+    for i, x in enumerate(measured.problem.inputs):
+        if not isinstance(x, np.ndarray) or i == measured.argument:
             continue
-        if any(lab.is_true(lab.got, lab.with_input(i, opened)) for opened in _open_masks(x)):
-            name = lab.problem.names[i]
-            yield Guess("mask_leak", f"the gradient that comes out without {name}: what it hides gets one too")
+        if any(measured.is_right(measured.got, measured.with_input(i, opened)) for opened in _open_masks(x)):
+            name = measured.problem.names[i]
+            yield Diagnosis("mask_leak", f"the gradient that comes out without {name}: what it hides gets one too")
             return
 
 
@@ -98,43 +106,45 @@ def _open_masks(x: Array) -> Iterator[Any]:
         yield np.ones_like(x)
 
 
-def initial_values(lab: Lab) -> Iterator[Guess]:
+def right_at_initial_values(measured: Measurements) -> Iterator[Diagnosis]:
     """Right where the parameters have their initial values, gains of 1 and shifts of 0, and wrong elsewhere.
 
     Parameters are the inputs of at most one axis that are repeated by broadcasting.
     """
-    inputs, names, size = lab.problem.inputs, lab.problem.names, lab.problem.output.size
-    parameters = [i for i in lab.problem.arguments if inputs[i].ndim <= 1 and inputs[i].size < size]
+    inputs, names, size = measured.problem.inputs, measured.problem.names, measured.problem.output.size
+    parameters = [i for i in measured.problem.arguments if inputs[i].ndim <= 1 and inputs[i].size < size]
     choices = sorted(product((None, 1.0, 0.0), repeat=len(parameters)), key=lambda c: sum(v is not None for v in c))
     for values in islice(choices, 1, 27):
         place = list(inputs)
         for i, value in zip(parameters, values, strict=True):
             place[i] = inputs[i] if value is None else np.full_like(inputs[i], value)
-        here = lab.learner(inputs=place)
-        if lab.is_true(here, place):
+        here = measured.gradient_at(inputs=place)
+        if measured.is_right(here, place):
             pairs = zip(parameters, values, strict=True)
             where = " and ".join(f"{names[i]} is {value:g}" for i, value in pairs if value is not None)
-            yield Guess("wrong_place", f"right where {where}, as at the start of training, and wrong elsewhere")
+            yield Diagnosis("wrong_place", f"right where {where}, as at the start of training, and wrong elsewhere")
             return
 
 
-def ones_for_input(lab: Lab) -> Iterator[Guess]:
+def ones_for_input(measured: Measurements) -> Iterator[Diagnosis]:
     """got = the true gradient where another input is 1 everywhere: it was left out."""
-    for i, name, x in lab.others():
-        if lab.is_true(lab.got, lab.with_input(i, np.ones_like(x))):
-            yield Guess("wrong_variable", f"the gradient that comes out where {name} is 1 everywhere: it was left out")
+    for i, name, x in measured.other_arguments():
+        if measured.is_right(measured.got, measured.with_input(i, np.ones_like(x))):
+            yield Diagnosis(
+                "wrong_variable", f"the gradient that comes out where {name} is 1 everywhere: it was left out"
+            )
             return
 
 
-def other_values(lab: Lab, replay: Replay) -> Iterator[Guess]:
+def other_value_for_argument(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """got = the true gradient at another value of the forward pass, in place of the argument."""
-    sample = replay.samples[0]
-    for source in replay.numbers():
-        if source == replay.argument or np.shape(sample.values[source]) != lab.x.shape:
+    sample = forward.samples[0]
+    for index in forward.real_steps():
+        if index == forward.argument or np.shape(sample.values[index]) != measured.x.shape:
             continue
-        place = list(sample.everything)
-        place[lab.argument] = np.asarray(sample.values[source])
-        if lab.is_true(sample.learned, place, sample.upstream):
-            sentence = f"the gradient that comes out where {replay.called(source)} stands in place of {lab.name}"
-            yield Guess("wrong_variable", sentence)
+        place = list(sample.all_inputs)
+        place[measured.argument] = np.asarray(sample.values[index])
+        if measured.is_right(sample.got, place, sample.upstream):
+            sentence = f"the gradient that comes out where {forward.name_of(index)} stands in place of {measured.name}"
+            yield Diagnosis("wrong_variable", sentence)
             return

@@ -12,8 +12,8 @@ import numpy as np
 from ..backend import Array
 from ..errors import InputError
 from .catalogue import fitting_options
-from .cause import Evidences, explain
-from .comparison import DIRECTIONS, Judgement, judge, judge_ties
+from .cause import Observations, find_causes
+from .comparison import DIRECTIONS, Comparison, compare, compare_ties
 from .contract import check_contract
 from .curve import Curve, measure_curve
 from .error_location import describe_error
@@ -23,7 +23,7 @@ from .problem import Problem
 from .report import EXACTLY, ArgumentResult, Evidence, Finding, Report
 
 
-def examine(
+def check_problem(
     problem: Problem,
     name: str,
     rng: np.random.Generator,
@@ -49,38 +49,38 @@ def _examine(
     like: str | None,
     options: Mapping[str, Any] | None,
 ) -> Report:
-    told = list(notes)
+    all_notes = list(notes)
     settled = make_repeatable(problem)
     if settled is None:
-        told.append(
+        all_notes.append(
             "forward is not deterministic: two calls on the same inputs gave different outputs, so that there is no "
             "slope to compare with; draw random numbers from a numpy Generator that is an input, or made outside"
         )
-        return Report(name, None, (), tuple(told), (), _no_curve)
+        return Report(name, None, (), tuple(all_notes), (), _no_curve)
     problem = settled
     contract = check_contract(problem)
-    seen = Evidences(problem, {i: [] for i in problem.arguments}, findings=list(contract.findings))
+    seen = Observations(problem, {i: [] for i in problem.arguments}, findings=list(contract.findings))
     _visit(seen, problem, contract.gradients, problem.arguments)
-    told += _look_elsewhere(seen, rng)
+    all_notes += _look_elsewhere(seen, rng)
 
     if like is not None and options is None:
         options = fitting_options(like, problem)
         if options is None:
-            told.append(f"forward gives something else than {like} does here; its mistakes were not compared")
+            all_notes.append(f"forward gives something else than {like} does here; its mistakes were not compared")
             like = None
     if seen.worst or seen.misshapen or seen.findings:
-        findings = explain(seen, like, options)
+        findings = find_causes(seen, like, options)
     else:
-        by_point = zip(*(js[:2] for js in seen.judgements.values()), strict=False)
-        ties = [judge_ties(list(judgements)) for judgements in by_point]
+        by_point = zip(*(js[:2] for js in seen.comparisons.values()), strict=False)
+        ties = [compare_ties(list(comparisons)) for comparisons in by_point]
         findings = [finding for finding in ties if finding is not None][:1]
     rows = [_row(seen, i, findings) for i in problem.arguments]
-    told += _lack_of_power(seen)
+    all_notes += _lack_of_power(seen)
     ok = False if findings else True if any(row.ok for row in rows) else None
-    return Report(name, ok, tuple(findings), tuple(told), tuple(rows), partial(_curve, seen))
+    return Report(name, ok, tuple(findings), tuple(all_notes), tuple(rows), partial(_curve, seen))
 
 
-def _visit(seen: Evidences, point: Problem, gradients: Sequence[Array | None], arguments: Sequence[int]) -> None:
+def _visit(seen: Observations, point: Problem, gradients: Sequence[Array | None], arguments: Sequence[int]) -> None:
     """Judge the gradients that came at a point, and sort out those that cannot be judged."""
     for i in arguments:
         gradient = gradients[i]
@@ -89,13 +89,13 @@ def _visit(seen: Evidences, point: Problem, gradients: Sequence[Array | None], a
         if gradient.shape != point.inputs[i].shape:
             seen.misshapen[i] = gradient
             continue
-        judgement = judge(point, i, np.where(np.isfinite(gradient), gradient, 0.0))
+        comparison = compare(point, i, np.where(np.isfinite(gradient), gradient, 0.0))
         infinite = ~np.isfinite(gradient)
-        if infinite.any() and (not judgement.is_entrywise or (infinite & judgement.truth.is_known).any()):
+        if infinite.any() and (not comparison.is_entrywise or (infinite & comparison.true.is_known).any()):
             if not any(f.argument == point.names[i] and f.kind == "not_finite" for f in seen.findings):
                 seen.findings.append(_not_finite(point, i, gradient, elsewhere=point is not seen.problem))
         else:
-            seen.judgements[i].append(judgement)
+            seen.comparisons[i].append(comparison)
 
 
 def _not_finite(point: Problem, argument: int, gradient: Array, elsewhere: bool) -> Finding:
@@ -111,7 +111,7 @@ def _not_finite(point: Problem, argument: int, gradient: Array, elsewhere: bool)
     )
 
 
-def _look_elsewhere(seen: Evidences, rng: np.random.Generator) -> Iterator[str]:
+def _look_elsewhere(seen: Observations, rng: np.random.Generator) -> Iterator[str]:
     """Visit a second point, and others where an argument's true gradient has been about zero so far. Yields notes."""
     problem = seen.problem
     if any(finding.kind == "exception" for finding in seen.findings):
@@ -123,7 +123,7 @@ def _look_elsewhere(seen: Evidences, rng: np.random.Generator) -> Iterator[str]:
     todo = [(second, problem.arguments)] if second is not None else []
     while True:
         if not todo:
-            powerless = [i for i, js in seen.judgements.items() if _is_about_zero(js)]
+            powerless = [i for i, js in seen.comparisons.items() if _is_about_zero(js)]
             point = next(points, None) if powerless else None
             if point is None:
                 return
@@ -138,31 +138,34 @@ def _look_elsewhere(seen: Evidences, rng: np.random.Generator) -> Iterator[str]:
         _visit(seen, point, gradients, arguments)
 
 
-def _lack_of_power(seen: Evidences) -> Iterator[str]:
+def _lack_of_power(seen: Observations) -> Iterator[str]:
     """What the check could not see."""
-    for i, judgements in seen.judgements.items():
+    for i, comparisons in seen.comparisons.items():
         name, x = seen.problem.names[i], seen.problem.inputs[i]
         if not x.size:
             yield f"{name} has no entries: there is nothing to check"
-        elif judgements and not any(j.has_power for j in judgements):
-            if _is_about_zero(judgements) and not _is_huge(seen.problem, x):
+        elif comparisons and not any(j.has_power for j in comparisons):
+            if _is_about_zero(comparisons) and not _is_huge(seen.problem, x):
                 yield (
-                    f"the true gradient of {name} is about zero everywhere, at each of {len(judgements)} points: to "
+                    f"the true gradient of {name} is about zero everywhere, at each of {len(comparisons)} points: to "
                     f"agree with it proves nothing, because zeros agree too; let forward depend on {name}, by leaving "
                     "out a sum or a normalisation behind it, say"
                 )
             else:
-                yield _blurred(name, judgements)
-        if any(j.truth.method.endswith("float32") for j in judgements):
+                yield _blurred(name, comparisons)
+        if any(j.true.method.endswith("float32") for j in comparisons):
             yield f"forward computes in float32, in which the slope along {name} is known to about three digits only"
-        unknown = max((int((~j.truth.is_known).sum()) for j in judgements), default=0)
+        unknown = max((int((~j.true.is_known).sum()) for j in comparisons), default=0)
         if unknown:
             entries = "an entry" if unknown == 1 else f"{unknown:,} entries"
-            yield f"forward is not finite beside {entries} of {name}; the gradient there was not judged"
+            yield (
+                f"forward is not finite beside {entries} of {name}, or has another shape there; the gradient there was "
+                "not judged"
+            )
 
 
-def _blurred(name: str, judgements: Sequence[Judgement]) -> str:
-    blur = max((j.tolerance for j in judgements if not j.truth.is_about_zero), default=1.0)
+def _blurred(name: str, comparisons: Sequence[Comparison]) -> str:
+    blur = max((j.tolerance for j in comparisons if not j.true.is_about_zero), default=1.0)
     precision = "cannot be measured" if blur > 0.5 else f"can only be measured to one part in {1 / blur:.0f}"
     return (
         f"the slope of forward along {name} {precision}: forward is badly scaled, so that its change drowns in its "
@@ -170,8 +173,8 @@ def _blurred(name: str, judgements: Sequence[Judgement]) -> str:
     )
 
 
-def _is_about_zero(judgements: Sequence[Judgement]) -> bool:
-    return bool(judgements) and all(j.truth.is_about_zero for j in judgements)
+def _is_about_zero(comparisons: Sequence[Comparison]) -> bool:
+    return bool(comparisons) and all(j.true.is_about_zero for j in comparisons)
 
 
 def _is_huge(problem: Problem, x: Array) -> bool:
@@ -180,32 +183,33 @@ def _is_huge(problem: Problem, x: Array) -> bool:
     return bool(np.abs(finite).max(initial=0.0) > 1e9 * np.abs(x).max(initial=1.0))
 
 
-def _row(seen: Evidences, argument: int, findings: Sequence[Finding]) -> ArgumentResult:
-    judgements, name = seen.judgements[argument], seen.problem.names[argument]
+def _row(seen: Observations, argument: int, findings: Sequence[Finding]) -> ArgumentResult:
+    comparisons, name = seen.comparisons[argument], seen.problem.names[argument]
     shape = seen.problem.inputs[argument].shape
     is_named = any(finding.argument == name or name in str(finding.argument).split(" and ") for finding in findings)
-    if not judgements:
+    if not comparisons:
         came = f"nothing: its shape is {seen.misshapen[argument].shape}" if argument in seen.misshapen else "nothing"
         return ArgumentResult(name, shape, "", came, math.nan, math.nan, 0, False if findings else None)
-    methods = " and ".join(dict.fromkeys(j.truth.method for j in judgements))
-    what = f"{judgements[0].truth.value.size:,} entries" if judgements[0].is_entrywise else f"{DIRECTIONS} directions"
-    checked = f"{what} × {len(judgements)} point" + ("s" if len(judgements) > 1 else "")
-    wrong = max(int(j.wrong.sum()) for j in judgements)
-    ok = False if wrong or is_named else True if any(j.has_power for j in judgements) else None
-    error, tolerance = max(j.error for j in judgements), max(j.tolerance for j in judgements)
+    methods = " and ".join(dict.fromkeys(j.true.method for j in comparisons))
+    what = f"{comparisons[0].true.value.size:,} entries" if comparisons[0].is_entrywise else f"{DIRECTIONS} directions"
+    checked = f"{what} × {len(comparisons)} point" + ("s" if len(comparisons) > 1 else "")
+    wrong = max(int(j.wrong.sum()) for j in comparisons)
+    ok = False if wrong or is_named else True if any(j.has_power for j in comparisons) else None
+    error, tolerance = max(j.error for j in comparisons), max(j.tolerance for j in comparisons)
     return ArgumentResult(name, shape, methods, checked, error, tolerance, wrong, ok)
 
 
-def _curve(seen: Evidences, argument: str | None) -> Curve:
+def _curve(seen: Observations, argument: str | None) -> Curve:
     """The curve of the argument that is most wrong, or of the one that is asked for."""
-    names = [seen.problem.names[i] for i, js in seen.judgements.items() if js]
+    names = [seen.problem.names[i] for i, js in seen.comparisons.items() if js]
     if not names or (argument is not None and argument not in names):
         raise InputError(f"there is no curve for {argument or 'any argument'}; there is one for {names or 'none'}")
     if argument is None:
-        shown = max((j for js in seen.judgements.values() for j in js), key=lambda j: j.error)
+        shown = max((j for js in seen.comparisons.values() for j in js), key=lambda j: j.error)
     else:
-        shown = max(seen.judgements[seen.problem.names.index(argument)], key=lambda j: j.error)
-    still = shown.truth.low < shown.truth.high if shown.is_entrywise else None
+        shown = max(seen.comparisons[seen.problem.names.index(argument)], key=lambda j: j.error)
+    at_kink = shown.true.low < shown.true.high
+    still = at_kink | ~shown.true.is_known if shown.is_entrywise else None
     return measure_curve(shown.problem, shown.argument, shown.gradient, shown.is_right, still)
 
 
