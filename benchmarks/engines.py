@@ -60,16 +60,19 @@ class Minattn:
         self.model = _model(layers, width, heads, tokens, vocabulary, tied)
         self.ids = batch(tokens, size, vocabulary)
         self.optimizer = AdamW(self.model.named_parameters(), LR)
-        self.parallel = self.share()
+        self.sharing = self.share()  # kept, for its end would stop the workers
+        self.shared = self.sharing.__enter__()
 
     def share(self):
-        from minattn.parallel import sharing
+        from minattn.parallel import share_batches
 
-        return sharing(self.model, self.optimizer, self.threads).__enter__()
+        return share_batches(self.model, self.optimizer, self.threads)
 
     def backward(self) -> float:
         self.optimizer.zero_grad()
-        return self.parallel.backward(self.ids, None, self.ids)
+        loss = self.shared.model.loss(self.ids, None, self.ids)
+        loss.backward()
+        return loss.item()
 
     def first(self):
         loss = self.backward()
@@ -77,16 +80,16 @@ class Minattn:
 
     def step(self) -> None:
         self.backward()
-        self.parallel.step(self.optimizer)
+        self.shared.optimizer.step()
 
 
 class OnThreads(Minattn):
     """The same on threads of one process, as where the system cannot fork."""
 
     def share(self):
-        from minattn.parallel import DataParallel
+        from minattn.parallel import share_batches
 
-        return DataParallel(self.model, self.threads)
+        return share_batches(self.model, self.optimizer, self.threads, processes=False)
 
 
 class Products:

@@ -30,12 +30,3 @@ def place(trained, tmp_path, monkeypatch):
 def no_figures(monkeypatch):
     """Trainings draw nothing, which would take most of their time."""
     monkeypatch.setattr("minattn.cli.training_work.draw_run", lambda run, data: [])
-
-
-@pytest.fixture
-def threads_for_little_work(monkeypatch):
-    """Models of tests are so small that they would be left to one thread."""
-    for least in ("parallel.data_parallel.LEAST", "parallel.forked.LEAST"):
-        monkeypatch.setattr(f"minattn.{least}", 1)
-    for few in ("parallel.forked.FEW", "optim.FEW"):
-        monkeypatch.setattr(f"minattn.{few}", 0)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 from ..backend import Array, array_module
-from ..ops.kernels import implements
+from ..ops.kernels import implements, kernels
 from ..optim import SGD, Adam, AdamW, Optimizer
 from .products import blocks
 from .workspace import empty, empty_like
@@ -188,3 +188,12 @@ class FlatAdamW(FlatAdam):
     """AdamW on flat arrays."""
 
     decoupled = True
+
+
+def flat_optimizer_of(optimizer: Optimizer) -> FlatOptimizer:
+    """The kernel of an optimizer, whose state can be moved and whose update can be computed in parts.
+
+    Raises KeyError if its class has none.
+    """
+    own: FlatOptimizer = kernels[type(optimizer)].of(optimizer)
+    return own

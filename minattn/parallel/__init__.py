@@ -1,19 +1,18 @@
-"""The parts of a batch, computed at once: on threads or processes of this machine. The one door to it."""
+"""Parts of a batch, computed at once by several workers. The one door to it."""
 
-from .data_parallel import DataParallel
-from .forked import ForkedDataParallel, Parallel, sharing
-from .processes import Processes, can_fork, shared, shared_copy
+from .processes import can_fork
+from .share import Shared, SharedModel, SharedOptimizer, share_batches
 from .threads import Threads, cores
+from .workers import SplittableModel, seed_dropout
 
 __all__ = [
-    "DataParallel",
-    "ForkedDataParallel",
-    "Parallel",
-    "Processes",
+    "Shared",
+    "SharedModel",
+    "SharedOptimizer",
+    "SplittableModel",
     "Threads",
     "can_fork",
     "cores",
-    "shared",
-    "shared_copy",
-    "sharing",
+    "seed_dropout",
+    "share_batches",
 ]

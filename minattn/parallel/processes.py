@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-PATIENCE = 1e-3
+LOOK_SECONDS = 1e-3
 """Seconds for which a process looks for a message by itself: more than there are between two parts of a step."""
 
 
@@ -39,7 +39,7 @@ def can_fork() -> bool:
     return not current_process().daemon
 
 
-def shared(array: Array) -> Array:
+def shared_zeros(array: Array) -> Array:
     """An array of the same shape and dtype, of zeros, in memory that all processes see which are forked from now on."""
     memory = mmap.mmap(-1, max(array.nbytes, 1))
     return np.frombuffer(memory, array.dtype, array.size).reshape(array.shape)
@@ -47,7 +47,7 @@ def shared(array: Array) -> Array:
 
 def shared_copy(array: Array) -> Array:
     """The same numbers in such memory."""
-    copy = shared(array)
+    copy = shared_zeros(array)
     copy[...] = array
     return copy
 
@@ -146,7 +146,7 @@ class Processes:
 
 def _await(connection: Connection) -> None:
     """Look for a message for a while before the system is asked to wake this process for it, which takes longer."""
-    messages, deadline = select.poll(), time.perf_counter() + PATIENCE
+    messages, deadline = select.poll(), time.perf_counter() + LOOK_SECONDS
     messages.register(connection, select.POLLIN)
     while not messages.poll(0) and time.perf_counter() < deadline:
         os.sched_yield()

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TypeVar
 
+from ..backend import Array
 from ..fast import Workspace, reuse_memory
+from ..ops.base import as_array
+from ..optim import Optimizer
+from ..tensor import Tensor
+from .workers import Part, SplittableModel, Workers, dropouts_of
 
-Part = TypeVar("Part")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -53,7 +60,7 @@ class Threads:
             self._pool = None
         self._limits.restore_original_limits()
 
-    def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+    def map(self, function: Callable[[Item], Result], parts: Sequence[Item]) -> list[Result]:
         """function(part) for each of at most `count` parts, in their order; the first runs in the calling thread.
 
         Part i always has thread i's workspace. A part must not call map itself: it would wait for ever. Raises what the
@@ -76,6 +83,51 @@ class Threads:
             wait(others)
         return results + [other.result() for other in others]
 
-    def deal(self, items: Sequence[Part]) -> list[Sequence[Part]]:
+    def memory_of_caller(self) -> AbstractContextManager[None]:
+        """Inside this `with`, what the calling thread computes has the workspace of the first part."""
+        return reuse_memory(self._workspaces[0])
+
+    def deal(self, items: Sequence[Item]) -> list[Sequence[Item]]:
         """The items in `count` parts, dealt out in turn."""
         return [items[i :: self.count] for i in range(self.count)]
+
+
+class ThreadWorkers(Workers):
+    """Threads of this process, for systems where processes cannot be forked. Each has a copy of the model, and a graph.
+
+    The copies share the parameters.
+    """
+
+    def __init__(self, model: SplittableModel, optimizer: Optimizer, threads: Threads, least_work: int) -> None:
+        super().__init__(model, optimizer, threads.count, least_work)
+        self.threads = threads
+        shared = {id(parameter): parameter for _, parameter in model.named_parameters()}
+        self.models = [model, *(copy.deepcopy(model, dict(shared)) for _ in range(threads.count - 1))]
+        self.dropouts = [dropouts_of(copied) for copied in self.models]
+
+    def add_gradients(self, batch: Part) -> float:
+        """As Workers.add_gradients."""
+        parts, weights = self.split(batch)
+        modes = [dropout.training for dropout in self.dropouts[0]]
+
+        def run(worker: int) -> tuple[float, list[tuple[Tensor, Array]]]:
+            self.set_dropout(self.dropouts[worker], modes, self.seed, worker)
+            loss = self.models[worker].loss(*parts[worker])
+            return weights[worker] * loss.item(), loss.gradients(weights[worker])
+
+        results = self.threads.map(run, range(len(parts)))
+        totals: dict[int, tuple[Tensor, Array]] = {}
+        for _, gradients in results:
+            for leaf, gradient in gradients:
+                if id(leaf) in totals:
+                    totals[id(leaf)][1][...] += gradient
+                else:
+                    totals[id(leaf)] = leaf, gradient
+        for leaf, total in totals.values():
+            leaf.grad = total if leaf.grad is None else as_array(leaf.grad + total)
+        return float(sum(loss for loss, _ in results))
+
+    def step(self) -> None:
+        """As Workers.step, by the calling thread alone."""
+        with self.threads.memory_of_caller():
+            self.optimizer.step()

@@ -14,9 +14,7 @@ from minattn.fast import Workspace, physical_memory
 from minattn.fast.workspace import ALIGNMENT, LARGE, copy, empty, empty_like
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.optim import AdamW
-from minattn.parallel import DataParallel, ForkedDataParallel, Threads, can_fork
-
-pytestmark = pytest.mark.usefixtures("threads_for_little_work")
+from minattn.parallel import Threads, can_fork, share_batches
 
 BIG = np.zeros((3, LARGE), np.float32)
 
@@ -137,15 +135,14 @@ def test_a_steady_training_step_allocates_no_large_array(count, kind):
     mask = np.ones(ids.shape, bool)
     with ExitStack() as stack:
         threads = stack.enter_context(Threads(count))
-        if kind == "threads":
-            parallel = DataParallel(model, threads)
-        else:
-            parallel = stack.enter_context(ForkedDataParallel(model, optimizer, count))
+        options = {"processes": kind == "processes", "least_update": 0}
+        shared = stack.enter_context(share_batches(model, optimizer, threads, **options))
 
         def step():
-            optimizer.zero_grad()
-            parallel.backward(ids, mask, ids, [np.random.default_rng(i) for i in range(count)])
-            parallel.step(optimizer)
+            shared.optimizer.zero_grad()
+            shared.seed_dropout([0])
+            shared.model.loss(ids, mask, ids).backward()
+            shared.optimizer.step()
 
         for _ in range(3):
             step()

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from minattn.errors import RunError
-from minattn.parallel import Processes, can_fork, shared, shared_copy
+from minattn.parallel import can_fork
+from minattn.parallel.processes import Processes, shared_copy, shared_zeros
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
 
@@ -22,7 +23,7 @@ class Target:
     """What the processes of these tests work on."""
 
     def __init__(self):
-        self.array = shared(np.zeros(4))
+        self.array = shared_zeros(np.zeros(4))
         self.private = [0]
 
     def describe(self, rank, x):
@@ -98,7 +99,7 @@ def test_a_shared_copy_has_shape_dtype_and_numbers_but_not_the_memory(shape, dty
         assert copy.shape == given.shape and copy.dtype == dtype and copy.flags.writeable and copy.flags.c_contiguous
         np.testing.assert_array_equal(copy, given)
         assert not np.shares_memory(copy, given)
-    assert not shared(array).any()
+    assert not shared_zeros(array).any()
 
 
 @pytest.mark.parametrize("failing", [{0}, {1}, {2}, {0, 1, 2}, {1, 2}], ids=str)

@@ -7,7 +7,6 @@ import signal
 import time
 from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +16,8 @@ from minattn.cli import main
 from minattn.errors import InputError
 from minattn.graph import walk
 from minattn.models import ReconstructionConfig, ReconstructionModel
-from minattn.parallel import DataParallel, Threads
+from minattn.optim import SGD
+from minattn.parallel import Threads, share_batches
 from minattn.pretrained import BertForMaskedLM, BertModel, DistilBertForMaskedLM, EncoderConfig, load_pretrained
 from minattn.pretrained.finetune import freeze, frozen_parts, open_pretrained, with_new_head
 from minattn.pretrained.masked_lm import MaskedLM
@@ -31,8 +31,6 @@ SIZES = {"width": 16, "layers": 3, "heads": 2, "hidden": 24, "max_tokens": 32, "
 STEPS = 12
 FAST = ("--steps", str(STEPS), "--batch", "8", "--lr", "2e-3")
 PARTS = ("--freeze", "embeddings,layer.0-1")
-
-pytestmark = pytest.mark.usefixtures("threads_for_little_work")
 
 
 def pretrained(cls, config, seed=0):
@@ -255,9 +253,9 @@ def test_what_is_frozen_gets_no_gradient_on_any_thread(folders, data):
     model = load_pretrained(folders / "bert").train()
     freeze(model, frozen_parts("embeddings,layer.2", 3))
     ids = np.array([data.training[0][:8]] * 4)
-    with Threads(2) as threads:
-        rngs = [np.random.default_rng(i) for i in range(2)]
-        DataParallel(model, threads).backward(ids, None, ids, rngs)
+    options = {"processes": False, "least_work": 1}
+    with Threads(2) as threads, share_batches(model, SGD(model.named_parameters()), threads, **options) as shared:
+        shared.model.loss(ids, None, ids).backward()
     got = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
     still = ("encoder.embeddings.", "encoder.blocks.2.")
     assert got == {name for name, _ in model.named_parameters() if not name.startswith(still)}
@@ -525,16 +523,8 @@ def targets_of_a_step(data, tmp_path, model, blanks):
     training = TrainingConfig(steps=5, batch=8, blanks=blanks, threads=1)
     run = Run.create(tmp_path / f"run-{type(model).__name__}-{blanks}", {}, data.tokenizer.to_json())
     trainer = Trainer(model, training, data, run)
-    seen = []
-
-    def backward(ids, mask, targets, generators):
-        seen.append(targets)
-        return 0.0
-
-    parallel = SimpleNamespace(backward=backward, step=lambda optimizer: None, count=1)
     batch = trainer.batches.at(0)
-    trainer.train_step(batch, parallel)
-    return batch, seen[0]
+    return batch, trainer.targets(batch)
 
 
 @pytest.mark.parametrize("blanks", [0.0, 0.15])

@@ -92,7 +92,11 @@ def known_mistakes(exercise):
     if exercise.like is None:
         return []
     right, case = exercise.solved["backward"], exercise.draw(0)[0]
-    return [mistake for mistake in catalogue.get(find_op(exercise.like), []) if not same(mistake.backward(*case), right(*case))]
+    return [
+        mistake
+        for mistake in catalogue.get(find_op(exercise.like), [])
+        if not same(mistake.backward(*case), right(*case))
+    ]
 
 
 def same(a, b):

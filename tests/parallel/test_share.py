@@ -6,6 +6,7 @@ import re
 import threading
 import weakref
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,12 +14,12 @@ from support.numeric import assert_close
 
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import Dropout, Parameter
-from minattn.optim import SGD, Adam, AdamW
-from minattn.parallel import DataParallel, ForkedDataParallel, Threads, can_fork, forked, shared
-from minattn.parallel import data_parallel as module
-from minattn.parallel import sharing as choose
-
-pytestmark = pytest.mark.usefixtures("threads_for_little_work")
+from minattn.optim import SGD, AdamW
+from minattn.parallel import SharedModel, Threads, can_fork, seed_dropout, share_batches
+from minattn.parallel.process_workers import NO_SLOT, ProcessWorkers
+from minattn.parallel.processes import shared_zeros
+from minattn.parallel.threads import ThreadWorkers
+from minattn.parallel.workers import Part
 
 COUNTS = [1, 2, 3]
 KINDS = ["threads", "processes"] if can_fork() else ["threads"]
@@ -73,24 +74,26 @@ def gradients_of(model):
 
 
 @contextmanager
-def sharing(kind, count, model, optimizer=None):
-    """Threads or processes that share the batches of a model."""
-    with Threads(count) as threads:
-        if kind == "threads":
-            yield DataParallel(model, threads)
-        else:
-            with ForkedDataParallel(model, optimizer or SGD(model.named_parameters()), count) as parallel:
-                yield parallel
+def sharing(kind, count, model, optimizer=None, least_work=1, least_update=0):
+    """Threads or processes that share the batches of a model, however small: `backward` and `step`."""
+    optimizer = optimizer or SGD(model.named_parameters())
+    options = {"processes": kind == "processes", "least_work": least_work, "least_update": least_update}
+    with Threads(count) as threads, share_batches(model, optimizer, threads, **options) as shared:
+
+        def backward(*batch, seed=None):
+            if seed is not None:
+                shared.seed_dropout([seed])
+            loss = shared.model.loss(*batch)
+            loss.backward()
+            return loss.item()
+
+        yield SimpleNamespace(backward=backward, step=shared.optimizer.step)
 
 
 def plain(model, batch):
     loss = model.loss(*batch)
     loss.backward()
     return loss.item(), gradients_of(model)
-
-
-def seeded(*seeds):
-    return [np.random.default_rng(seed) for seed in seeds]
 
 
 def assert_equal(got, expected):
@@ -124,8 +127,7 @@ def test_loss_and_gradients_are_those_of_the_whole_batch(kind, de_embedding, bat
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("changes", [{"positions": "learned"}, {"norm_first": False}, {"layers": 0}], ids=str)
-def test_the_same_holds_for_other_models_and_for_gradients_added_block_by_block(kind, changes, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 7)
+def test_the_same_holds_for_other_models(kind, changes):
     model = make_model(**changes)
     expected = plain(model, BATCHES["padded"])
     with sharing(kind, 3, model) as parallel:
@@ -143,8 +145,8 @@ def test_every_thread_computes_a_part(monkeypatch):
         return loss(self, ids, mask, targets)
 
     monkeypatch.setattr(ReconstructionModel, "loss", watched)
-    with Threads(3) as threads:
-        DataParallel(model, threads).backward(*make_batch(6, 2, 1, 6, 3, 5, 4))
+    with sharing("threads", 3, model) as parallel:
+        parallel.backward(*make_batch(6, 2, 1, 6, 3, 5, 4))
     assert sorted(len(ids) for ids in rows.values()) == [2, 2, 3]
 
 
@@ -204,41 +206,10 @@ def test_the_same_batch_on_the_same_number_of_threads_or_processes_gives_the_sam
         model = make_model(np.float32, dropout=dropout)
         with sharing(kind, count, model) as parallel:
             for _ in range(3):
-                loss = parallel.backward(*BATCHES["padded"], seeded(*range(count)))
+                loss = parallel.backward(*BATCHES["padded"], seed=0)
                 results.append((loss, gradients_of(model)))
     for result in results[1:]:
         assert_same_bits(result, results[0])
-
-
-@pytest.mark.parametrize("make", [SGD, Adam, AdamW])
-@pytest.mark.parametrize("count", COUNTS)
-def test_an_optimizer_step_on_threads_gives_the_bits_of_one_without(make, count, monkeypatch):
-    shapes = [(300, 300), (7,), (3, 5), (40_000,), (2, 2, 2), (257, 400), ()]
-    working = set()
-    update = make.update
-
-    def watched(self, *arguments):
-        working.add(threading.get_ident())
-        update(self, *arguments)
-
-    monkeypatch.setattr(make, "update", watched)
-    results = []
-    for shares in (False, True):
-        rng = np.random.default_rng(0)
-        parameters = [Parameter(rng.normal(size=shape).astype(np.float32)) for shape in shapes]
-        optimizer = make(parameters, lr=0.1, weight_decay=0.1)
-        with Threads(count) as threads:
-            working.clear()
-            for step in range(4):
-                for i, parameter in enumerate(parameters):
-                    parameter.grad = np.asarray(rng.normal(size=parameter.shape).astype(np.float32))
-                    if step == i:  # one that has none
-                        parameter.grad = None
-                optimizer.step(threads if shares else None)
-        assert (len(working) > 1) is (shares and count > 1)
-        results.append([*(p.data for p in parameters), *optimizer.state_dict().values()])
-    for on_threads, alone in zip(*results, strict=True):
-        np.testing.assert_array_equal(on_threads, alone)
 
 
 # --- dropout
@@ -248,19 +219,16 @@ def test_an_optimizer_step_on_threads_gives_the_bits_of_one_without(make, count,
 def test_each_thread_draws_its_dropout_from_its_own_generator(kind):
     model, batch = make_model(dropout=0.3), make_batch(6, 2, 1, 6, 3, 5)
     total, gradients, loss = (batch[2] != -100).sum(), {}, 0.0
-    for rows, seed in ((slice(0, 3), 10), (slice(3, 6), 20)):
-        generator = np.random.default_rng(seed)
-        for dropout in (m for m in model.modules() if isinstance(m, Dropout)):
-            dropout.generator = generator
+    for worker, rows in enumerate((slice(0, 3), slice(3, 6))):
+        seed_dropout([m for m in model.modules() if isinstance(m, Dropout)], [10], worker)
         part = [array[rows] for array in batch]
         share = (part[2] != -100).sum() / total
         own_loss, own = plain(model, part)
         loss += share * own_loss
         gradients = {name: gradients.get(name, 0) + share * gradient for name, gradient in own.items()}
     with sharing(kind, 2, model) as parallel:
-        assert_equal((parallel.backward(*batch, seeded(10, 20)), gradients_of(model)), (loss, gradients))
-        for others in ((11, 20), (10, 21)):
-            assert parallel.backward(*batch, seeded(*others)) != pytest.approx(loss, rel=1e-6)
+        assert_equal((parallel.backward(*batch, seed=10), gradients_of(model)), (loss, gradients))
+        assert parallel.backward(*batch, seed=11) != pytest.approx(loss, rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -269,13 +237,13 @@ def test_all_threads_follow_train_and_eval(count, kind):
     model, batch = make_model(dropout=0.3), BATCHES["padded"]
     expected = plain(model.eval(), batch)
     with sharing(kind, count, model.train()) as parallel:
-        training = parallel.backward(*batch, seeded(*range(count)))
+        training = parallel.backward(*batch, seed=0)
         assert training != pytest.approx(expected[0], rel=1e-6)
         gradients_of(model)
         model.eval()
         assert_equal((parallel.backward(*batch), gradients_of(model)), expected)
         model.train()
-        assert parallel.backward(*batch, seeded(*range(count))) == training
+        assert parallel.backward(*batch, seed=0) == training
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -284,7 +252,7 @@ def test_all_threads_follow_a_block_that_was_set_to_eval_alone(kind):
     expected = plain(model.eval(), batch)
     model.train().blocks[0].eval()
     with sharing(kind, 2, model) as parallel:
-        assert_equal((parallel.backward(*batch, seeded(0, 1)), gradients_of(model)), expected)
+        assert_equal((parallel.backward(*batch, seed=0), gradients_of(model)), expected)
 
 
 # --- one set of parameters
@@ -297,7 +265,7 @@ def test_all_threads_see_what_an_optimizer_has_changed(kind, de_embedding):
     optimizer = SGD(model.named_parameters(), lr=0.5)
     with sharing(kind, 3, model, optimizer) as parallel:
         before = parallel.backward(*batch)
-        parallel.step(optimizer)
+        parallel.step()
         optimizer.zero_grad()
         expected = plain(model, batch)
         assert abs(expected[0] - before) > 1e-3
@@ -341,8 +309,8 @@ def test_the_garbage_collector_finds_nothing_after_a_step(kind):
         gc.disable()
         try:
             for _ in range(2):
-                parallel.backward(*batch, seeded(0, 1, 2))
-                parallel.step(optimizer)
+                parallel.backward(*batch, seed=0)
+                parallel.step()
                 optimizer.zero_grad()
                 assert gc.collect() == 0
         finally:
@@ -359,20 +327,17 @@ needs_processes = pytest.mark.skipif(not can_fork(), reason="processes cannot be
 @pytest.mark.parametrize("alone", [False, True])
 @pytest.mark.parametrize("make", [SGD, AdamW])
 @pytest.mark.parametrize("count", [2, 3])
-def test_steps_on_processes_give_the_bits_of_steps_on_threads(count, make, alone, monkeypatch):
-    for name in ("parallel.data_parallel.BLOCK", "optim.BLOCK"):  # several blocks a parameter
-        monkeypatch.setattr(f"minattn.{name}", 50)
-    monkeypatch.setattr("minattn.parallel.forked.FEW", 10**9 if alone else 0)
+def test_steps_on_processes_give_the_bits_of_steps_on_threads(count, make, alone):
     results = []
     for kind in KINDS:
-        model = make_model(np.float32, dropout=0.2)
+        model = make_model(np.float32, dropout=0.2, width=280)  # several blocks in its largest parameters
         optimizer = make(model.named_parameters(), lr=0.1, weight_decay=0.1)
-        with sharing(kind, count, model.train(), optimizer) as parallel:
+        with sharing(kind, count, model.train(), optimizer, least_update=10**9 if alone else 0) as parallel:
             losses = []
             for step, batch in enumerate([BATCHES["padded"], BATCHES["one sentence"], BATCHES["no mask"]] * 2):
                 optimizer.lr = 0.1 / (1 + step)
-                losses.append(parallel.backward(*batch, seeded(*range(step, step + count))))
-                parallel.step(optimizer)
+                losses.append(parallel.backward(*batch, seed=step))
+                parallel.step()
                 optimizer.zero_grad()
         results.append((losses, model.state_dict() | optimizer.state_dict()))
     assert results[0][0] == results[1][0]
@@ -382,21 +347,21 @@ def test_steps_on_processes_give_the_bits_of_steps_on_threads(count, make, alone
 
 
 @needs_processes
-@pytest.mark.parametrize("method", ["run", "add", "update"])
+@pytest.mark.parametrize("method", ["compute", "add", "update"])
 def test_every_process_does_its_share_of(method, monkeypatch):
-    done = shared(np.zeros(3))
-    original = getattr(ForkedDataParallel, method)
+    done = shared_zeros(np.zeros(3))
+    original = getattr(ProcessWorkers, method)
 
     def watched(self, rank, *arguments):
         done[rank] = os.getpid()
         return original(self, rank, *arguments)
 
-    monkeypatch.setattr(ForkedDataParallel, method, watched)
+    monkeypatch.setattr(ProcessWorkers, method, watched)
     model = make_model()
     optimizer = SGD(model.named_parameters())
     with sharing("processes", 3, model, optimizer) as parallel:
         parallel.backward(*BATCHES["padded"])
-        parallel.step(optimizer)
+        parallel.step()
     assert done[0] == os.getpid() and len(set(done)) == 3 and done.all()
 
 
@@ -409,7 +374,7 @@ def test_gradients_that_somebody_keeps_stay_what_they_are_and_the_next_ones_are_
         for name in ("padded", "no mask", "few targets"):
             expected = plain(model, BATCHES[name])
             loss = parallel.backward(*BATCHES[name])
-            parallel.step(optimizer)
+            parallel.step()
             kept.append(((loss, gradients_of(model)), expected))
             for got, wanted in kept:
                 assert_equal(got, wanted)
@@ -429,21 +394,25 @@ def test_a_step_takes_gradients_that_were_put_in_place_of_the_computed_ones_or_t
                         parameter.grad = np.full(parameter.shape, i + 1.0)
                     elif step == 2 and i % 3:
                         parameter.grad = None
-                parallel.step(optimizer)
+                parallel.step()
                 optimizer.zero_grad()
         results.append(model.state_dict() | optimizer.state_dict())
     for name, array in results[0].items():
         np.testing.assert_array_equal(results[1][name], array)
 
 
+def process_workers(model, optimizer=None, count=2):
+    return ProcessWorkers(model, optimizer or SGD(model.named_parameters()), count, least_work=1, least_update=0)
+
+
 @needs_processes
-def test_only_a_gradient_in_rows_is_in_a_place():
-    with sharing("processes", 2, make_model()) as parallel:
-        for i, place in enumerate(parallel.places[0]):
-            assert parallel._place_of(0, place) == i
-            assert parallel._place_of(0, place.copy()) == forked.NOWHERE
-        square = next(place for place in parallel.places[0] if place.shape == (8, 8))
-        assert parallel._place_of(0, square.T) == forked.NOWHERE
+def test_only_a_gradient_in_rows_is_in_a_slot():
+    workers = process_workers(make_model())
+    for i, slot in enumerate(workers.slots[0]):
+        assert workers._slot_of(0, slot) == i
+        assert workers._slot_of(0, slot.copy()) == NO_SLOT
+    square = next(slot for slot in workers.slots[0] if slot.shape == (8, 8))
+    assert workers._slot_of(0, square.T) == NO_SLOT
 
 
 @needs_processes
@@ -457,7 +426,7 @@ def test_arrays_of_a_parameters_shape_leave_its_gradient_a_place():
     with sharing("processes", 2, model, optimizer) as parallel:
         for _ in range(3):
             assert_equal((parallel.backward(ids, None, ids), gradients_of(model)), expected)
-            parallel.step(optimizer)
+            parallel.step()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -467,7 +436,7 @@ def test_what_was_computed_before_a_step_cannot_be_differentiated_after_it(kind)
     with sharing(kind, 2, model, optimizer) as parallel:
         loss = model.loss(*batch)
         parallel.backward(*batch)
-        parallel.step(optimizer)
+        parallel.step()
         with pytest.raises(RuntimeError, match="was changed in place after it was used"):
             loss.backward()
 
@@ -502,7 +471,7 @@ def test_the_model_goes_on_after_its_processes_and_with_new_ones():
         with sharing("processes", 2, model, optimizer) as parallel:
             assert_equal((parallel.backward(*batch), gradients_of(model)), expected)
             parallel.backward(*batch)
-            parallel.step(optimizer)
+            parallel.step()
             optimizer.zero_grad()
     model.loss(*batch).backward()
     optimizer.step()
@@ -510,16 +479,24 @@ def test_the_model_goes_on_after_its_processes_and_with_new_ones():
 
 
 @needs_processes
-def test_another_optimizer_and_too_few_generators_are_refused():
-    model, batch = make_model(dropout=0.1), BATCHES["padded"]
-    with sharing("processes", 2, model) as parallel:
-        with pytest.raises(ValueError, match="1 generators for 2 processes"):
-            parallel.backward(*batch, seeded(0))
-        parallel.backward(*batch, seeded(0, 1))
-        with pytest.raises(ValueError, match="not the optimizer whose state the processes share"):
-            parallel.step(SGD(model.named_parameters()))
-    with pytest.raises(RuntimeError, match="it has its processes inside `with` only"):
-        parallel.backward(*batch)
+def test_processes_compute_inside_their_with_only():
+    model = make_model()
+    with process_workers(model) as workers:
+        workers.add_gradients(Part(*BATCHES["padded"]))
+    with pytest.raises(RuntimeError, match="the processes are there inside `with` only"):
+        workers.add_gradients(Part(*BATCHES["padded"]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shared_loss_is_known_after_its_backward(kind):
+    model = make_model()
+    options = {"processes": kind == "processes", "least_work": 1}
+    with Threads(2) as threads, share_batches(model, SGD(model.named_parameters()), threads, **options) as shared:
+        loss = shared.model.loss(*BATCHES["padded"])
+        with pytest.raises(RuntimeError, match="item was called before backward"):
+            loss.item()
+        loss.backward()
+        assert loss.item() == pytest.approx(plain(model, BATCHES["padded"])[0], rel=1e-12)
 
 
 @needs_processes
@@ -529,28 +506,30 @@ def test_nothing_of_the_processes_is_left_for_the_garbage_collector():
     gc.collect()
     gc.disable()
     try:
-        with Threads(2), ForkedDataParallel(model, optimizer, 2) as parallel:
-            parallel.backward(*batch)
-            parallel.step(optimizer)
-        left = weakref.ref(parallel)
-        del parallel
+        with Threads(2), process_workers(model, optimizer) as workers:
+            workers.add_gradients(Part(*batch))
+            workers.step()
+        left = weakref.ref(workers)
+        del workers
         assert left() is None
     finally:
         gc.enable()
 
 
-def test_processes_are_used_where_there_are_several_threads_to_take_the_place_of():
+def test_one_worker_is_the_model_itself_and_several_are_processes_where_they_can_be_forked():
     model = make_model()
     optimizer = SGD(model.named_parameters())
-    kinds = [(1, DataParallel), (2, ForkedDataParallel if can_fork() else DataParallel)]
-    for count, kind in kinds:
-        with Threads(count) as threads, choose(model, optimizer, threads) as parallel:
-            assert type(parallel) is kind and parallel.count == count
+    with Threads(1) as threads, share_batches(model, optimizer, threads) as shared:
+        assert shared.model is model and shared.optimizer is optimizer
+    with Threads(2) as threads, share_batches(model, optimizer, threads) as shared:
+        assert type(shared.model) is SharedModel
+        assert isinstance(shared.model._workers, ProcessWorkers if can_fork() else ThreadWorkers)
+        assert shared.model._workers.count == 2
 
 
-@pytest.mark.parametrize(("least", "parts"), [(1, 3), (4 * 8 * 8, 1), (4 * 8 * 8 // 2, 2), (10**9, 1)])
-def test_little_work_is_left_to_fewer_threads(monkeypatch, least, parts):
-    monkeypatch.setattr(module, "LEAST", least)
+@pytest.mark.parametrize(("least_work", "parts"), [(1, 3), (4 * 8 * 8, 1), (4 * 8 * 8 // 2, 2), (10**9, 1)])
+def test_little_work_is_left_to_fewer_workers(least_work, parts):
     model, batch = make_model(), make_batch(8, 8, 8, 8)
     with Threads(3) as threads:
-        assert len(DataParallel(model, threads)._parts(module.Part(*batch))) == parts
+        workers = ThreadWorkers(model, SGD(model.named_parameters()), threads, least_work)
+        assert len(workers.split(Part(*batch))[0]) == parts
