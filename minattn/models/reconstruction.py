@@ -58,12 +58,19 @@ class ReconstructionConfig:
             if getattr(self, name) not in known:
                 raise InputError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
 
+    def matrices(self) -> dict[str, int]:
+        """The numbers in the matrices of the embeddings, of each layer, and of the head."""
+        table = self.vocab_size * self.width
+        return {"embeddings": table, "layer": (4 * self.width + 2 * self.hidden) * self.width, "head": table}
+
 
 class ReconstructionModel(Module):
     """Figure 7-19 of the source text: embedding, positional encoding, self-attention, de-embedding.
 
     generator: where the initial weights come from, and the dropout masks after them.
     """
+
+    learns_from_blanks = False
 
     def __init__(self, config: ReconstructionConfig, *, generator: np.random.Generator) -> None:
         self.config = config

@@ -49,6 +49,14 @@ class EncoderConfig:
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be in [0, 1), got {self.dropout}")
 
+    def matrices(self) -> dict[str, int]:
+        """The numbers in the matrices of the embeddings, of each layer, and of the masked-LM head."""
+        return {
+            "embeddings": (self.vocab_size + self.max_tokens + self.token_types) * self.width,
+            "layer": (4 * self.width + 2 * self.hidden) * self.width,
+            "head": (self.width + (0 if self.tied else self.vocab_size)) * self.width,
+        }
+
 
 SETTINGS = {  # ours: theirs
     "bert": {

@@ -57,6 +57,7 @@ class MaskedLM(Pretrained):
     """
 
     has_head = True
+    learns_from_blanks = True
     encoder_class: ClassVar[type[Encoder]]
 
     def __init__(self, config: EncoderConfig, *, generator: np.random.Generator) -> None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Protocol
 
 from ..errors import InputError
 from ..fast import physical_memory
-from ..pretrained import EncoderConfig
 from .data import Data
-from .run_config import ModelConfig
 from .settings import TrainingConfig
+
+
+class MatrixSizes(Protocol):
+    """The sizes of a model that is yet to be made: `matrices` counts the numbers in its parts."""
+
+    @property
+    def layers(self) -> int: ...
+
+    def matrices(self) -> dict[str, int]: ...
 
 
 def check_trainable(data: Data, training: TrainingConfig) -> None:
@@ -21,29 +29,23 @@ def check_trainable(data: Data, training: TrainingConfig) -> None:
         )
 
 
-def check_memory(model: ModelConfig, frozen: Collection[str] = ()) -> None:
-    """Refuse a model whose training this machine cannot hold."""
-    if isinstance(model, EncoderConfig):
-        needed, advice = memory_needed(model, frozen), "--freeze, or a smaller model"
-    else:
-        matrices = 2 * model.vocab_size + model.layers * (4 * model.width + 2 * model.hidden)
-        needed = 16 * model.width * matrices  # float32: weight, gradient and two moments
-        advice = "a smaller --width, --layers or --vocab-size"
-    there = physical_memory()
+def check_memory(model: MatrixSizes, frozen: Collection[str] = ()) -> None:
+    """Refuse a model whose training this machine cannot hold.
+
+    Args:
+        frozen: parts that do not train: "embeddings", "head", and "layer.0" to the last
+    """
+    needed, there = memory_needed(model, frozen), physical_memory()
     if there is not None and needed > there:
         raise InputError(
             f"training this model takes {needed >> 30:,} GiB of memory, and this machine has {there >> 30:,}; "
-            f"try {advice}"
+            "try --freeze with a pretrained model, else a smaller --width, --layers or --vocab-size"
         )
 
 
-def memory_needed(config: EncoderConfig, frozen: Collection[str]) -> int:
-    """The bytes of the weights, and of the gradient and the two moments of those that train; biases are left out."""
-    width = config.width
-    sizes = {
-        "embeddings": (config.vocab_size + config.max_tokens + config.token_types) * width,
-        "head": (width + (0 if config.tied else config.vocab_size)) * width,
-    }
-    total = sum(size * (4 if part in frozen else 16) for part, size in sizes.items())
-    still = sum(part.startswith("layer.") for part in frozen)
-    return total + (4 * width + 2 * config.hidden) * width * (16 * config.layers - 12 * still)
+def memory_needed(model: MatrixSizes, frozen: Collection[str]) -> int:
+    """The bytes of the weights in float32, and of the gradient and two moments of those that train; without biases."""
+    sizes = model.matrices()
+    total = sizes["embeddings"] + model.layers * sizes["layer"] + sizes["head"]
+    still = sum(sizes[part.partition(".")[0]] for part in frozen)
+    return 16 * total - 12 * still

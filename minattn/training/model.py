@@ -33,9 +33,12 @@ class Model(Protocol):
     logits           ids, attention_mask (B, T) -> (B, T, V), or (N, V) for the N places that `where` (B, T) marks
     attention_maps   ids, attention_mask (B, T) -> an array (B, H, T, T) a layer
     attend           switches attention off, and on again
+    learns_from_blanks   whether blanks alone are restored in training, where a batch has some
     token_table      the vectors (V, D) of the tokens
     position_table   those (max_tokens, D) of the positions, None if there are none
     """
+
+    learns_from_blanks: bool
 
     @property
     def config(self) -> Sizes: ...

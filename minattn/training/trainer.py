@@ -12,7 +12,6 @@ from ..errors import InputError, RunError
 from ..models import ReconstructionConfig, ReconstructionModel
 from ..optim import AdamW, clip_grad_norm_, learning_rate
 from ..parallel import Parallel, Threads, sharing
-from ..pretrained.masked_lm import MaskedLM
 from ..runs import Run
 from ..text import Batch, Batches
 from ..trace import is_finite
@@ -53,8 +52,7 @@ class Trainer:
         trained = [(name, parameter) for name, parameter in self.model.named_parameters() if parameter.requires_grad]
         self.optimizer = AdamW(trained, training.lr, betas=(0.9, 0.98), weight_decay=training.weight_decay)
         self.batches = Batches(data.training, data.tokenizer, training.batch, training.blanks, training.seed)
-        self.is_masked_lm = isinstance(model, MaskedLM)
-        blanked = FEWER_BLANKED if self.is_masked_lm else BLANKED
+        blanked = FEWER_BLANKED if self.model.learns_from_blanks else BLANKED
         self.held_out = HeldOut(data.held_out, data.tokenizer, training.blanks or 0.15, blanked)
         self.step = 0
 
@@ -94,7 +92,7 @@ class Trainer:
         stop: Callable[[], bool],
     ) -> bool:
         steps = self.config.steps
-        every = max(steps // (FEWER_EVALUATIONS if self.is_masked_lm else EVALUATIONS), 1)
+        every = max(steps // (FEWER_EVALUATIONS if self.model.learns_from_blanks else EVALUATIONS), 1)
         self.model.train()
         while self.step < steps and not stop():
             row = self.train_step(self.batches.at(self.step), parallel)
@@ -117,7 +115,7 @@ class Trainer:
         seed = [self.config.seed, self.step, DROPOUT_STREAM]
         generators = [np.random.default_rng([*seed, thread]) for thread in range(parallel.count)]
         targets = batch.targets
-        if self.is_masked_lm and batch.blanked.any():
+        if self.model.learns_from_blanks and batch.blanked.any():
             targets = np.where(batch.blanked, targets, -100)
         loss = parallel.backward(place(batch.ids), place(batch.attention_mask), place(targets), generators)
         norm = clip_grad_norm_(self.optimizer.parameters.values(), self.config.clip)
