@@ -29,4 +29,4 @@ def place(trained, tmp_path, monkeypatch):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Trainings draw nothing, which would take most of their time."""
-    monkeypatch.setattr("minattn.cli.training_work.draw_run", lambda run, data: [])
+    monkeypatch.setattr("minattn.cli.run_figures.draw_run", lambda run, data: [])

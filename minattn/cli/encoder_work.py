@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..pretrained import LayerDeEmbedding, fill_blanks, load_pretrained, vocabulary_comes_back
+from ..pretrained import LayerDeEmbedding, fill_blanks, load_pretrained, load_tokenizer, vocabulary_comes_back
 from ..pretrained.encoder import Encoder
-from ..pretrained.finetune import find_pretrained
 from ..pretrained.layer_deembedding import Found
+from ..pretrained.load import find_pretrained
 from ..pretrained.masked_lm import MaskedLM
 from ..pretrained.texts import Tokens, Vectors, embed_tokens, token_ids
-from ..runs import plain, read_bytes, read_json, write_atomically
+from ..runs import json_ready, read_bytes, read_json, write_atomically
 from ..terminal import Count, shortened
 from ..text import WordPiece
 
@@ -65,7 +65,7 @@ def open_folder(folder: str, say: Say) -> Opened:
     """Open a folder with a pretrained model, or a run with one; say is told what the weights have too many or few."""
     place = find_pretrained(folder)
     model = load_pretrained(place, report=say)
-    tokenizer = WordPiece.from_pretrained(place)
+    tokenizer = load_tokenizer(place)
     pieces, rows = tokenizer.vocab_size, model.config.vocab_size
     if pieces > rows:
         raise InputError(
@@ -224,7 +224,7 @@ class Filled:
             {"position": place, "best": [{"token": token, "probability": p} for token, p in best]}
             for place, best in zip(self.places, self.blanks, strict=True)
         ]
-        return {"text": self.text, "blanks": plain(filled, "blanks", null_for_nan=True)}
+        return {"text": self.text, "blanks": json_ready(filled, "blanks", null_for_nan=True)}
 
 
 def fill_job(folder: str, text: str, top: int, truncate: bool, say: Say) -> Filled:

@@ -182,10 +182,13 @@ def _fail(error: object, code: int) -> int:
 
 
 def _reconstruct(options: argparse.Namespace) -> int:
+    from ..pretrained import open_run
     from ..runs import newest_run
-    from .training_work import reconstruct_job
+    from .run_figures import draw_restoration
 
-    restoration, figure = reconstruct_job(options.run or newest_run(), options.text, draw=not options.json)
+    opened = open_run(options.run or newest_run())
+    restoration = opened.restore(options.text)
+    figure = None if options.json else draw_restoration(opened.run, options.text, restoration)
     if options.json:
         print(json.dumps(restoration.to_dict(), indent=1, ensure_ascii=False))
         return 0
@@ -206,17 +209,19 @@ def _reconstruct(options: argparse.Namespace) -> int:
 
 
 def _vocab(options: argparse.Namespace) -> int:
-    from .training_work import vocab_job
+    from ..training import choose_tokenizer, find_text
 
-    tokenizer, path = vocab_job(options.text, options.size, options.out)
+    tokenizer = choose_tokenizer(options.text, find_text(options.text), options.size)
+    path = tokenizer.save(options.out)
     print(f"{path}: {tokenizer.vocab_size:,} pieces, fingerprint {tokenizer.fingerprint[:12]}")
     return 0
 
 
 def _info(options: argparse.Namespace) -> int:
-    from .training_work import info_job
+    from .. import pretrained  # noqa: F401  its kinds of model may be in a run
+    from ..training import run_information
 
-    info: dict[str, Any] = info_job(options.run)
+    info: dict[str, Any] = run_information(options.run)
     if options.json:
         print(json.dumps(info, indent=1, ensure_ascii=False))
         return 0

@@ -4,11 +4,26 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import RunError
 from ..runs import Run
-from ..training import Data, load_model, restore_ids
+from ..training import Data, Restoration, load_model, restore_ids
 
 HEADS = 12
 """The most heads that are drawn of a layer."""
+
+
+def draw_restoration(run: Run, text: str, restoration: Restoration) -> Path | None:
+    """Draw into a run's figures what each token of a text looked at; None where nothing can be drawn."""
+    from ..show import attention_maps, save_figure
+
+    if not restoration.attention:
+        return None
+    title = f"What each token looks at, last layer: {text.strip()}"
+    figure = attention_maps(restoration.attention[-1][:HEADS], restoration.given, title)
+    try:
+        return save_figure(figure, run.figures_folder, "reconstruct")[0]
+    except RunError:  # a run that may only be read still restores
+        return None
 
 
 def draw_run(run: Run, data: Data) -> list[Path]:

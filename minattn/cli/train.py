@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 
 from ..errors import InputError
@@ -10,6 +11,7 @@ from ..nn.positional import KINDS as POSITIONS
 from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
 from ..training.data import VOCAB_SIZE
 from ..training.settings import TrainingConfig
+from ..training.start_and_resume import RESUME_OPTIONS
 
 EXAMPLES = """examples:
   minattn train                                          the shipped English reader, about a minute on two cores
@@ -38,9 +40,6 @@ LR = f"{FINE_TUNING['lr']}, or {NEW_HEAD_LR} for a new head"
 FINE_TUNED = {"steps": f"{EPOCHS} times the text", "lr": LR, "save_every": FINE_TUNING["save_every"]}
 """What is the default of a setting with --from, where it is another."""
 
-MAY_CHANGE = {"steps", "save_every", "threads"}
-"""What may be given with --resume."""
-
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn train` its options."""
@@ -62,6 +61,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     for name, text in SETTINGS.items():
         _add_setting(parser, name, text)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
+    parser.add_argument("--no-figures", dest="figures", action="store_false", help="draw nothing at the end")
     parser.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to standard error")
 
 
@@ -80,19 +80,32 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train, or go on with a run; returns the exit code."""
-    from .training_work import resume_job, train_job
+    from ..pretrained.finetune import fine_tune
+    from ..training import resume_training, train_new_model
+    from .run_figures import draw_run, example
 
     given = {
         key: getattr(options, key) for key in ("out", "from", "freeze", *SETTINGS) if getattr(options, key) is not None
     }
     stream = sys.stderr if options.json else sys.stdout
+    draw = draw_run if options.figures else None
     if options.resume is not None:
-        if options.text or given.keys() - MAY_CHANGE:
-            wrong = "TEXT" if options.text else "--" + min(given.keys() - MAY_CHANGE).replace("_", "-")
+        if options.text or given.keys() - set(RESUME_OPTIONS):
+            wrong = "TEXT" if options.text else "--" + min(given.keys() - set(RESUME_OPTIONS)).replace("_", "-")
             raise InputError(f"--resume goes on with the run's own settings; {wrong} cannot be given with it")
-        done = resume_job(options.resume, given, options.device, stream)
+        outcome = resume_training(options.resume, given, options.device, stream, draw)
+    elif "freeze" in given and "from" not in given:
+        raise InputError("--freeze keeps parts of a pretrained model as they are; say with --from which model")
     else:
-        done = train_job(options.text or "en", given, options.device, stream)
+        start = fine_tune if "from" in given else train_new_model
+        outcome = start(options.text or "en", given, options.device, stream, draw)
+    if outcome.finished:
+        run = outcome.run
+        if outcome.figures:
+            names = ", ".join(path.name for path in outcome.figures if path.suffix == ".png")
+            print(f"figures: {names} in {run.figures_folder}", file=stream)
+        print(f'next: minattn reconstruct "{example(outcome.data)}" --run {shlex.quote(str(run.folder))}', file=stream)
     if options.json:
-        print(json.dumps(done.result, indent=1, ensure_ascii=False))
-    return 0 if done.finished else 130
+        figures = {"figures": [str(path) for path in outcome.figures]} if outcome.finished else {}
+        print(json.dumps(outcome.to_dict() | figures, indent=1, ensure_ascii=False))
+    return 0 if outcome.finished else 130

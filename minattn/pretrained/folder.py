@@ -31,7 +31,7 @@ SIZES = ("vocab_size", "width", "hidden", "max_tokens", "token_types")
 """What the shapes of tensors are made of, by EncoderConfig's names."""
 
 
-class Unfilled(np.random.Generator):
+class ZeroGenerator(np.random.Generator):
     """Draws initial weights that no one will look at: zeros, for which the system gives no memory yet."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Pretrained(Module):
             raise InputError(f"{folder / CONFIG}: model_type is {model_type}, which {cls.__name__} is not")
         tensors = tensors_of(folder, model_type)
         missing = check_tensors(cls, config, tensors, folder, settings)
-        model = cls(config, generator=Unfilled()).eval()
+        model = cls(config, generator=ZeroGenerator()).eval()
         if np.dtype(dtype) == np.float64:
             model.double()
         fill(model, tensors)
@@ -155,7 +155,7 @@ def expected_shapes(cls: type[Pretrained], config: EncoderConfig) -> dict[str, t
         pad_id=None,
     )
     sizes = {2: config.vocab_size, 3: config.width, 4: config.hidden, 5: config.max_tokens, 6: config.token_types}
-    model = cls(small, generator=Unfilled())
+    model = cls(small, generator=ZeroGenerator())
     parameters = parameters_by_file_name(model, cls.model_type)
     return {name: tuple(sizes[n] for n in parameter.shape) for name, parameter in parameters}
 

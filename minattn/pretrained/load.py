@@ -1,4 +1,4 @@
-"""Opening a folder without saying what is in it."""
+"""Opening what a user names: a folder of any of these models, or a run that has such a folder inside."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..errors import InputError
+from ..runs import FORMAT, MODEL, STATE, read_json
 from .config import read_config
 from .encoder import BertModel, DistilBertModel
 from .folder import CONFIG, settings_of
 from .masked_lm import BertForMaskedLM, DistilBertForMaskedLM
 from .tensor_names import HEADS
-from .weights import find_tensors
+from .weights import WEIGHTS, find_tensors
 
 AnyPretrained: TypeAlias = BertModel | DistilBertModel | BertForMaskedLM | DistilBertForMaskedLM
 
@@ -42,3 +44,24 @@ def load_pretrained(
     else:
         has_head = HEADS[model_type]["head.dense.weight"] in find_tensors(folder)
     return CLASSES[model_type, has_head].from_pretrained(folder, dtype=dtype, report=report)
+
+
+def find_pretrained(folder: str) -> Path:
+    """The folder that a user means: one with a model, or a run, which has one in `model`.
+
+    Raises InputError for a run that has none, or none yet, and for a checkpoint of one.
+    """
+    place, inside = Path(folder), Path(folder) / MODEL
+    if (place / STATE).is_file() and not (place / CONFIG).exists():
+        raise InputError(f"{place} is a checkpoint of a run; give the run, {os.path.normpath(place / '../..')}")
+    settings = read_json(place / CONFIG) if (place / CONFIG).is_file() else {}
+    if settings.get("format") != FORMAT:
+        return inside if (inside / CONFIG).is_file() else place
+    config = settings.get("config")
+    if not isinstance(config, dict) or "from" not in config:
+        raise InputError(f"{place} is a run of a model of its own, no BERT; use it with minattn reconstruct")
+    if not ((inside / CONFIG).is_file() and (inside / WEIGHTS).exists()):
+        raise InputError(
+            f"{place} has no model yet: a fine-tuning writes it at its end; minattn train --resume {place} goes on"
+        )
+    return inside

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .files import plain, read_bytes, read_json, reading, sync_folder, write_synced
+from .files import read_bytes, reading, sync_folder, write_synced
+from .json_files import check_format, json_ready, read_json
 
 VERSION = 1
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
@@ -83,7 +84,7 @@ def write_checkpoint(
         "step": step,
         "tokenizer_sha256": tokenizer_sha256,
         "files": {name: {"bytes": len(data), "sha256": _sha256(data)} for name, data in contents.items()},
-        "state": plain(state, "state"),
+        "state": json_ready(state, "state"),
     }
     for name, data in contents.items():
         write_synced(folder / name, data)
@@ -169,17 +170,6 @@ def _described(path: Path) -> dict[str, Any]:
     if wrong:
         raise InputError(f"{path} is damaged: it lacks {', '.join(wrong)}")
     return described
-
-
-def check_format(path: Path, content: Mapping[str, Any], kind: str, version: int) -> None:
-    """Refuse a JSON file that is not of this kind and version."""
-    if content.get("format") != kind:
-        raise InputError(f"{path} is not the file of a {kind}: its format is {content.get('format')!r}")
-    if content.get("version") != version:
-        raise InputError(
-            f"{path} has version {content.get('version')!r} of the {kind} format, but this minattn reads "
-            f"version {version}; use the minattn that wrote it"
-        )
 
 
 def _compare(path: Path, got: Shapes, expected: Shapes) -> None:

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
-import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ..errors import InputError, RunError
 
@@ -126,48 +121,6 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a file; InputError when it is missing or cannot be read."""
     with reading(path):
         return path.read_bytes()
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; InputError when it is missing, torn, or something else."""
-    content = read_bytes(path)
-    try:
-        value = json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: expected JSON, but {error}") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path} is damaged: expected a JSON object, got a {type(value).__name__}")
-    return value
-
-
-def plain(value: Any, where: str, null_for_nan: bool = False) -> Any:
-    """The same value made of what JSON holds, so that reading it back gives what was meant.
-
-    value         None, bool, numbers (NumPy's too), text, and lists, tuples and dicts of these
-    where         what the value is, for the message
-    null_for_nan  write NaN and the infinities as null, for readers that know JSON only
-
-    Raises InputError for anything else, rather than write what would be read back as something different.
-
-    >>> plain({"loss": np.float32(0.5), "shape": (2, 3)}, "row")
-    {'loss': 0.5, 'shape': [2, 3]}
-    >>> plain(float("nan"), "loss", null_for_nan=True) is None
-    True
-    """
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) or not null_for_nan else None
-    if isinstance(value, (list, tuple)):
-        return [plain(item, f"{where}[{i}]", null_for_nan) for i, item in enumerate(value)]
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise InputError(f"{where} must have text as keys, got {key!r}, which JSON would turn into text")
-        return {key: plain(item, f"{where}[{key!r}]", null_for_nan) for key, item in value.items()}
-    raise InputError(f"{where} must be made of numbers, text, lists and dicts, got a {type(value).__name__}")
 
 
 def files_below(folder: Path) -> list[Path]:

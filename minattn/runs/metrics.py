@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import InputError
-from .files import naming, plain, read_bytes, write_atomically
+from .files import naming, read_bytes, write_atomically
+from .json_files import json_ready
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
     """Append one line; NaN and the infinities become null, and a line that a crash tore is cut off first."""
-    line = json.dumps(plain(row, "row", null_for_nan=True), ensure_ascii=False) + "\n"
+    line = json.dumps(json_ready(row, "row", null_for_nan=True), ensure_ascii=False) + "\n"
     with naming(path), open(path, "ab+") as file:
         _drop_torn_line(file)
         file.write(line.encode("utf-8"))

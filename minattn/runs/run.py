@@ -18,14 +18,13 @@ from .files import (
     files_below,
     make_folder,
     naming,
-    plain,
     read_bytes,
-    read_json,
     reading,
     size_of,
     sync_folder,
     write_atomically,
 )
+from .json_files import check_format, json_ready, read_json
 from .metrics import append_row, read_rows, trim_rows
 
 FORMAT, VERSION = "minattn run", 1
@@ -95,7 +94,7 @@ class Run:
         stored = read_json(folder / CONFIG)
         if "format" not in stored and "model_type" in stored:
             raise InputError(f"{folder} holds a pretrained model, no run; use it with minattn embed, deembed or fill")
-        checkpoints.check_format(folder / CONFIG, stored, FORMAT, VERSION)
+        check_format(folder / CONFIG, stored, FORMAT, VERSION)
         if not isinstance(stored.get("config"), dict):
             raise InputError(f"{folder / CONFIG} is damaged: it lacks config")
         tokenizer = read_bytes(folder / TOKENIZER)
@@ -276,7 +275,7 @@ def newest_run(root: str | os.PathLike[str] = "runs") -> Path:
 
 def _described(config: Mapping[str, Any]) -> str:
     """The content of config.json."""
-    stored = {"format": FORMAT, "version": VERSION, "config": plain(config, "config")}
+    stored = {"format": FORMAT, "version": VERSION, "config": json_ready(config, "config")}
     return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
 
 

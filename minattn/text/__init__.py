@@ -2,7 +2,8 @@
 
 from .batches import Batch, Batches, blank_out, collate, cut
 from .corpus import Piece, read_pieces, shipped, split_pieces
-from .wordpiece import SPECIALS, WordPiece
+from .vocabulary import SPECIALS
+from .wordpiece import WordPiece
 
 __all__ = [
     "SPECIALS",

@@ -19,21 +19,12 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..runs import make_folder, write_atomically
 from .spacing import join_words
-from .tokenizer_files import (
-    CLASSES,
-    CONFIG,
-    TOKENIZER,
-    VOCABULARY,
-    read_pretrained,
-    read_text,
-    tokenizer_config,
-)
 from .vocabulary import PREFIX, SPECIALS, UNKNOWN, check_specials, learned
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["SPECIALS", "WordPiece"]
+TOKENIZER, VOCABULARY = "tokenizer.json", "vocab.txt"
 
 
 class WordPiece:
@@ -70,8 +61,6 @@ class WordPiece:
         self.vocab_size = len(self.pieces)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (ids[special] for special in SPECIALS)
         self.special_ids = frozenset(ids[special] for special in SPECIALS)
-        self.model_max_length: int | None = None  # tokens; known where `from_pretrained` found it
-        self._class = CLASSES[0]
 
     def __repr__(self) -> str:
         return f"WordPiece({self.vocab_size} pieces, fingerprint {self.fingerprint[:8]})"
@@ -96,22 +85,6 @@ class WordPiece:
         file = Path(path) / TOKENIZER if Path(path).is_dir() else Path(path)
         return cls(read_text(file), str(file))
 
-    @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike[str]) -> WordPiece:
-        """Read the tokenizer of a BERT or DistilBERT model from the folder that Hugging Face's transformers wrote.
-
-        folder: with tokenizer.json or, where that is absent, vocab.txt, one piece a line. What tokenizer_config.json
-            says of case, accents and Chinese characters goes before what tokenizer.json says; without either, the
-            tokenizer is uncased.
-        Returns a tokenizer with the ids that transformers gives under `split_special_tokens=True`: a special token
-        that is written in a text is ordinary text. Its `model_max_length` is that of the file, or None.
-        Raises InputError naming the file when one is missing, broken, or of another kind than BERT's.
-        """
-        found = read_pretrained(folder)
-        tokenizer = cls(found.tokenizer_json, found.name)
-        tokenizer.model_max_length, tokenizer._class = found.model_max_length, found.tokenizer_class
-        return tokenizer
-
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write tokenizer.json, and vocab.txt for people to read, into a folder that is made if need be.
 
@@ -123,16 +96,6 @@ class WordPiece:
         write_atomically(folder / VOCABULARY, "".join(piece + "\n" for piece in self.pieces))
         write_atomically(folder / TOKENIZER, self.to_json())
         return folder / TOKENIZER
-
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
-        """Write what `save` does and tokenizer_config.json, so that transformers opens the folder with the same ids.
-
-        Returns the path of tokenizer.json.
-        Raises RunError when they cannot be written, InputError where a file is in the way.
-        """
-        make_folder(Path(folder))
-        write_atomically(Path(folder) / CONFIG, tokenizer_config(self.to_json(), self._class, self.model_max_length))
-        return self.save(folder)
 
     def to_json(self) -> str:
         """Give the text of tokenizer.json, with sorted keys, so that equal tokenizers give equal text."""
@@ -242,6 +205,22 @@ def _built(tokenizer_json: str, name: str) -> Tokenizer:
         if found.get(key, value) != value:
             raise InputError(f"{name}: expected a tokenizer whose model has {key} {value!r}, found {found[key]!r}")
     return tokenizer
+
+
+def read_text(file: Path) -> str:
+    """Read a tokenizer's file, with \\n for every line end.
+
+    Raises InputError naming it when it is missing, cannot be read, or is not UTF-8.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{file}: expected a tokenizer, found nothing there; `minattn vocab` makes one") from None
+    except UnicodeDecodeError:
+        kind = "in JSON" if file.suffix != ".txt" else "with one piece a line"
+        raise InputError(f"{file}: expected a tokenizer {kind}, found bytes that are not UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: expected a tokenizer, but it cannot be read: {error}") from None
 
 
 def _checked(text: str, where: str) -> str:

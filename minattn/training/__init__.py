@@ -1,39 +1,49 @@
-"""Training: the data, the loop, and what is measured."""
+"""Training: the data, the loop, what is measured, and runs to start, to go on with and to use."""
 
-from .data import Data, Source, choose_tokenizer, find_text, fingerprint, load_data, source
-from .evaluation import HeldOut, Score
+from .data import Data, TextFile, choose_tokenizer, find_text, fingerprint, load_data, remember_text
+from .evaluation import HeldOut, Score, ScoreTable
 from .limits import check_memory, check_trainable
 from .model import Model
 from .restore import Restoration, load_model, restore, restore_ids
-from .run_config import ModelConfig, Start, described, model_config, text_of, training_config, unfilled_model
-from .settings import TrainingConfig, from_json
+from .run_config import MODEL_KINDS, ModelKind, model_config, model_kind, text_file, training_config
+from .settings import TrainingConfig
+from .start_and_resume import TrainOptions, resume_training, train_new_model
+from .train_and_report import REPORT, Outcome, run_information, train_and_report
+from .trained_run import TrainedRun
 from .trainer import Trainer
 
 __all__ = [
+    "MODEL_KINDS",
+    "REPORT",
     "Data",
     "HeldOut",
     "Model",
-    "ModelConfig",
+    "ModelKind",
+    "Outcome",
     "Restoration",
     "Score",
-    "Source",
-    "Start",
+    "ScoreTable",
+    "TextFile",
+    "TrainOptions",
+    "TrainedRun",
     "Trainer",
     "TrainingConfig",
     "check_memory",
     "check_trainable",
     "choose_tokenizer",
-    "described",
     "find_text",
     "fingerprint",
-    "from_json",
     "load_data",
     "load_model",
     "model_config",
+    "model_kind",
+    "remember_text",
     "restore",
     "restore_ids",
-    "source",
-    "text_of",
+    "resume_training",
+    "run_information",
+    "text_file",
+    "train_and_report",
+    "train_new_model",
     "training_config",
-    "unfilled_model",
 ]

@@ -14,7 +14,7 @@ VOCAB_SIZE = 1000
 
 
 @dataclass(frozen=True)
-class Source:
+class TextFile:
     """The text of a run, as config.json remembers it: "en", "zh" or a whole path, and the sha256 of its bytes."""
 
     name: str
@@ -43,9 +43,9 @@ def find_text(name: str) -> Path:
     return shipped(READERS[name]) if name in READERS and not Path(name).is_file() else Path(name)
 
 
-def source(name: str, text: Path) -> Source:
+def remember_text(name: str, text: Path) -> TextFile:
     """What to remember of the text that a user called `name`, so that it is found again from any folder."""
-    return Source(name if _is_shipped(name, text) else str(text.resolve()), fingerprint(text))
+    return TextFile(name if _is_shipped(name, text) else str(text.resolve()), fingerprint(text))
 
 
 def fingerprint(text: Path) -> str:

@@ -1,5 +1,7 @@
 """What a model can do on held-out text, beside what can be had without one."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -39,6 +41,46 @@ class Score:
     copied: float | None
     blanks_filled: float | None
 
+    def shares(self) -> tuple[str, str]:
+        """Both for people; - where there is none."""
+        copied, filled = ("-" if share is None else f"{share:.2%}" for share in (self.copied, self.blanks_filled))
+        return copied, filled
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores on held-out text by their names, which print as a table.
+
+    sentences, tokens, blanks: how many were scored, the blanks in all draws of them
+    """
+
+    sentences: int
+    tokens: int
+    blanks: int
+    draws: int
+    scores: dict[str, Score]
+
+    def __getitem__(self, name: str) -> Score:
+        """The score of this name, such as "trained"."""
+        return self.scores[name]
+
+    def __str__(self) -> str:
+        blanks = f"{self.blanks:,} blanks in {self.draws} draws"
+        head = f"held-out: {self.sentences:,} sentences, {self.tokens:,} tokens, {blanks}"
+        width = max(len(head), *map(len, self.scores))
+        lines = [f"{head:{width}}    copied    blanks filled"]
+        for name, score in self.scores.items():
+            copied, filled = score.shares()
+            lines.append(f"{name:{width}}  {copied:>8}    {filled:>13}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for programs."""
+        counts = {"sentences": self.sentences, "tokens": self.tokens, "blanks": self.blanks}
+        return counts | {"scores": {name: asdict(score) for name, score in self.scores.items()}}
+
 
 class HeldOut:
     """Held-out sentences, once whole and several times with blanks, the same for everything that is scored on them.
@@ -46,14 +88,20 @@ class HeldOut:
     sentences: lists of ids, of which at most SENTENCES are taken, evenly spread
     blanks: the share that is blanked out, always by [MASK]
     blanked: how often sentences are scored with blanks, all in all, at most
+    logits: the most that are computed at a time
     """
 
     def __init__(
-        self, sentences: list[list[int]], tokenizer: WordPiece, blanks: float = 0.15, blanked: int = BLANKED
+        self,
+        sentences: list[list[int]],
+        tokenizer: WordPiece,
+        blanks: float = 0.15,
+        blanked: int = BLANKED,
+        logits: int = LOGITS,
     ) -> None:
         sentences = sentences[:: -(-len(sentences) // SENTENCES)]
         draws = min(DRAWS, max(blanked // len(sentences), 1))
-        rows = max(LOGITS // (max(map(len, sentences)) * tokenizer.vocab_size), 1)
+        rows = max(logits // (max(map(len, sentences)) * tokenizer.vocab_size), 1)
         rows = min(rows, 64, len(sentences))
 
         def batches(share: float, seed: int) -> Iterator[Batch]:
@@ -102,21 +150,9 @@ class HeldOut:
         scores["trained"] = self.score(trained, threads=threads)
         return scores
 
-    def table(self, scores: dict[str, Score]) -> str:
-        """The scores as text, a row each."""
-        blanks = f"{self.blanks:,} blanks in {len(self.blanked) // len(self.whole)} draws"
-        head = f"held-out: {self.sentences:,} sentences, {self.tokens:,} tokens, {blanks}"
-        width = max(len(head), *map(len, scores))
-        lines = [f"{head:{width}}    copied    blanks filled"]
-        for name, score in scores.items():
-            copied, filled = ("-" if s is None else f"{s:.2%}" for s in (score.copied, score.blanks_filled))
-            lines.append(f"{name:{width}}  {copied:>8}    {filled:>13}")
-        return "\n".join(lines)
-
-    def to_dict(self, scores: dict[str, Score]) -> dict[str, Any]:
-        """The same for programs."""
-        counts = {"sentences": self.sentences, "tokens": self.tokens, "blanks": self.blanks}
-        return counts | {"scores": {name: asdict(score) for name, score in scores.items()}}
+    def table(self, scores: dict[str, Score]) -> ScoreTable:
+        """Scores on this text, with how much was scored."""
+        return ScoreTable(self.sentences, self.tokens, self.blanks, len(self.blanked) // len(self.whole), scores)
 
 
 def commonest_token(training: list[list[int]], vocab_size: int) -> Callable[[Batch], Any]:

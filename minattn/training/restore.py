@@ -10,14 +10,15 @@ from ..errors import InputError
 from ..functional import softmax
 from ..graph import no_grad
 from ..runs import Run
+from ..terminal import columns, padded
 from ..text import WordPiece
 from .model import Model
-from .run_config import unfilled_model
+from .run_config import model_config, model_kind
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """A text as a model restored it; lists have an item a token, [CLS] and [SEP] included.
+    """A text as a model restored it, which prints as a table; lists have an item a token, [CLS] and [SEP] included.
 
     given, restored   pieces that went in and came out
     confidence        the probability of each restored piece
@@ -42,6 +43,23 @@ class Restoration:
         weights = self.attention[-1].mean(axis=0)[position]
         return [(self.given[i], float(weights[i])) for i in np.argsort(-weights, kind="stable")[:most]]
 
+    def __str__(self) -> str:
+        rows = [("given", "restored", "confidence", "looked at most")]
+        for i, (given, restored) in enumerate(zip(self.given, self.restored, strict=True)):
+            looked = ", ".join(f"{token} {weight:.0%}" for token, weight in self.looked_at(i))
+            rows.append((given, restored, f"{self.confidence[i]:.1%}", looked))
+        widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(map(padded, row, widths)).rstrip() for row in rows]
+        for given, best in zip(self.given, self.best, strict=True):
+            if given == "[MASK]":
+                lines += ["", "blank: " + ", ".join(f"{token} {probability:.1%}" for token, probability in best)]
+        lines += ["", self.text]
+        if self.lost:
+            lines.append(f"lost, because the vocabulary lacks their letters: {' '.join(self.lost)}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
     def to_dict(self) -> dict[str, Any]:
         """The same for programs; the attention maps are left out."""
         tokens = [
@@ -64,7 +82,7 @@ def load_model(run: Run) -> tuple[Model, WordPiece]:
 
     Raises InputError if the run is damaged.
     """
-    model = unfilled_model(run)
+    model = model_kind(run).build(model_config(run), seed=0)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     weights = run.load(shapes).weights
     try:

@@ -1,62 +1,94 @@
-"""What a run's config.json says, part by part; somebody may have edited it."""
+"""What a run's config.json says, part by part, and the kinds of model that it may name; somebody may have edited it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import InputError
 from ..models import ReconstructionConfig, ReconstructionModel
-from ..pretrained import BertForMaskedLM, DistilBertForMaskedLM, EncoderConfig
-from ..pretrained.folder import Unfilled
-from ..pretrained.masked_lm import MaskedLM
-from ..runs import Run
-from .data import Source
-from .settings import TrainingConfig, from_json
-
-ModelConfig: TypeAlias = ReconstructionConfig | EncoderConfig
-MASKED_LM: dict[str, type[MaskedLM]] = {"bert": BertForMaskedLM, "distilbert": DistilBertForMaskedLM}
+from ..runs import Run, from_json
+from .data import TextFile
+from .model import Model
+from .settings import TrainingConfig
 
 
-@dataclass(frozen=True)
-class Start:
-    """Where a fine-tuning began, as config.json remembers it: the folder, and what --freeze said."""
+class ModelKind(ABC):
+    """A kind of model that a run can hold: how it is read from config.json and made, before its weights are loaded.
 
-    folder: str
-    freeze: str
+    config_class: the dataclass of its sizes, as JSON can hold them
+    starts_from_seed: whether the first weights are drawn by the seed, and not those of a pretrained model
+    """
+
+    config_class: ClassVar[type[Any]]
+    starts_from_seed: ClassVar[bool]
+
+    @abstractmethod
+    def build(self, config: Any, seed: int, frozen: Collection[str] = ()) -> Model:
+        """A model of these sizes, as the seed starts it or, where that is not how it starts, without its weights.
+
+        frozen: parts whose parameters need no gradient
+        """
+
+    def frozen_parts(self, run: Run, config: Any) -> frozenset[str]:
+        """What --freeze named when a run was started. Raises InputError for a config.json that is damaged."""
+        return frozenset()
+
+    def save_model(self, model: Any, folder: Path) -> bool:
+        """Write a trained model as other programs read it, and say whether there is such a form."""
+        return False
 
 
-def described(model: MaskedLM) -> dict[str, Any]:
-    """A masked-LM model's part of a run's config.json; that of a ReconstructionModel has no model_type."""
-    return {"model_type": model.model_type, **asdict(model.config)}
+class ReconstructionKind(ModelKind):
+    """The ReconstructionModel of this package."""
+
+    config_class = ReconstructionConfig
+    starts_from_seed = True
+
+    def build(self, config: ReconstructionConfig, seed: int, frozen: Collection[str] = ()) -> Model:
+        return ReconstructionModel(config, generator=np.random.default_rng(seed))
 
 
-def model_config(run: Run) -> ModelConfig:
-    """The model's part of a run's config.json. Raises InputError if it is not one that this version knows."""
-    where, settings = f"{run.folder}/config.json: model", run.config.get("model")
+RECONSTRUCTION = ReconstructionKind()
+MODEL_KINDS: dict[str, ModelKind] = {}
+"""The other kinds by the model_type that config.json has for them; who brings one along enters it here."""
+
+
+def model_settings(model_type: str, config: Any) -> dict[str, Any]:
+    """The model's part of a new config.json, for a kind in MODEL_KINDS."""
+    return {"model_type": model_type, **asdict(config)}
+
+
+def model_kind(run: Run) -> ModelKind:
+    """The kind of a run's model. Raises InputError if it is not one that is known."""
+    settings = run.config.get("model")
     if not (isinstance(settings, dict) and "model_type" in settings):
-        return from_json(ReconstructionConfig, settings, where)
+        return RECONSTRUCTION
     model_type = settings["model_type"]
-    if not isinstance(model_type, str) or model_type not in MASKED_LM:
-        raise InputError(f"{where}: model_type is {model_type!r}; known are {' and '.join(MASKED_LM)}")
-    return from_json(EncoderConfig, {key: settings[key] for key in settings if key != "model_type"}, where)
+    if not isinstance(model_type, str) or model_type not in MODEL_KINDS:
+        known = " and ".join(MODEL_KINDS) or "none; import minattn.pretrained first"
+        raise InputError(f"{run.folder}/config.json: model: model_type is {model_type!r}; known are {known}")
+    return MODEL_KINDS[model_type]
 
 
-def unfilled_model(run: Run) -> ReconstructionModel | MaskedLM:
-    """The model of a run, whose weights say nothing until those of a checkpoint take their places."""
-    config = model_config(run)
-    if isinstance(config, EncoderConfig):
-        return MASKED_LM[run.config["model"]["model_type"]](config, generator=Unfilled())
-    return ReconstructionModel(config, generator=np.random.default_rng(0))
+def model_config(run: Run) -> Any:
+    """The sizes of a run's model, of its kind's config_class. Raises InputError if this version does not know them."""
+    kind, settings = model_kind(run), run.config.get("model")
+    if kind is not RECONSTRUCTION and isinstance(settings, dict):
+        settings = {key: value for key, value in settings.items() if key != "model_type"}
+    return from_json(kind.config_class, settings, f"{run.folder}/config.json: model")
 
 
 def training_config(run: Run) -> TrainingConfig:
-    """The training's part of a run's config.json. Raises InputError if it is not one that this version knows."""
+    """The training's part of a run's config.json. Raises InputError likewise."""
     return from_json(TrainingConfig, run.config.get("training"), f"{run.folder}/config.json: training")
 
 
-def text_of(run: Run) -> Source:
+def text_file(run: Run) -> TextFile:
     """The text's part of a run's config.json. Raises InputError likewise."""
-    return from_json(Source, run.config.get("text"), f"{run.folder}/config.json: text")
+    return from_json(TextFile, run.config.get("text"), f"{run.folder}/config.json: text")

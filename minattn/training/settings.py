@@ -1,13 +1,10 @@
 """What a training is asked to do."""
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar, get_args, get_type_hints
+from dataclasses import dataclass
 
 from ..errors import InputError
 from ..parallel import cores
-
-Config = TypeVar("Config")
 
 MOST = 10**12
 """The most steps there can be; it only keeps the arithmetic within what a float holds."""
@@ -54,31 +51,3 @@ class TrainingConfig:
             raise InputError(f"weight_decay must be a number not below 0, got {self.weight_decay}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, got {self.seed}")
-
-
-def from_json(kind: type[Config], values: Any, where: str) -> Config:
-    """A dataclass from what a JSON file holds for it, which somebody may have edited.
-
-    where: what the values are called in an error, such as "runs/mine/config.json: training"
-    Raises InputError for a missing or unknown name, a value of another type, and what the dataclass itself refuses.
-
-    >>> from_json(TrainingConfig, {"steps": "many"}, "config.json: training")
-    Traceback (most recent call last):
-    minattn.errors.InputError: config.json: training: steps must be of type int, got 'many'
-    """
-    if not isinstance(values, dict):
-        raise InputError(f"{where} is missing, or not a JSON object")
-    types = get_type_hints(kind)
-    for name in (field.name for field in fields(kind)):  # type: ignore[arg-type]
-        if name not in values:
-            raise InputError(f"{where} lacks {name}")
-        value, wanted = values[name], get_args(types[name]) or (types[name],)
-        fits = type(value) in wanted or (float in wanted and type(value) is int)
-        if not fits:
-            raise InputError(f"{where}: {name} must be of type {wanted[0].__name__}, got {value!r}")
-    if unknown := sorted(values.keys() - types.keys()):
-        raise InputError(f"{where} has {unknown[0]!r}, which this version does not know")
-    try:
-        return kind(**values)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None

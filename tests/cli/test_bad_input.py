@@ -142,7 +142,7 @@ def test_memory_that_runs_out_is_one_sentence(place, capsys, monkeypatch):
     def run_out(*_):
         raise MemoryError
 
-    monkeypatch.setattr("minattn.cli.training_work.Trainer", run_out)
+    monkeypatch.setattr(Trainer, "train", run_out)
     assert "not enough memory; try a smaller --width" in refused(capsys, *TRAIN, code=1)
 
 
@@ -184,13 +184,17 @@ def test_a_rate_that_makes_nan_names_op_and_step(place, capsys):
 
 
 def test_a_loss_that_becomes_nan_keeps_the_last_good_checkpoint(place, capsys, monkeypatch):
-    class Poisoned(Trainer):
-        def train_step(self, batch, parallel):
-            if self.step == 8:
-                self.model.blocks[0].attention.key.weight.data[:] = float("nan")
-            return super().train_step(batch, parallel)
+    train = Trainer.train
 
-    monkeypatch.setattr("minattn.cli.training_work.Trainer", Poisoned)
+    def train_and_poison(trainer, report, stop):
+        def poison(row):
+            if row["step"] == 8:
+                trainer.model.blocks[0].attention.key.weight.data[:] = float("nan")
+            report(row)
+
+        return train(trainer, poison, stop)
+
+    monkeypatch.setattr(Trainer, "train", train_and_poison)
     err = refused(capsys, *TRAIN, "--save-every", "3", code=1)
     assert "training stopped at step 9: forward: Linear called at " in err and "gave NaN" in err
     assert "the checkpoint of step 6 is kept; try a lower --lr" in err

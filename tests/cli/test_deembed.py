@@ -12,8 +12,7 @@ from support.pretrained_help import make
 
 from minattn import no_grad
 from minattn.nn import Nearest, deembedding
-from minattn.pretrained import LayerDeEmbedding, load_pretrained, vocabulary_comes_back
-from minattn.text import WordPiece
+from minattn.pretrained import LayerDeEmbedding, load_pretrained, load_tokenizer, vocabulary_comes_back
 
 KINDS = ("l2", "cosine", "dot")
 ALL = ("BertModel", "BertForMaskedLM", "DistilBertModel", "DistilBertForMaskedLM")
@@ -272,7 +271,7 @@ def test_what_the_weights_have_too_many_goes_to_standard_error(capsys, tmp_path)
 @needs_minilm
 def test_minilms_tokens_come_back_in_the_shares_that_are_known():
     folder = minilm_folder()
-    tokenizer = WordPiece.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     tokens = np.arange(0, 30522, 15)
     found = vocabulary_comes_back(
         LayerDeEmbedding(load_pretrained(folder)), tokenizer.cls_id, tokenizer.sep_id, tokens=tokens, threads=2
@@ -292,7 +291,7 @@ def test_minilms_tokens_come_back_in_the_shares_that_are_known():
 @needs_minilm
 def test_minilms_word_embedding_has_words_that_come_back_as_their_singular():
     folder = minilm_folder()
-    tokenizer = WordPiece.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     table, pieces = load_pretrained(folder).embeddings.word_embeddings.weight.data, tokenizer.pieces
     words = ["extensions", "threads", "matrices", "asteroids", "cats", "the"]
     ids = np.array([pieces.index(word) for word in words])

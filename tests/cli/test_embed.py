@@ -20,7 +20,7 @@ from support.pretrained_help import hugging_face
 
 from minattn import no_grad
 from minattn.cli.encoders import _cosine
-from minattn.pretrained import embed_texts, load_pretrained, texts
+from minattn.pretrained import embed_texts, load_pretrained, load_tokenizer, texts
 from minattn.terminal import columns, shortened
 from minattn.text import WordPiece
 
@@ -382,7 +382,7 @@ def test_minilms_vectors_are_those_that_transformers_gives():
     with torch.no_grad():
         pooled = (theirs(**batch).last_hidden_state * mask).sum(1) / mask.sum(1)
     expected = torch.nn.functional.normalize(pooled).numpy()
-    got = embed_texts(load_pretrained(folder), WordPiece.from_pretrained(folder), lines, threads=2)
+    got = embed_texts(load_pretrained(folder), load_tokenizer(folder), lines, threads=2)
     np.testing.assert_allclose(got, expected, rtol=0, atol=SINGLE)
     np.testing.assert_allclose(got @ got.T, expected @ expected.T, rtol=0, atol=SINGLE)
     assert got[0] @ got[1] > 0.7 > 0.3 > got[0] @ got[2]

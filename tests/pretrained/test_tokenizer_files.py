@@ -12,6 +12,7 @@ import pytest
 from support.tokenizer_lines import TRAINING, bert_folder, lines_for_the_test, pieces_for_the_test
 
 from minattn.errors import InputError
+from minattn.pretrained import load_tokenizer, save_tokenizer
 from minattn.text import SPECIALS, Batches, WordPiece
 
 
@@ -48,8 +49,8 @@ def test_ids_are_those_of_transformers_on_all_kinds_of_lines(transformers, tmp_p
     theirs = getattr(transformers, kind).from_pretrained(bert_folder(tmp_path / "a", tokenizer_class=kind, **options))
     theirs.save_pretrained(tmp_path / "b")
     assert (tmp_path / "b" / "tokenizer.json").exists()
-    from_vocabulary = WordPiece.from_pretrained(tmp_path / "a")
-    from_json = WordPiece.from_pretrained(tmp_path / "b")
+    from_vocabulary = load_tokenizer(tmp_path / "a")
+    from_json = load_tokenizer(tmp_path / "b")
     expected = theirs(lines).input_ids
     assert from_vocabulary.encode_batch(lines) == expected
     assert from_json.encode_batch(lines) == expected
@@ -62,7 +63,7 @@ def test_ids_are_those_of_transformers_on_all_kinds_of_lines(transformers, tmp_p
 def test_each_option_changes_ids_of_these_lines(tmp_path, lines):
     options = [{}, {"do_lower_case": False}, {"strip_accents": False}, {"tokenize_chinese_chars": False}]
     found = [
-        WordPiece.from_pretrained(bert_folder(tmp_path / str(i), do_basic_tokenize=True, **option)).encode_batch(lines)
+        load_tokenizer(bert_folder(tmp_path / str(i), do_basic_tokenize=True, **option)).encode_batch(lines)
         for i, option in enumerate(options)
     ]
     assert all(one != other for one, other in itertools.combinations(found, 2))
@@ -72,7 +73,7 @@ def test_specials_written_in_a_text_are_ordinary_text_and_marked_ones_in_transfo
     folder = bert_folder(tmp_path / "a", do_lower_case=True)
     rng = random.Random(3)
     marked = [f"{line} {rng.choice(SPECIALS)}{line[:5]}" for line in lines[-500:]]
-    ours = WordPiece.from_pretrained(folder)
+    ours = load_tokenizer(folder)
     split = transformers.BertTokenizer.from_pretrained(folder, split_special_tokens=True)
     assert ours.encode_batch(marked) == split(marked).input_ids
     theirs = transformers.BertTokenizer.from_pretrained(folder)
@@ -85,11 +86,11 @@ def test_pieces_that_were_added_to_a_tokenizer_have_their_ids(transformers, tmp_
     theirs = transformers.BertTokenizer.from_pretrained(bert_folder(tmp_path / "a"))
     theirs.add_tokens(["zhuzh", "火边"])
     theirs.save_pretrained(tmp_path / "b")
-    ours = WordPiece.from_pretrained(tmp_path / "b")
+    ours = load_tokenizer(tmp_path / "b")
     text = "The zhuzh, a ZHUZH of zhuzh狗在火边"
     assert ours.encode(text) == theirs(text).input_ids
     assert ours.encode(text).count(ours.vocab_size - 2) == 3 and ours.vocab_size == len(theirs)
-    again = transformers.AutoTokenizer.from_pretrained(ours.save_pretrained(tmp_path / "c").parent)
+    again = transformers.AutoTokenizer.from_pretrained(save_tokenizer(ours, tmp_path / "c").parent)
     assert again(text).input_ids == theirs(text).input_ids
 
 
@@ -101,7 +102,7 @@ def test_ids_of_the_real_minilm_are_those_of_transformers(transformers, tmp_path
     original = Path(spec.submodule_search_locations[0]) / "model"
     for name in (file, "tokenizer_config.json"):
         shutil.copy(original / name, tmp_path)
-    ours = WordPiece.from_pretrained(tmp_path)
+    ours = load_tokenizer(tmp_path)
     assert (ours.vocab_size, ours.model_max_length) == (30522, 512)
     assert ours.encode("This is a input.") == [101, 2023, 2003, 1037, 7953, 1012, 102]
     assert ours.encode_batch(lines) == transformers.BertTokenizer.from_pretrained(original)(lines).input_ids
@@ -115,26 +116,26 @@ def test_ids_of_the_real_minilm_are_those_of_transformers(transformers, tmp_path
 @pytest.mark.parametrize("options", [{}, {"do_lower_case": False, "strip_accents": True}])
 @pytest.mark.parametrize("kind", ["BertTokenizer", "DistilBertTokenizerFast"])
 def test_transformers_opens_a_saved_tokenizer_with_the_same_ids(transformers, tmp_path, lines, options, kind):
-    ours = WordPiece.from_pretrained(bert_folder(tmp_path / "a", tokenizer_class=kind, model_max_length=64, **options))
-    folder = ours.save_pretrained(tmp_path / "b").parent
+    ours = load_tokenizer(bert_folder(tmp_path / "a", tokenizer_class=kind, model_max_length=64, **options))
+    folder = save_tokenizer(ours, tmp_path / "b").parent
     assert sorted(f.name for f in folder.iterdir()) == ["tokenizer.json", "tokenizer_config.json", "vocab.txt"]
     for opened in (transformers.AutoTokenizer, transformers.BertTokenizer, transformers.PreTrainedTokenizerFast):
         theirs = opened.from_pretrained(folder)
         assert theirs(lines[:2000]).input_ids == ours.encode_batch(lines[:2000])
         assert theirs.model_max_length == 64 and theirs.pad_token_id == 0 and theirs.mask_token_id == 103
     assert type(transformers.AutoTokenizer.from_pretrained(folder)).__name__ == kind.removesuffix("Fast")
-    again = WordPiece.from_pretrained(folder)
+    again = load_tokenizer(folder)
     assert (again.fingerprint, again.model_max_length) == (ours.fingerprint, 64)
     alone = transformers.AutoTokenizer.from_pretrained(ours.save(tmp_path / "c").parent)
     assert alone(lines[:2000]).input_ids == ours.encode_batch(lines[:2000])
     (folder / "tokenizer.json").unlink()
-    assert WordPiece.from_pretrained(folder).fingerprint == ours.fingerprint
+    assert load_tokenizer(folder).fingerprint == ours.fingerprint
 
 
 def test_transformers_opens_a_tokenizer_of_our_own_with_the_same_ids(transformers, tmp_path):
     ours = WordPiece.train(TRAINING, 120)
     lines = [*TRAINING, "the " + "t" * 500, "t" * 1001, ""]  # longer than the 100 characters of BERT's words
-    folder = ours.save_pretrained(tmp_path / "new").parent
+    folder = save_tokenizer(ours, tmp_path / "new").parent
     for model_type in (None, "bert", "distilbert"):
         if model_type is not None:
             (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
@@ -144,7 +145,7 @@ def test_transformers_opens_a_tokenizer_of_our_own_with_the_same_ids(transformer
     # older versions would else give the model of DistilBERT a third input, which it refuses
     config = json.loads((folder / "tokenizer_config.json").read_text())
     assert config["model_input_names"] == ["input_ids", "attention_mask"]
-    assert WordPiece.from_pretrained(folder).fingerprint == ours.fingerprint
+    assert load_tokenizer(folder).fingerprint == ours.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -159,10 +160,10 @@ def test_transformers_opens_a_tokenizer_of_our_own_with_the_same_ids(transformer
 def test_transformers_opens_a_saved_tokenizer_that_splits_in_another_way_with_the_same_ids(
     transformers, tmp_path, lines, change
 ):
-    content = json.loads(WordPiece.from_pretrained(bert_folder(tmp_path / "a")).to_json())
+    content = json.loads(load_tokenizer(bert_folder(tmp_path / "a")).to_json())
     change(content)
     ours = WordPiece(json.dumps(content))
-    theirs = transformers.AutoTokenizer.from_pretrained(ours.save_pretrained(tmp_path / "b").parent)
+    theirs = transformers.AutoTokenizer.from_pretrained(save_tokenizer(ours, tmp_path / "b").parent)
     assert theirs(lines[:1000]).input_ids == ours.encode_batch(lines[:1000])
 
 
@@ -170,44 +171,44 @@ def test_transformers_opens_a_saved_tokenizer_that_splits_in_another_way_with_th
 
 
 def test_a_vocabulary_alone_is_uncased_and_limits_words_to_100_characters(tmp_path):
-    ours = WordPiece.from_pretrained(str(bert_folder(tmp_path)))
+    ours = load_tokenizer(str(bert_folder(tmp_path)))
     assert ours.encode("THE Él") == ours.encode("the el") and ours.model_max_length is None
     assert ours.lost("t" * 100) == [] and ours.lost("t" * 101) == ["t" * 101]
 
 
 def test_what_the_config_says_of_case_goes_before_tokenizer_json_and_else_the_file_stands(tmp_path):
-    cased = WordPiece.from_pretrained(bert_folder(tmp_path / "a", do_lower_case=False))
+    cased = load_tokenizer(bert_folder(tmp_path / "a", do_lower_case=False))
     cased.save(tmp_path / "b")
-    assert WordPiece.from_pretrained(tmp_path / "b").fingerprint == cased.fingerprint
+    assert load_tokenizer(tmp_path / "b").fingerprint == cased.fingerprint
     for config, same in (({}, True), ({"do_lower_case": False}, True), ({"do_lower_case": True}, False)):
         (tmp_path / "b" / "tokenizer_config.json").write_text(json.dumps(config))
-        ours = WordPiece.from_pretrained(tmp_path / "b")
+        ours = load_tokenizer(tmp_path / "b")
         assert (ours.fingerprint == cased.fingerprint) is same
         assert (ours.encode("The") == ours.encode("the")) is not same
 
 
 @pytest.mark.parametrize("limit, expected", [(512, 512), (10**30, None), (1e30, None), (None, None), ("long", None)])
 def test_the_most_tokens_of_the_model_is_read_where_it_is_known(tmp_path, limit, expected):
-    assert WordPiece.from_pretrained(bert_folder(tmp_path, model_max_length=limit)).model_max_length == expected
+    assert load_tokenizer(bert_folder(tmp_path, model_max_length=limit)).model_max_length == expected
 
 
 def test_line_ends_of_windows_a_byte_order_mark_and_spaces_after_a_piece_change_no_id(tmp_path):
     pieces = pieces_for_the_test()
-    plain = WordPiece.from_pretrained(bert_folder(tmp_path / "a", pieces))
+    plain = load_tokenizer(bert_folder(tmp_path / "a", pieces))
     odd = bert_folder(tmp_path / "b", ["\ufeff" + pieces[0], *(piece + " " for piece in pieces[1:])], "\r\n")
-    assert WordPiece.from_pretrained(odd).fingerprint == plain.fingerprint
+    assert load_tokenizer(odd).fingerprint == plain.fingerprint
     no_end = tmp_path / "b" / "vocab.txt"
     no_end.write_text("\n".join(pieces), encoding="utf-8")
-    assert WordPiece.from_pretrained(odd).fingerprint == plain.fingerprint
+    assert load_tokenizer(odd).fingerprint == plain.fingerprint
 
 
 def test_a_piece_that_python_takes_for_a_line_end_is_a_piece(tmp_path):
     pieces = [*SPECIALS, "\u2028", "\x85", "\x1c", "a"]
-    assert WordPiece.from_pretrained(bert_folder(tmp_path, pieces)).pieces == pieces
+    assert load_tokenizer(bert_folder(tmp_path, pieces)).pieces == pieces
 
 
 def test_specials_at_berts_places_work_in_batches_and_decoding(tmp_path):
-    ours = WordPiece.from_pretrained(bert_folder(tmp_path))
+    ours = load_tokenizer(bert_folder(tmp_path))
     assert (ours.pad_id, ours.unk_id, ours.cls_id, ours.sep_id, ours.mask_id) == (0, 100, 101, 102, 103)
     sentences = ours.encode_batch(TRAINING * 40)
     batches = Batches(sentences, ours, batch_size=60, blanks=1.0, seed=1)
@@ -234,7 +235,7 @@ def test_specials_at_berts_places_work_in_batches_and_decoding(tmp_path):
 
 def refused(folder, message):
     with pytest.raises(InputError, match=message) as caught:
-        WordPiece.from_pretrained(folder)
+        load_tokenizer(folder)
     assert "\n" not in str(caught.value)
 
 
@@ -325,7 +326,7 @@ def test_a_config_that_the_ids_cannot_follow_is_refused(tmp_path, config, messag
 
 def test_a_config_may_name_berts_specials_in_full(tmp_path):
     named = {"unk_token": {"content": "[UNK]"}, "added_tokens_decoder": {"0": {"content": "[PAD]"}}, "mask_token": None}
-    assert WordPiece.from_pretrained(bert_folder(tmp_path, **named)).unk_id == 100
+    assert load_tokenizer(bert_folder(tmp_path, **named)).unk_id == 100
 
 
 def test_added_tokens_beside_the_vocabulary_are_refused(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from minattn.errors import InputError, RunError
-from minattn.runs import check_place, make_folder, plain, read_bytes, write_atomically
+from minattn.runs import check_place, json_ready, make_folder, read_bytes, write_atomically
 
 
 def listing(folder):
@@ -160,9 +160,9 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_name(tmp_path):
         read_bytes(tmp_path)
 
 
-def test_plain_keeps_numbers_exact_and_turns_numpy_into_python():
+def test_json_ready_keeps_numbers_exact_and_turns_numpy_into_python():
     value = {"a": np.float32(0.1), "b": [np.int64(3), (True, None)], "c": np.array(2.5), "d": 2**127 + 1}
-    back = json.loads(json.dumps(plain(value, "value")))
+    back = json.loads(json.dumps(json_ready(value, "value")))
     assert back == {"a": float(np.float32(0.1)), "b": [3, [True, None]], "c": 2.5, "d": 2**127 + 1}
 
 
@@ -174,6 +174,6 @@ def test_plain_keeps_numbers_exact_and_turns_numpy_into_python():
         ({"a": np.zeros(2)}, r"value\['a'\] must be made of .* got a ndarray"),
     ],
 )
-def test_plain_refuses_what_json_would_change_and_says_where(value, complaint):
+def test_json_ready_refuses_what_json_would_change_and_says_where(value, complaint):
     with pytest.raises(InputError, match=complaint):
-        plain(value, "value")
+        json_ready(value, "value")

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from minattn.cli import main
+from minattn.pretrained import save_tokenizer
 from minattn.text import WordPiece
 from support.pretrained_help import make
 from support.small_run import SUBJECTS, THINGS, VERBS
@@ -29,7 +30,7 @@ def write_encoder(folder, kind, **sizes):
     tokenizer = WordPiece.train(SENTENCES, 200)
     model = make(kind, **({"vocab_size": tokenizer.vocab_size, "max_tokens": POSITIONS, "pad_id": 0} | sizes))
     model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
     return SimpleNamespace(folder=folder, model=model, tokenizer=tokenizer)
 
 

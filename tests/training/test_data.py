@@ -7,8 +7,9 @@ import pytest
 from support.small_run import write_text
 
 from minattn.errors import InputError
+from minattn.runs import from_json
 from minattn.text import WordPiece, shipped
-from minattn.training import Source, TrainingConfig, choose_tokenizer, find_text, from_json, load_data, source
+from minattn.training import TextFile, TrainingConfig, choose_tokenizer, find_text, load_data, remember_text
 from minattn.training.data import VOCAB_SIZE
 
 
@@ -29,11 +30,11 @@ def test_a_name_is_a_shipped_reader_unless_a_file_has_that_name(text):
 
 def test_a_run_remembers_a_shipped_reader_by_name_and_a_file_by_its_whole_path(text, tmp_path):
     path = shipped("reader.zh.txt")
-    assert source("zh", path) == Source("zh", hashlib.sha256(path.read_bytes()).hexdigest())
+    assert remember_text("zh", path) == TextFile("zh", hashlib.sha256(path.read_bytes()).hexdigest())
     for name in ("small.txt", "./small.txt", str(tmp_path / "small.txt")):
-        assert source(name, find_text(name)).name == str(tmp_path / "small.txt")
+        assert remember_text(name, find_text(name)).name == str(tmp_path / "small.txt")
     write_text("zh")
-    assert source("zh", find_text("zh")).name == str(tmp_path / "zh")
+    assert remember_text("zh", find_text("zh")).name == str(tmp_path / "zh")
 
 
 def test_a_shipped_reader_comes_with_its_vocabulary_unless_another_size_is_wanted(text):

@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..runs import read_json
-from .vocabulary import check_specials, with_vocabulary
+from ..runs import make_folder, read_json, write_atomically
+from ..text import WordPiece
+from ..text.vocabulary import check_specials, with_vocabulary
+from ..text.wordpiece import TOKENIZER, VOCABULARY, read_text
 
-TOKENIZER, VOCABULARY, CONFIG = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
+CONFIG = "tokenizer_config.json"
 ADDED = "added_tokens.json"  # older versions of transformers put pieces beside vocab.txt there
 LONGEST_WORD = 100  # characters; in BERT a longer word becomes [UNK]
 NO_LIMIT = 10**9  # transformers writes 1e30 for a model_max_length that is not known
@@ -32,26 +33,26 @@ OPTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class TokenizerFiles:
-    """What a folder says of its tokenizer.
+class PretrainedWordPiece(WordPiece):
+    """The tokenizer of a pretrained model.
 
-    tokenizer_json    the text of tokenizer.json, or one made of vocab.txt
-    name              the file that it comes from, for errors
     tokenizer_class   the class of transformers that opens it, one of CLASSES
-    model_max_length  the most tokens its model takes, or None where that is not said
+    model_max_length  the most tokens that its model takes, or None where the folder does not say
     """
 
-    tokenizer_json: str
-    name: str
-    tokenizer_class: str
-    model_max_length: int | None
+    tokenizer_class: str = CLASSES[0]
+    model_max_length: int | None = None
 
 
-def read_pretrained(folder: str | os.PathLike[str]) -> TokenizerFiles:
-    """Read the tokenizer files of a folder; nothing is downloaded.
+def load_tokenizer(folder: str | os.PathLike[str]) -> PretrainedWordPiece:
+    """Read the tokenizer of a BERT or DistilBERT model from the folder that transformers wrote; nothing is downloaded.
 
-    Raises InputError naming the file when one is missing, broken, or of another kind than BERT's.
+    Args:
+        folder: with tokenizer.json or, where that is absent, vocab.txt. What tokenizer_config.json says of case,
+            accents and Chinese characters goes before tokenizer.json; without either, the tokenizer is uncased.
+    Returns: a tokenizer with the ids that transformers gives under `split_special_tokens=True`: a special token that
+        is written in a text is ordinary text.
+    Raises: InputError naming the file when one is missing, broken, or of another kind than BERT's.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -79,33 +80,37 @@ def read_pretrained(folder: str | os.PathLike[str]) -> TokenizerFiles:
         text, name = with_vocabulary(ids, LONGEST_WORD, options).to_str(), str(vocabulary)
     said = config.get("model_max_length")
     limit = int(said) if isinstance(said, (int, float)) and 0 < said < NO_LIMIT else None
-    return TokenizerFiles(text, name, tokenizer_class if tokenizer_class in CLASSES else CLASSES[0], limit)
+    tokenizer = PretrainedWordPiece(text, name)
+    tokenizer.model_max_length = limit
+    if tokenizer_class in CLASSES:
+        tokenizer.tokenizer_class = tokenizer_class
+    return tokenizer
 
 
-def read_text(file: Path) -> str:
-    """Read a tokenizer's file, with \\n for every line end.
+def save_tokenizer(tokenizer: WordPiece, folder: str | os.PathLike[str]) -> Path:
+    """Write tokenizer.json, vocab.txt and tokenizer_config.json; transformers opens the folder with the same ids.
 
-    Raises InputError naming it when it is missing, cannot be read, or is not UTF-8.
+    Returns: the path of tokenizer.json.
+    Raises: RunError when they cannot be written, InputError where a file is in the way.
     """
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{file}: expected a tokenizer, found nothing there; `minattn vocab` makes one") from None
-    except UnicodeDecodeError:
-        kind = "in JSON" if file.suffix != ".txt" else "with one piece a line"
-        raise InputError(f"{file}: expected a tokenizer {kind}, found bytes that are not UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: expected a tokenizer, but it cannot be read: {error}") from None
+    folder = Path(folder)
+    make_folder(folder)
+    write_atomically(folder / CONFIG, _config_text(tokenizer))
+    return tokenizer.save(folder)
 
 
-def tokenizer_config(tokenizer_json: str, tokenizer_class: str, model_max_length: int | None) -> str:
-    """Give the text of the tokenizer_config.json with which transformers opens a tokenizer with the same ids.
+def _config_text(tokenizer: WordPiece) -> str:
+    """The text of the tokenizer_config.json with which transformers opens a tokenizer with the same ids.
 
     Its BertTokenizer takes only the pieces of tokenizer.json and splits words as BERT does, so where the file does
     not, the class is the one that takes the file as it is.
     """
-    content = json.loads(tokenizer_json)
+    content = json.loads(tokenizer.to_json())
     normalizer = content["normalizer"] or {}
+    if isinstance(tokenizer, PretrainedWordPiece):
+        tokenizer_class, limit = tokenizer.tokenizer_class, tokenizer.model_max_length
+    else:
+        tokenizer_class, limit = CLASSES[0], None
     config: dict[str, Any] = dict(SPECIAL_NAMES)
     if normalizer.get("type") == "BertNormalizer":
         config |= {name: normalizer[key] for name, key in OPTIONS.items()}
@@ -119,8 +124,8 @@ def tokenizer_config(tokenizer_json: str, tokenizer_class: str, model_max_length
     else:
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
         config["model_input_names"] = ["input_ids", "attention_mask"]  # all that DistilBERT takes
-    if model_max_length is not None:
-        config["model_max_length"] = model_max_length
+    if limit is not None:
+        config["model_max_length"] = limit
     return json.dumps(config, indent=1, sort_keys=True) + "\n"
 
 

@@ -1,0 +1,145 @@
+"""Starting a training of a new model on a text, and going on with one that was stopped."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TextIO, TypedDict
+
+from .. import __version__
+from ..backend import get_device
+from ..errors import InputError
+from ..models import ReconstructionConfig
+from ..runs import Run
+from ..text import WordPiece, read_pieces, split_pieces
+from .data import Data, TextFile, choose_tokenizer, find_text, fingerprint, load_data, remember_text
+from .limits import check_memory, check_trainable
+from .run_config import RECONSTRUCTION, model_config, model_kind, text_file, training_config
+from .settings import TrainingConfig
+from .train_and_report import Draw, Outcome, is_reported, train_and_report
+from .trainer import Trainer
+
+MODEL_OPTIONS = ("vocab_size", "layers", "width", "heads", "positions")
+"""Options that make a new model what it is."""
+
+RESUME_OPTIONS = ("steps", "save_every", "threads")
+"""Options that may change where a training goes on."""
+
+
+class TrainOptions(TypedDict, total=False):
+    """The options of a training, which `minattn train --help` explains; what is left out has its default."""
+
+    out: str | os.PathLike[str]
+    vocab_size: int
+    steps: int
+    save_every: int
+    seed: int
+    blanks: float
+    layers: int
+    width: int
+    heads: int
+    positions: str
+    lr: float
+    batch: int
+    threads: int
+
+
+def train_new_model(
+    text_name: str, options: Mapping[str, Any], device: str, stream: TextIO, draw: Draw | None = None
+) -> Outcome:
+    """Train a new model; what can be refused is refused before the run folder is made.
+
+    Args:
+        text_name: the path of a text, or "en" or "zh" for a shipped reader
+        options: of TrainOptions, those that are given
+        device, stream, draw: as for `train_and_report`
+    """
+    training = settings_of(options)
+    sizes = {name: options[name] for name in MODEL_OPTIONS[1:] if name in options}
+    if "width" in sizes:
+        sizes["hidden"] = 4 * sizes["width"]
+    config = ReconstructionConfig(1, **sizes)
+    get_device(device)
+    text = readable_text(text_name)
+    tokenizer = choose_tokenizer(text_name, text, options.get("vocab_size"))
+    config = replace(config, vocab_size=tokenizer.vocab_size)
+    data = load_data(text, tokenizer, config.max_tokens)
+    check_trainable(data, training)
+    check_memory(config)
+    parts = {"model": asdict(config), "training": asdict(training)}
+    run = create_run(options.get("out"), remember_text(text_name, text), parts, tokenizer)
+    with run.locked():
+        model = RECONSTRUCTION.build(config, training.seed)
+        return train_and_report(Trainer(model, training, data, run, device), data, stream, draw)
+
+
+def resume_training(
+    folder: str | os.PathLike[str],
+    options: Mapping[str, Any],
+    device: str,
+    stream: TextIO,
+    draw: Draw | None = None,
+) -> Outcome:
+    """Go on with a run, with its own settings and those of RESUME_OPTIONS that are given."""
+    run = Run.open(folder)
+    kind, config, before = model_kind(run), model_config(run), training_config(run)
+    text_file(run)
+    frozen = kind.frozen_parts(run, config)
+    training = replace(before, **options)
+    saved = run.saved_steps()
+    if not (saved or kind.starts_from_seed):
+        early = "was stopped before its pretrained weights were saved"
+        raise InputError(f"{run.folder} {early}; remove it and start anew with --from")
+    newest = max(saved, default=0)
+    if training.steps < newest:
+        raise InputError(f"{run.folder} is at step {newest:,} already; --steps must be more than that")
+    if training.steps == newest and is_reported(run, newest):
+        raise InputError(f"{run.folder} is finished at step {newest:,}; --steps {2 * newest} would go on")
+    data = data_of_run(run)
+    check_trainable(data, training)
+    check_memory(config, frozen)
+    model = kind.build(config, training.seed, frozen)
+    with run.locked():
+        trainer = Trainer(model, training, data, run, device)
+        trainer.resume()
+        if training != before:
+            run.reconfigure(run.config | {"training": asdict(training)})
+        return train_and_report(trainer, data, stream, draw)
+
+
+def settings_of(options: Mapping[str, Any]) -> TrainingConfig:
+    """The settings of a training, of which options name some. Raises InputError for a number out of range."""
+    return TrainingConfig(**{name: options[name] for name in TrainingConfig.__dataclass_fields__ if name in options})
+
+
+def readable_text(name: str) -> Path:
+    """The file of a text, once it is known that it can be read and divided. Raises InputError otherwise."""
+    text = find_text(name)
+    split_pieces(read_pieces(text))
+    return text
+
+
+def create_run(
+    folder: str | os.PathLike[str] | None, text: TextFile, parts: Mapping[str, Any], tokenizer: WordPiece
+) -> Run:
+    """Make the run folder that was asked for, or one that is called by the time.
+
+    parts: what config.json holds beside the text, such as the settings of the model and the training
+    """
+    folder = folder or time.strftime("runs/%Y-%m-%d-%H%M%S")
+    return Run.create(folder, {"minattn": __version__, "text": asdict(text), **parts}, tokenizer.to_json())
+
+
+def data_of_run(run: Run) -> Data:
+    """The text of a run with the run's own tokenizer. Raises InputError where the text is gone or has changed."""
+    remembered = text_file(run)
+    text = find_text(remembered.name)
+    if fingerprint(text) != remembered.sha256:
+        raise InputError(
+            f"{text} has changed since {run.folder} was trained on it; put the old text back, or start anew"
+        )
+    tokenizer = WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json")
+    return load_data(text, tokenizer, model_config(run).max_tokens)

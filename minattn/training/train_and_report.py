@@ -1,0 +1,172 @@
+"""A training to its end with everything a user sees of it: progress, the table of the held-out text, the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..parallel import Threads
+from ..runs import MODEL, Run, read_json, write_atomically
+from ..terminal import Interrupt, Progress, clock
+from .data import Data
+from .evaluation import HeldOut, Score, ScoreTable
+from .model import Model
+from .run_config import model_config, model_kind, text_file, training_config
+from .trainer import Trainer
+
+REPORT = "report.json"
+STOPPING = "stopping after this step or scoring, and saving; Ctrl-C again stops at once, without saving"
+
+Draw = Callable[[Run, Data], list[Path]]
+"""Draws the figures of a run that is trained, and says which files it wrote."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    step: the last one that was made. scores: on held-out text; None where the training was stopped before its last step
+    """
+
+    run: Run
+    data: Data
+    step: int
+    scores: ScoreTable | None = None
+    figures: list[Path] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training reached its last step."""
+        return self.scores is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for programs."""
+        told = {"run": str(self.run.folder), "step": self.step, "finished": self.finished}
+        return told if self.scores is None else told | {"held_out": self.scores.to_dict()}
+
+
+def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | None = None) -> Outcome:
+    """Train to the last step, or until Ctrl-C; then score the model on held-out text and write the report.
+
+    Args:
+        stream: where progress goes
+        draw: draws the figures, if there shall be some
+    Raises: RunError where the numbers are no longer finite or the disk refuses; KeyboardInterrupt at a second Ctrl-C.
+    """
+
+    def say(line: str) -> None:
+        print(line, file=stream, flush=True)
+
+    run, started = trainer.run, time.monotonic()
+    _introduce(trainer, data, say)
+    finished = False
+    with Interrupt(lambda: say("\n" * stream.isatty() + STOPPING)) as interrupt:  # below the line of the progress
+        if not model_kind(run).starts_from_seed and trainer.step == 0 and _first_score(run) is None:
+            _score_first(trainer, say)
+        progress = Progress(trainer.config.steps, trainer.step, stream)
+        try:
+            finished = trainer.train(progress.show, lambda: interrupt.requested)
+        except OSError:  # nobody takes the progress any more
+            trainer.save()
+            raise
+        finally:
+            if not finished:
+                progress.end()
+    name = shlex.quote(str(run.folder))
+    if not finished:
+        say(f"stopped and saved at step {trainer.step:,}; go on with: minattn train --resume {name}")
+        return Outcome(run, data, trainer.step)
+    say(f"trained in {clock(time.monotonic() - started)}")
+    try:
+        return _report(trainer, data, say, draw)
+    except KeyboardInterrupt:
+        say(f"\nthe model is saved; for its table and figures: minattn train --resume {name}")
+        raise
+
+
+def score_run(
+    run: Run,
+    model: Model,
+    data: Data,
+    held_out: HeldOut,
+    seed: int,
+    threads: Threads,
+    device: str = "cpu",
+) -> ScoreTable:
+    """The scores of a trained model beside what it has to beat; of a pretrained one also what it scored as it came."""
+    kind, first = model_kind(run), _first_score(run)
+    untrained = kind.build(model.config, seed).to(device) if kind.starts_from_seed else None
+    scores = {} if first is None else {"before fine-tuning": first}
+    return held_out.table(scores | held_out.compare(model, untrained, data.training, threads))
+
+
+def is_reported(run: Run, step: int) -> bool:
+    """Whether a training that ended at a step also left its table and figures."""
+    report = run.folder / REPORT
+    return report.exists() and read_json(report).get("step") == step
+
+
+def run_information(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """What is in a run, as `Run.info` says, and the table of its last training if there is one.
+
+    Raises: InputError for what is not a run, and a config.json that is damaged.
+    """
+    run = Run.open(folder)
+    model_kind(run).frozen_parts(run, model_config(run)), training_config(run), text_file(run)
+    report = run.folder / REPORT
+    return run.info() | {"table": read_json(report).get("table") if report.exists() else None}
+
+
+def _introduce(trainer: Trainer, data: Data, say: Callable[[str], None]) -> None:
+    """Say what is trained on what, and what of the text is cut or lost."""
+    count = sum(parameter.size for parameter in trainer.model.parameters())
+    trained = sum(parameter.size for parameter in trainer.optimizer.parameters.values())
+    some = f", of which {trained:,} train" if trained < count else ""
+    pieces = data.tokenizer.vocab_size
+    say(f"{len(data.training):,} sentences, {data.tokens:,} tokens; {pieces:,} pieces; {count:,} parameters{some}")
+    if data.cut:
+        limit = trainer.model.config.max_tokens
+        say(f"{data.cut:,} sentences are longer than {limit} tokens and were cut into parts")
+    if data.unknown:
+        say(f"lost as [UNK], being too long or with letters that the vocabulary lacks: {data.unknown:,} words")
+    say(f"run folder: {trainer.run.folder}" + (f", from step {trainer.step:,}" if trainer.step else ""))
+
+
+def _score_first(trainer: Trainer, say: Callable[[str], None]) -> None:
+    """Score a pretrained model as it came, before its first step, and log that as step 0."""
+    say("scoring the model as it is, on held-out text …")
+    with trainer.threads() as threads:
+        score = trainer.held_out.score(trainer.model, threads=threads)
+    copied, filled = score.shares()
+    say(f"before fine-tuning: copied {copied}, blanks filled {filled}")
+    trainer.run.log({"step": 0, **asdict(score)})
+
+
+def _first_score(run: Run) -> Score | None:
+    """What a pretrained model scored as it came, which was logged as step 0; None where nothing was."""
+    rows = [row for row in run.metrics()[:1] if row.get("step") == 0]
+    return Score(rows[0]["copied"], rows[0]["blanks_filled"]) if rows else None
+
+
+def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw | None) -> Outcome:
+    """Score a trained model, draw its figures, and write the report."""
+    run, model = trainer.run, trainer.model
+    say("scoring on held-out text …")
+    with trainer.threads() as threads:
+        scores = score_run(run, model, data, trainer.held_out, trainer.config.seed, threads, trainer.device.name)
+    say(f"\n{scores}")
+    if model_kind(run).save_model(model, run.folder / MODEL):
+        say(f"\nthe model, for --from and for transformers: {run.folder / MODEL}")
+    if draw is not None:
+        say("\ndrawing figures …")
+    outcome = Outcome(run, data, trainer.step, scores, draw(run, data) if draw is not None else [])
+    # The report comes last: without it, the run is not finished, and resuming makes up for what is missing.
+    report = outcome.to_dict() | {"table": str(scores)}
+    write_atomically(run.folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    return outcome
