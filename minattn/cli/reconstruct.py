@@ -1,0 +1,67 @@
+"""`minattn reconstruct`: a sentence through a trained model, what comes back of it, and what each token looked at."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import RunError
+from ..runs import Run, newest_run
+from ..terminal import print_table, print_wrapped
+from ..training import Restoration, load_model, restore
+from .options import add_json, add_textbook, print_blank, print_json
+from .run_figures import HEADS
+
+EXAMPLES = """examples:
+  minattn reconstruct "The old [MASK] slept by the fire."
+  minattn reconstruct "She opened the [MASK]." --run runs/mine --json"""
+
+
+def add_reconstruct(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `minattn reconstruct` its options."""
+    parser.add_argument("text", metavar="TEXT", help="a sentence; [MASK] stands for a blank")
+    parser.add_argument("--run", metavar="DIR", help="the run to use (the newest in runs/)")
+    add_textbook(parser)
+    add_json(parser, "the result")
+
+
+def run_reconstruct(options: argparse.Namespace) -> int:
+    """Restore a text, print it token by token and draw the attention maps. Returns the exit code."""
+    run = Run.open(options.run or newest_run())
+    restoration = restore(*load_model(run), options.text)
+    if options.json:
+        print_json(restoration.to_dict())
+        return 0
+    rows = [("given", "restored", "confidence", "looked at most")]
+    for i, (given, restored) in enumerate(zip(restoration.given, restoration.restored, strict=True)):
+        looked = ", ".join(f"{token} {weight:.0%}" for token, weight in restoration.looked_at(i))
+        rows.append((given, restored, f"{restoration.confidence[i]:.1%}", looked))
+    print_table(rows)
+    for given, best in zip(restoration.given, restoration.best, strict=True):
+        if given == "[MASK]":
+            print()
+            print_blank(best)
+    print()
+    print_wrapped(restoration.text)
+    if restoration.lost:
+        print_wrapped(f"lost, because the vocabulary lacks their letters: {' '.join(restoration.lost)}")
+    if figure := _draw_attention(run, restoration, options.text):
+        print(f"attention maps: {figure}")
+    return 0
+
+
+def _draw_attention(run: Run, restoration: Restoration, text: str) -> Path | None:
+    """Draw the attention maps of the last layer into the run's figures. None for a model without attention.
+
+    None too for a run that may only be read.
+    """
+    if not restoration.attention:
+        return None
+    from ..show import attention_maps, save_figure
+
+    title = f"What each token looks at, last layer: {text.strip()}"
+    figure = attention_maps(restoration.attention[-1][:HEADS], restoration.given, title)
+    try:
+        return save_figure(figure, run.figures_folder, "reconstruct")[0]
+    except RunError:
+        return None
