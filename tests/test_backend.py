@@ -153,7 +153,7 @@ def imported_with(statement):
     return subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True).stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["minattn", "minattn.models", "minattn.training", "minattn.cli.entry"])
+@pytest.mark.parametrize("module", ["minattn", "minattn.models", "minattn.training", "minattn.cli.dispatch"])
 def test_an_import_loads_no_package_that_only_some_use(module):
     assert imported_with(f"import {module}") == "[]"
 

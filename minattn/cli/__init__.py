@@ -1,7 +1,5 @@
 """The command line: one file for each command."""
 
-from .entry import main
+from .dispatch import main
 
-__all__ = [
-    "main",
-]
+__all__ = ["main"]

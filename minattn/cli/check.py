@@ -1,9 +1,9 @@
-"""What `minattn check` does."""
+"""`minattn check`: registered ops, or a backward pass in a file, with what is wrong and why."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,29 +18,53 @@ from ..check.report import Report
 from ..check.user_file import UserFile, load_user_file
 from ..errors import InputError
 from ..ops import registry
+from ..terminal import print_wrapped
+from .options import add_json, print_json
+
+EXAMPLES = """examples:
+  minattn check                   every op of minattn, a line for each
+  minattn check softmax           one of them, by its name
+  minattn check mine.py           forward(*inputs) and backward(upstream, *inputs)
+  minattn check mine.py:Softmax   a class in a file
+  minattn check mine.py:softmax   softmax_forward and softmax_backward in it
+
+The file says on which inputs: inputs = (array, array), or like = "softmax" for
+those of a registered op, whose mistakes are then looked for too.
+Exit code 0: right; 1: wrong, or not proven; 2: nothing that can be checked."""
 
 
-def check_command(target: str | None, everything: bool, as_json: bool, with_curve: bool = False, seed: int = 0) -> int:
-    """Check what a name or a file says and print the report; all registered ops, a line each, without a target.
+def add_check(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `minattn check` its options."""
+    parser.add_argument("target", nargs="?", metavar="OP|FILE.py[:NAME]", help="a registered op, or a file of your own")
+    parser.add_argument("--all", action="store_true", help="every registered op, a line for each")
+    add_json(parser, "the report")
+    parser.add_argument(
+        "--curve", action="store_true", help="draw error against step size: a V if right, flat if wrong"
+    )
 
-    target: a registered op, FILE.py, or FILE.py:NAME. Returns the exit code: 0 right, 1 wrong or not proven. What the
-    file prints goes to standard error where JSON is wanted. Raises InputError for what cannot be checked.
+
+def run_check(options: argparse.Namespace, seed: int = 0) -> int:
+    """Check what was named and print the report. Returns the exit code: 0 right, 1 wrong or not proven.
+
+    What a file prints goes to standard error where JSON is wanted. Raises InputError for what cannot be checked.
     """
-    if everything and target is not None:
+    target: str | None = options.target
+    if options.all and target is not None:
         raise InputError(f"--all checks every registered op; leave out {target}, or --all")
     if target is None:
-        return _check_all(as_json, seed)
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        return _check_all(options.json, seed)
+    with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
         report = _stopping(lambda: _check_target(target, seed))
-    if as_json:
-        print(json.dumps(report.to_dict(), indent=1, ensure_ascii=False))
-    else:
-        print(report)
-    if with_curve and not as_json:
+    if options.json:
+        print_json(report.to_dict())
+        return 0 if report.ok else 1
+    print(report)
+    if options.curve:
         try:
             print(f"\n{report.curve()}")
         except InputError as error:  # there is nothing to draw
-            print(f"\nnote: {error}")
+            print()
+            print_wrapped(f"note: {error}")
     return 0 if report.ok else 1
 
 
@@ -51,7 +75,11 @@ def _check_target(target: str, seed: int) -> Report:
         return _check_file(load_user_file(Path(path), name or None, seed), path, seed)
     if Path(target).is_file():
         raise InputError(f"{target} is a file, but no Python file; expected FILE.py or the name of an op")
-    return check_op(find_op(target), seed=seed)
+    try:
+        op = find_op(target)
+    except InputError as error:
+        raise InputError(str(error).removeprefix("like: ")) from None
+    return check_op(op, seed=seed)
 
 
 def _check_file(loaded: UserFile, path: str, seed: int) -> Report:
@@ -102,21 +130,23 @@ def _check_all(as_json: bool, seed: int) -> int:
     for name in registry:
         reports[name] = check_op(name, seed=seed)
         if not as_json:
-            print(_line(reports[name]), flush=True)
+            _print_line(reports[name])
     wrong = [name for name, report in reports.items() if not report.ok]
     if as_json:
-        print(json.dumps({"ok": not wrong, "ops": [r.to_dict() for r in reports.values()]}, indent=1))
+        print_json({"ok": not wrong, "ops": [report.to_dict() for report in reports.values()]})
     else:
         count = f"{len(reports)} ops"
         print(f"\n{count}: all right" if not wrong else f"\n{count}: {len(wrong)} wrong; see minattn check {wrong[0]}")
     return 1 if wrong else 0
 
 
-def _line(report: Report) -> str:
-    """A report in a line."""
+def _print_line(report: Report) -> None:
+    """Print a report in a line, or in as many as a narrow terminal needs for it."""
     verdict = {True: "right", False: "WRONG", None: "not proven"}[report.ok]
     if report.findings:
-        return f"{report.name:26}{verdict:12}{report.findings[0].kind}: {report.findings[0].sentence}"
-    worst = max((row.error for row in report.arguments), default=0.0)
-    inputs = ", ".join(row.name for row in report.arguments)
-    return f"{report.name:26}{verdict:12}largest error {worst:.0e} in the gradients of {inputs}"
+        told = f"{report.findings[0].kind}: {report.findings[0].sentence}"
+    else:
+        worst = max((row.error for row in report.arguments), default=0.0)
+        told = f"largest error {worst:.0e} in the gradients of {', '.join(row.name for row in report.arguments)}"
+    print_wrapped(told, f"{report.name:26}{verdict:12}")
+    sys.stdout.flush()

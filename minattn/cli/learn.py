@@ -1,7 +1,8 @@
-"""What `minattn learn …` does."""
+"""`minattn learn`: the course of exercises, and each of its commands."""
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,71 @@ from ..learn.learner_folder import make_folder_of_exercises, require_exercises, 
 from ..learn.progress import CourseProgress
 from ..learn.runner import Runner
 from ..learn.screen import Screen
+
+EXAMPLES = """examples, of starting or going on, of one check, of a hint, of grading:
+  minattn learn init course && cd course && minattn learn
+  minattn learn check softmax
+  minattn learn check --all
+  minattn learn hint
+  minattn learn grade anna ben --csv grades.csv
+
+minattn learn alone checks files when they are saved, and needs a terminal.
+Exit code 0: right, or graded; 1: not right yet; 2: nothing that can be checked."""
+
+
+def add_learn(learn: argparse.ArgumentParser) -> None:
+    """Give the parser of `minattn learn` its options and its commands."""
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument("--dir", metavar="DIR", default=argparse.SUPPRESS, help="the folder of exercises (this one)")
+    learn.add_argument("--dir", metavar="DIR", default=".", help="the folder of exercises (this one)")
+    learn.set_defaults(part="watch")
+    parts = learn.add_subparsers(metavar="COMMAND", title="without the terminal")
+
+    def part(name: str, text: str, takes_name: bool = False, in_folder: bool = True) -> argparse.ArgumentParser:
+        sub = parts.add_parser(name, help=text, description=text + ".", parents=[folder] if in_folder else [])
+        sub.set_defaults(part=name, parser=sub)
+        if takes_name:
+            sub.add_argument("name", nargs="?", metavar="NAME", help="name, number or file (the first not passed)")
+        return sub
+
+    part("init", "make a folder of exercises", in_folder=False).add_argument("folder", metavar="DIR")
+    check = part("check", "check an exercise and say what is wrong", takes_name=True)
+    check.add_argument("--all", action="store_true", help="all exercises, a line for each")
+    part("hint", "a hint; again, a clearer one", takes_name=True)
+    reset = part("reset", "put the template back; your file is kept", takes_name=True)
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    part("list", "all exercises, and how far you are")
+    solution = part("solution", "the solution of an exercise, and other ways", takes_name=True)
+    solution.add_argument("--anyway", action="store_true", help="although it is not passed yet")
+    grade = part("grade", "for teachers: grade folders of submissions", in_folder=False)
+    grade.add_argument("folders", nargs="+", metavar="DIR", help="a folder of exercises, one for each learner")
+    grade.add_argument("--csv", required=True, metavar="FILE", help="where the table goes")
+    grade.add_argument("--seed", type=int, metavar="N", help="of the inputs they are tried on (a random one)")
+    only = "names, numbers or files of the exercises that count, with commas: softmax,attention (all)"
+    grade.add_argument("--only", metavar="NAMES", help=only)
+    for sub in (check, grade):
+        sub.add_argument("--seconds", type=float, default=5.0, metavar="S", help="time limit of an exercise (5)")
+
+
+def run_learn(options: argparse.Namespace) -> int:
+    """Do what was asked. Returns the exit code: 0 right or done, 1 not right yet."""
+    match options.part:
+        case "init":
+            return learn_init(options.folder)
+        case "grade":
+            return learn_grade(options.folders, options.csv, options.seed, options.seconds, options.only)
+        case "check":
+            return learn_check(options.dir, options.name, options.all, options.seconds)
+        case "hint":
+            return learn_hint(options.dir, options.name)
+        case "reset":
+            return learn_reset(options.dir, options.name, options.yes)
+        case "list":
+            return learn_list(options.dir)
+        case "solution":
+            return learn_solution(options.dir, options.name, options.anyway)
+        case _:
+            return learn_watch(options.dir)
 
 
 def learn_init(folder: str) -> int:

@@ -1,7 +1,6 @@
 """The options of `minattn train`, and what it calls."""
 
 import argparse
-import json
 import shlex
 import sys
 
@@ -12,6 +11,7 @@ from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
 from ..training.data import VOCAB_SIZE
 from ..training.settings import TrainingConfig
 from ..training.start_and_resume import RESUME_OPTIONS
+from .options import add_json, add_textbook, print_json
 
 EXAMPLES = """examples:
   minattn train                                          the shipped English reader, about a minute on two cores
@@ -62,7 +62,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         _add_setting(parser, name, text)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
     parser.add_argument("--no-figures", dest="figures", action="store_false", help="draw nothing at the end")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to standard error")
+    add_textbook(parser)
+    add_json(parser, "the result")
 
 
 def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
@@ -107,5 +108,5 @@ def run_train(options: argparse.Namespace) -> int:
         print(f'next: minattn reconstruct "{example(outcome.data)}" --run {shlex.quote(str(run.folder))}', file=stream)
     if options.json:
         figures = {"figures": [str(path) for path in outcome.figures]} if outcome.finished else {}
-        print(json.dumps(outcome.to_dict() | figures, indent=1, ensure_ascii=False))
+        print_json(outcome.to_dict() | figures)
     return 0 if outcome.finished else 130

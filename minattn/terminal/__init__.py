@@ -1,9 +1,9 @@
-"""What a terminal shows and says: progress, tables that fit, single keys, Ctrl-C. The one door to it."""
+"""What a terminal shows and says: progress, tables that fit, single keys, Ctrl-C."""
 
-from .interrupt import Interrupt
+from .interrupt import Interrupt, loaded, quiet_while_loading
 from .keys import Keys, keyboard
 from .progress import Count, Progress, clock
-from .tables import columns, padded, print_table, shortened
+from .tables import columns, padded, print_table, print_wide_table, print_wrapped, shortened, width_of
 
 __all__ = [
     "Count",
@@ -13,7 +13,12 @@ __all__ = [
     "clock",
     "columns",
     "keyboard",
+    "loaded",
     "padded",
     "print_table",
+    "print_wide_table",
+    "print_wrapped",
+    "quiet_while_loading",
     "shortened",
+    "width_of",
 ]

@@ -36,6 +36,8 @@ def keyboard() -> Iterator[Keys]:
 
 
 class _Terminal:
+    """Keys from a terminal of Unix."""
+
     def __init__(self, handle: int) -> None:
         self.handle = handle
 
@@ -51,6 +53,8 @@ class _Terminal:
 
 
 class _Console:
+    """Keys from the console of Windows."""
+
     def get(self, seconds: float) -> str | None:
         import msvcrt
 

@@ -1,19 +1,31 @@
 """The line that says how far a work is: it rewrites itself on a terminal, and is one line in twenty elsewhere."""
 
+from __future__ import annotations
+
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Self, TextIO
+
+from .tables import shortened, width_of
+
+Seconds = Callable[[], float]
+"""A clock: time.monotonic, or one that a test winds."""
 
 
 class Progress:
-    """Shows step, loss, speed and time left.
+    """Shows step, loss, speed, time left and the last score of a training; what is less important goes if space lacks.
 
-    steps: the last step. stream: where to; a terminal gets one line that is rewritten at most ten times a second.
+    Args:
+        steps: the last step
+        first: the step after which this training began
+        stream: where to, standard output by default; a terminal gets one line, rewritten at most ten times a second
+        now: the clock
     """
 
-    def __init__(self, steps: int, first: int = 0, stream: TextIO | None = None) -> None:
+    def __init__(self, steps: int, first: int = 0, stream: TextIO | None = None, now: Seconds = time.monotonic) -> None:
         self.stream = stream or sys.stdout
-        self.steps, self.first, self.started = steps, first, time.monotonic()
+        self.steps, self.first, self.now, self.started = steps, first, now, now()
         self.is_terminal = self.stream.isatty()
         self.shown_at = 0.0
         self.every = max(steps // 20, 1)
@@ -23,8 +35,8 @@ class Progress:
         """Show the row of one step."""
         if "copied" in row:
             copied, filled = ("-" if row[key] is None else f"{row[key]:.1%}" for key in ("copied", "blanks_filled"))
-            self.accuracy = f"  held-out: copied {copied}, blanks {filled}"
-        step, now = row["step"], time.monotonic()
+            self.accuracy = f"copied {copied}, blanks {filled}"
+        step, now = row["step"], self.now()
         is_last = step == self.steps
         if self.is_terminal:
             if now - self.shown_at > 0.1 or is_last:
@@ -40,22 +52,40 @@ class Progress:
             self.stream.write("\n")
 
     def _line(self, row: dict[str, Any], now: float) -> str:
-        left = (now - self.started) / (row["step"] - self.first) * (self.steps - row["step"])
-        return (
-            f"step {row['step']:,}/{self.steps:,}  loss {row['loss']:.3f}  {row['tokens_per_second']:,} tokens/s"
-            f"  {clock(left)} left{self.accuracy}"
-        )
+        step, loss = f"step {row['step']:,}/{self.steps:,}", f"loss {row['loss']:.3f}"
+        speed = f"{row['tokens_per_second']:,} tokens/s"
+        seconds = (now - self.started) / (row["step"] - self.first) * (self.steps - row["step"])
+        left, score = f"{clock(seconds)} left", self.accuracy
+        held_out = f"held-out: {score}" if score else ""
+        full = (step, loss, speed, left, held_out)
+        if not self.is_terminal:
+            return _joined(full)
+        for parts in (full, (step, loss, left, held_out), (step, loss, left, score), (step, loss, score)):
+            if len(line := _joined(parts)) < width_of(self.stream):  # one less: the cursor needs a place
+                return line
+        return shortened(_joined((step, loss)), width_of(self.stream) - 1)
+
+
+def _joined(parts: tuple[str, ...]) -> str:
+    return "  ".join(filter(None, parts))
 
 
 class Count:
     """Shows how many of something are done, once that takes long, and leaves nothing of it on a terminal.
 
-    total: how many there are. what: their name. stream: where to. patience: seconds before anything is shown
+    Args:
+        total: how many there are
+        what: their name
+        stream: where to
+        patience: seconds before anything is shown
+        now: the clock
     """
 
-    def __init__(self, total: int, what: str, stream: TextIO, patience: float = 2.0) -> None:
+    def __init__(
+        self, total: int, what: str, stream: TextIO, patience: float = 2.0, now: Seconds = time.monotonic
+    ) -> None:
         self.stream, self.total, self.what, self.patience = stream, total, what, patience
-        self.started = time.monotonic()
+        self.now, self.started = now, now()
         self.is_terminal = stream.isatty()
         self.twentieths = 0
 
@@ -69,7 +99,7 @@ class Count:
 
     def show(self, done: int) -> None:
         """Show that so many are done, which is at least one."""
-        seconds, twentieths = time.monotonic() - self.started, 20 * done // self.total
+        seconds, twentieths = self.now() - self.started, 20 * done // self.total
         if seconds < self.patience:
             return
         line = f"{done:,}/{self.total:,} {self.what}  {clock(seconds / done * (self.total - done))} left"

@@ -32,7 +32,6 @@ def refused(capsys, *arguments, code=2):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ((), "arguments are required: COMMAND; see minattn --help"),
         (("fly",), "invalid choice: 'fly'"),
         (("train", "--colour", "red"), "unrecognized arguments: --colour;"),
         (("train", "a.txt", "b.txt"), "unrecognized arguments: b.txt"),
@@ -40,7 +39,7 @@ def refused(capsys, *arguments, code=2):
         (("train", "--steps"), "argument --steps: expected one argument; see minattn train --help"),
         (("reconstruct",), "arguments are required: TEXT; see minattn reconstruct --help"),
         (("vocab", "small.txt"), "arguments are required: --size, --out"),
-        (("info",), "arguments are required: RUN"),
+        (("info",), "there is no trained run in runs"),
         ((*TRAIN, "--steps", "0"), "steps must be from 1"),
         ((*TRAIN, "--steps", "1" + 400 * "0"), "steps must be from 1"),
         ((*TRAIN, "--steps", "1.5"), "argument --steps: invalid int value: '1.5'"),

@@ -224,7 +224,10 @@ def test_the_table_has_the_shares_of_the_vocabulary_and_the_failures_words_first
             ["the", "cat", "sees"],
             "unrecognized arguments: cat sees; what has spaces in it needs quotes; see minattn deem",
         ),
-        (["the cat", "--tables", "x"], "unrecognized arguments: --tables x; see minattn deembed --help"),
+        (
+            ["the cat", "--tables", "x"],
+            "unrecognized arguments: --tables x; did you mean --table? See minattn deembed --help",
+        ),
         (["--table", "--threads", "0"], "--threads must be at least 1, got 0"),
         (["the cat " * 9], "the text has 20 tokens, but this model takes 12; cut it, or give --truncate"),
         ([" "], "the text is empty, or the tokenizer drops all of it"),

@@ -19,7 +19,7 @@ from support.encoder_help import (
 from support.pretrained_help import hugging_face
 
 from minattn import no_grad
-from minattn.cli.encoders import _cosine
+from minattn.cli.embed import two_decimals
 from minattn.pretrained import embed_texts, load_pretrained, load_tokenizer, texts
 from minattn.terminal import columns, shortened
 from minattn.text import WordPiece
@@ -212,7 +212,7 @@ def test_what_is_shown_is_no_wider_than_the_terminal(bert, capsys, monkeypatch, 
 
 
 def test_a_zero_has_no_minus():
-    shown = [_cosine(np.float32(x)) for x in (-0.004, 0.004, -0.006, -1.0)]
+    shown = [two_decimals(np.float32(x)) for x in (-0.004, 0.004, -0.006, -1.0)]
     assert shown == [" 0.00", " 0.00", "-0.01", "-1.00"]
 
 
@@ -266,10 +266,9 @@ def test_standard_input_that_holds_no_texts_is_refused(bert, capsys, piped, cont
         ("none/vectors.npy", "none/vectors.npy cannot be written, because none is not a folder; make it first"),
     ],
 )
-def test_a_place_where_no_file_can_be_is_refused_before_the_work(bert, capsys, monkeypatch, tmp_path, place, sentence):
+def test_a_place_where_no_file_can_be_is_refused_before_anything_else(capsys, monkeypatch, tmp_path, place, sentence):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("minattn.cli.encoder_work.embed_tokens", None)
-    assert refused(capsys, "embed", bert.folder, "a", "--out", place) == sentence
+    assert refused(capsys, "embed", "no folder", "a", "--out", place) == sentence
     assert list(tmp_path.iterdir()) == []
 
 
@@ -302,11 +301,11 @@ def test_a_tokenizer_of_another_model_is_refused(capsys, tmp_path):
 
 
 def test_ctrl_c_ends_with_130(bert, capsys, monkeypatch):
-    def stop(*arguments, **options):
+    def stop():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minattn.cli.encoder_work.embed_tokens", stop)
-    assert command(capsys, "embed", bert.folder, "a", code=130).err == "minattn: interrupted\n"
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=SimpleNamespace(read=stop)))
+    assert command(capsys, "embed", bert.folder, "-", code=130).err == "minattn: interrupted\n"
 
 
 # --- the files of sentence-transformers

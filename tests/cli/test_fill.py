@@ -123,7 +123,7 @@ def test_what_is_lost_and_what_is_cut_is_said(opened, capsys):
         ),
         ([""], "text is empty; see minattn fill --help"),
         ([" "], "the text is empty, or the tokenizer drops all of it; give one with words"),
-        (["[MASK]", "--top", "0"], "top must be at least 1, got 0"),
+        (["[MASK]", "--top", "0"], "--top must be at least 1, got 0"),
         (["the cat " * 9 + "[MASK]"], "the text has 21 tokens, but this model takes 12; cut it, or give --truncate"),
         (["the cat " * 9 + "[MASK]", "--truncate"], "the blank is in the part that was cut off; move [MASK] nearer"),
     ],

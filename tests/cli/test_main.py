@@ -1,16 +1,23 @@
 """The commands: what they print, for people and for programs, and their exit codes."""
 
+import io
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from support.small_run import OPTIONS, STEPS, assert_one_sentence, checkpoint, contents, losses, run
 
 import minattn
 from minattn.cli import main
+from minattn.ops import registry
+from minattn.ops.kernels import kernels
+from minattn.terminal import columns
 from minattn.text import WordPiece, shipped
 from minattn.training.data import VOCAB_SIZE
 
@@ -38,6 +45,22 @@ def test_the_help_of_a_command_shows_an_example_that_it_takes(capsys, command):
     out = said(capsys, command, "--help")
     assert out.startswith(f"usage: minattn {command} ")
     assert f"  minattn {command} " in out.partition("example")[2]
+
+
+def test_the_command_alone_shows_its_help(capsys):
+    assert said(capsys) == said(capsys, "--help")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("trian",), "argument COMMAND: invalid choice: 'trian'; did you mean train? See minattn --help"),
+        (("info", "--jsn"), "unrecognized arguments: --jsn; did you mean --json? See minattn info --help"),
+    ],
+)
+def test_what_was_mistyped_is_answered_with_what_was_probably_meant(capsys, arguments, sentence):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"minattn: {sentence}\n"
 
 
 def test_the_version_is_the_packages(capsys):
@@ -121,14 +144,12 @@ def test_options_are_remembered_and_train(place, no_figures, capsys, options, to
 
 
 @pytest.mark.parametrize(("options", "drawn"), [(("--layers", "0", "--positions", "none"), 2), (("--heads", "16"), 4)])
-def test_figures_are_drawn_of_what_there_is(place, capsys, monkeypatch, options, drawn):
-    monkeypatch.setattr("minattn.show.save_figure", lambda figure, folder, name: [folder / f"{name}.png"])
+def test_figures_are_drawn_of_what_there_is(place, capsys, options, drawn):
     out = said(capsys, "train", "small.txt", *OPTIONS, *options, "--out", "new")
-    assert out.count(".png") == drawn
+    assert out.count(".png") == drawn == len(list((place / "new" / "figures").glob("*.png")))
 
 
-def test_a_text_without_long_words_has_no_neighbours_to_draw(place, capsys, monkeypatch):
-    monkeypatch.setattr("minattn.show.save_figure", lambda figure, folder, name: [folder / f"{name}.png"])
+def test_a_text_without_long_words_has_no_neighbours_to_draw(place, capsys):
     (place / "short.txt").write_text("\n".join(f"{a} {b} {c}." for a in "abcd" for b in "efg" for c in "hij"))
     out = said(capsys, "train", "short.txt", *OPTIONS, "--out", "new")
     assert "curves.png" in out and "neighbours" not in out
@@ -208,7 +229,7 @@ def test_a_run_that_may_only_be_read_still_reconstructs(place, capsys, monkeypat
     def refuse(*_):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("minattn.runs.files.write_synced", refuse)
+    monkeypatch.setattr("os.fsync", refuse)
     assert "attention maps" not in said(capsys, "reconstruct", "The cat.", "--run", "run")
 
 
@@ -238,6 +259,20 @@ def test_info_prints_json(place, capsys):
     assert told["parameters"] > 0 and f"\nparameters  {told['parameters']:,}\n" in said(capsys, "info", "run")
 
 
+def test_info_without_a_run_takes_the_newest(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained.folder)
+    assert said(capsys, "info") == said(capsys, "info", "runs/first")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_what_a_run_shows_is_no_wider_than_the_terminal(place, capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    sentence = "The old cat [MASK] the warm bread and the 中 old bridge."
+    for arguments in (("info", "run"), ("reconstruct", sentence, "--run", "run")):
+        out = said(capsys, *arguments).partition("held-out: ")[0]
+        assert max(map(columns, out.splitlines())) <= width
+
+
 def test_info_of_a_run_that_is_not_finished_says_so(place, capsys):
     (place / "run/report.json").unlink()
     for path in (place / "run/checkpoints/step-000012").iterdir():
@@ -245,6 +280,34 @@ def test_info_of_a_run_that_is_not_finished_says_so(place, capsys):
     (place / "run/checkpoints/step-000012").rmdir()
     out = said(capsys, "info", "run")
     assert "none saved yet" in out and "saved: none" in out and "held-out" not in out
+
+
+# --- the readable ops in place of the kernels
+
+
+@pytest.fixture
+def softmax_kernel_runs(monkeypatch):
+    """How often a kernel ran that stands in for the softmax, to which it is equal."""
+    softmax, runs = registry["Softmax"].op, []
+
+    class Kernel(softmax):
+        def forward(self, *inputs):
+            runs.append(1)
+            return super().forward(*inputs)
+
+    monkeypatch.setitem(kernels, softmax, Kernel)
+    return runs
+
+
+def test_reconstruct_runs_the_textbook_on_demand_with_the_same_result(place, capsys, softmax_kernel_runs):
+    command = ("reconstruct", "The cat [MASK] it.", "--run", "run", "--json")
+    fast = json.loads(said(capsys, *command))
+    assert softmax_kernel_runs
+    softmax_kernel_runs.clear()
+    textbook = json.loads(said(capsys, *command, "--textbook"))
+    assert not softmax_kernel_runs and textbook["text"] == fast["text"]
+    for ours, theirs in zip(textbook["tokens"], fast["tokens"], strict=True):
+        assert ours["confidence"] == pytest.approx(theirs["confidence"], rel=1e-5)
 
 
 # --- output that goes nowhere
@@ -266,6 +329,42 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain(place, arguments):
     assert (code, err) == (1, "")
 
 
+@pytest.mark.parametrize("arguments", [("info", "run"), ("--help",), ("info", "nowhere"), ("embed", "nowhere", "-")])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_reason_to_complain(place, arguments, closed):
+    command = f'"$0" -m minattn {" ".join(arguments)} {closed}'
+    done = subprocess.run(["sh", "-c", command, sys.executable], cwd=place, capture_output=True, text=True)
+    assert done.returncode == 2 * ("nowhere" in arguments)
+    if done.returncode == 0 or "2>&-" in closed:
+        assert done.stderr == ""
+    else:
+        assert_one_sentence(done.stderr)
+
+
+@pytest.mark.parametrize(
+    "command", [("-m", "minattn"), (shutil.which("minattn", path=os.path.dirname(sys.executable)),)]
+)
+def test_ctrl_c_while_the_command_is_loading_is_one_line(place, command):
+    if None in command:
+        pytest.skip("the command is not installed")
+    codes = []
+    for wait in (0.06, 0.1, 0.15, 0.2, 0.3):
+        process = subprocess.Popen(
+            [sys.executable, *command, "info", "run"],
+            cwd=place,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        time.sleep(wait)
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+        codes.append(process.returncode)
+        assert (process.returncode, err) in ((130, "minattn: interrupted\n"), (0, ""), (-signal.SIGINT, "")), err
+    assert 130 in codes
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has it")
 @pytest.mark.parametrize("arguments", [("info", "run"), ("--version",)])
 def test_an_output_that_is_full_is_one_sentence(place, arguments):
@@ -275,11 +374,13 @@ def test_an_output_that_is_full_is_one_sentence(place, arguments):
 
 
 def test_a_training_whose_reader_goes_away_saves_what_it_has(place, monkeypatch, capsys):
-    def gone(self, row):
-        if row["step"] == 5:
-            raise BrokenPipeError
+    class Reader(io.StringIO):
+        def write(self, text):
+            if text.startswith("step 5/"):
+                raise BrokenPipeError
+            return len(text)
 
-    monkeypatch.setattr("minattn.terminal.progress.Progress.show", gone)
+    monkeypatch.setattr("sys.stdout", Reader())
     assert main(["train", "small.txt", *OPTIONS, "--out", "new"]) == 1
     assert capsys.readouterr().err == ""
     assert checkpoint("new")[0] == 5
@@ -292,6 +393,12 @@ def test_characters_that_the_terminal_lacks_are_shown_escaped(place):
     assert json.loads(out)["lost"] == ["中"]
 
 
-def test_importing_the_command_line_does_not_load_what_only_some_commands_need():
-    code = "import sys, minattn.cli.entry; assert not {'tokenizers', 'safetensors', 'matplotlib'} & sys.modules.keys()"
-    subprocess.run([sys.executable, "-c", code], check=True)
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_does_not_load_what_only_some_commands_need(command):
+    heavy = {"tokenizers", "safetensors", "matplotlib", "threadpoolctl"}
+    if not command:
+        heavy |= {f"minattn.{room}" for room in ("training", "pretrained", "check", "learn", "show")}
+    code = f"import sys; from minattn.cli import main; main({[*filter(None, [command]), '--help']});"
+    code += f"print(sorted({heavy} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr

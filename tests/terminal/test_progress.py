@@ -15,14 +15,15 @@ class Terminal(io.StringIO):
 class Clock:
     """Time that passes only when it is told to."""
 
-    def __init__(self, monkeypatch):
-        self.now = 1000.0
-        monkeypatch.setattr("minattn.terminal.progress.time.monotonic", lambda: self.now)
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
 
 
 @pytest.fixture
-def time(monkeypatch):
-    return Clock(monkeypatch)
+def time():
+    return Clock()
 
 
 def row(step, **more):
@@ -31,7 +32,7 @@ def row(step, **more):
 
 def test_a_file_gets_plain_lines_about_twenty_in_all(time):
     stream = io.StringIO()
-    progress = Progress(1000, stream=stream)
+    progress = Progress(1000, stream=stream, now=time)
     for step in range(1, 1001):
         progress.show(row(step))
     lines = stream.getvalue().splitlines()
@@ -41,7 +42,7 @@ def test_a_file_gets_plain_lines_about_twenty_in_all(time):
 
 def test_a_file_gets_the_last_step_too(time):
     stream = io.StringIO()
-    progress = Progress(47, stream=stream)
+    progress = Progress(47, stream=stream, now=time)
     for step in range(1, 48):
         progress.show(row(step))
     assert [line.split()[1] for line in stream.getvalue().splitlines()][-2:] == ["46/47", "47/47"]
@@ -49,7 +50,7 @@ def test_a_file_gets_the_last_step_too(time):
 
 def test_a_terminal_gets_one_line_that_rewrites_itself_and_ends_with_the_last_step(time):
     stream = Terminal()
-    progress = Progress(3, stream=stream)
+    progress = Progress(3, stream=stream, now=time)
     for step in (1, 2, 3):
         time.now += 1
         progress.show(row(step))
@@ -60,7 +61,7 @@ def test_a_terminal_gets_one_line_that_rewrites_itself_and_ends_with_the_last_st
 
 def test_a_terminal_is_written_to_at_most_ten_times_a_second(time):
     stream = Terminal()
-    progress = Progress(1000, stream=stream)
+    progress = Progress(1000, stream=stream, now=time)
     for step in range(1, 501):
         time.now += 0.01
         progress.show(row(step))
@@ -70,7 +71,7 @@ def test_a_terminal_is_written_to_at_most_ten_times_a_second(time):
 
 def test_the_line_tells_step_loss_speed_and_time_left(time):
     stream = io.StringIO()
-    progress = Progress(40, first=20, stream=stream)
+    progress = Progress(40, first=20, stream=stream, now=time)
     time.now += 30
     progress.show(row(30))  # ten steps in 30 seconds, and ten to go
     assert stream.getvalue() == "step 30/40  loss 2.500  12,345 tokens/s  0:30 left\n"
@@ -78,15 +79,29 @@ def test_the_line_tells_step_loss_speed_and_time_left(time):
 
 def test_the_last_score_on_held_out_text_stays_in_the_line(time):
     stream = io.StringIO()
-    progress = Progress(2, stream=stream)
+    progress = Progress(2, stream=stream, now=time)
     progress.show(row(1, copied=0.987, blanks_filled=None))
     progress.show(row(2))
     assert all(line.endswith("  held-out: copied 98.7%, blanks -") for line in stream.getvalue().splitlines())
 
 
+@pytest.mark.parametrize("width", [40, 50, 60, 70, 80, 100])
+def test_a_line_on_a_terminal_is_narrower_than_it_and_keeps_what_matters_most(time, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = Terminal()
+    progress = Progress(35_000, stream=stream, now=time)
+    time.now += 1
+    progress.show(row(3_500, tokens_per_second=123_456, copied=0.987, blanks_filled=0.123))
+    line = stream.getvalue().removeprefix("\r\x1b[K")
+    assert "\n" not in line and len(line) < width
+    assert line.startswith("step 3,500/35,000  loss 2.500")
+    for part, least in (("copied 98.7%", 60), ("left", 70), ("held-out", 80), ("tokens/s", 100)):
+        assert (part in line) == (width >= least), part
+
+
 def test_a_line_that_was_stopped_is_left_on_a_terminal_only(time):
     for stream, expected in ((Terminal(), "\n"), (io.StringIO(), "")):
-        Progress(3, stream=stream).end()
+        Progress(3, stream=stream, now=time).end()
         assert stream.getvalue() == expected
 
 
@@ -104,7 +119,7 @@ def test_without_a_stream_standard_output_is_used(capsys):
 
 
 def count_to(total, stream, time, seconds_each):
-    with Count(total, "texts", stream) as count:
+    with Count(total, "texts", stream, now=time) as count:
         for done in range(1, total + 1):
             time.now += seconds_each
             count.show(done)

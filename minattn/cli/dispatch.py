@@ -1,0 +1,151 @@
+"""The command `minattn`: finds the file of the command that was typed, runs it, and says in a sentence what failed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .. import __version__, textbook
+from ..errors import InputError, RunError
+from ..terminal import loaded
+from .options import Parser
+
+COMMANDS = {
+    "train": "train a model to restore text, and show what it learned",
+    "reconstruct": "give a sentence to a trained model and see what comes back",
+    "vocab": "make a WordPiece vocabulary from a text; the same text gives the same one",
+    "info": "show what is in a run",
+    "check": "check a backward pass and say what is wrong with it",
+    "learn": "exercises: write backward passes yourself, and be told what is wrong",
+    "embed": "vectors of texts by a pretrained encoder, and how similar they are",
+    "deembed": "map the vectors of each layer of a pretrained encoder back to tokens",
+    "fill": "fill the blanks of a text by a pretrained masked-LM model",
+}
+"""What each command is for. The file of its name has its EXAMPLES, add_NAME(parser) and run_NAME(options)."""
+
+EXAMPLE = """example:
+  minattn train && minattn reconstruct "The old [MASK] slept by the fire."
+
+minattn COMMAND --help shows the options of a command, with examples."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns the exit code: 0 fine, 1 it failed on the way, 2 wrong usage or input, 130 interrupted."""
+    try:
+        loaded()
+        _prepare_streams()
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+        return code
+    except InputError as error:
+        return _fail(error, 2)
+    except (RunError, FloatingPointError) as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        _drop_output()
+        return 1
+    except OSError as error:
+        _drop_output()
+        return _fail(f"{error.filename or 'the output'}: {error.strerror or error}", 1)
+    except MemoryError:
+        return _fail("not enough memory; try a smaller --width, --batch or --vocab-size", 1)
+
+
+def parser(name: str | None) -> Parser:
+    """All commands, with the options of the named one: only its file is imported."""
+    about = "Train a self-attention model from text back to the same text, in NumPy"
+    top = Parser(prog="minattn", **_texts(about, EXAMPLE))
+    top.add_argument("--version", action="version", version=f"minattn {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for command, purpose in COMMANDS.items():
+        if command != name:
+            commands.add_parser(command, help=purpose)
+            continue
+        module = importlib.import_module(f".{command}", __package__)
+        chosen = commands.add_parser(command, help=purpose, **_texts(purpose, module.EXAMPLES))
+        chosen.set_defaults(run_command=getattr(module, f"run_{command}"), parser=chosen)
+        getattr(module, f"add_{command}")(chosen)
+    return top
+
+
+def _texts(purpose: str, examples: str) -> dict[str, Any]:
+    """What --help says before the options and after them."""
+    description = f"{purpose[0].upper()}{purpose[1:]}."
+    formatter = argparse.RawDescriptionHelpFormatter
+    return {"description": description, "epilog": examples, "formatter_class": formatter}
+
+
+def _run(arguments: Sequence[str]) -> int:
+    top = parser(next((word for word in arguments if not word.startswith("-")), None))
+    if not arguments:
+        top.print_help()
+        return 0
+    try:
+        options, rest = top.parse_known_args(arguments)
+    except SystemExit as stopped:  # --help and --version
+        return stopped.code if isinstance(stopped.code, int) else 1
+    _take_texts(options, rest)
+    for name, value in vars(options).items():
+        if isinstance(value, str) and not value:  # as an unset variable of a shell leaves it
+            options.parser.error(f"{name} is empty")
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str):
+                _check_utf8(name, text)
+    with textbook() if getattr(options, "textbook", False) else contextlib.nullcontext():
+        code: int = options.run_command(options)
+    return code
+
+
+def _take_texts(options: argparse.Namespace, rest: list[str]) -> None:
+    """Take texts that argparse leaves over, because an option stands before them; refuse anything else."""
+    are_options = any(word.startswith("-") and word != "-" for word in rest)
+    if rest and not are_options:
+        if "texts" in options:
+            options.texts += rest
+            return
+        if getattr(options, "text", "") is None:
+            options.text, *rest = rest
+    if rest:
+        hint = "" if are_options else "; what has spaces in it needs quotes"
+        options.parser.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
+
+
+def _check_utf8(name: str, value: str) -> None:
+    """Refuse what no file of ours could hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{name} must be UTF-8, got {value!a}") from None
+
+
+def _prepare_streams() -> None:
+    """Let a stream that is closed, as by `>&-`, go nowhere, and characters that a terminal lacks be shown escaped."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let what no one takes go nowhere, lest Python complain of it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _fail(error: object, code: int) -> int:
+    print(f"minattn: {error}", file=sys.stderr)
+    return code

@@ -1,0 +1,48 @@
+"""`minattn reconstruct`: a sentence through a trained model, what comes back of it, and what each token looked at."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..pretrained import open_run
+from ..runs import newest_run
+from ..terminal import print_table, print_wrapped
+from .options import add_json, add_textbook, print_blank, print_json
+from .run_figures import draw_restoration
+
+EXAMPLES = """examples:
+  minattn reconstruct "The old [MASK] slept by the fire."
+  minattn reconstruct "She opened the [MASK]." --run runs/mine --json"""
+
+
+def add_reconstruct(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `minattn reconstruct` its options."""
+    parser.add_argument("text", metavar="TEXT", help="a sentence; [MASK] stands for a blank")
+    parser.add_argument("--run", metavar="DIR", help="the run to use (the newest in runs/)")
+    add_textbook(parser)
+    add_json(parser, "the result")
+
+
+def run_reconstruct(options: argparse.Namespace) -> int:
+    """Restore a text, print it token by token and draw the attention maps. Returns the exit code."""
+    opened = open_run(options.run or newest_run())
+    restoration = opened.restore(options.text)
+    if options.json:
+        print_json(restoration.to_dict())
+        return 0
+    rows = [("given", "restored", "confidence", "looked at most")]
+    for i, (given, restored) in enumerate(zip(restoration.given, restoration.restored, strict=True)):
+        looked = ", ".join(f"{token} {weight:.0%}" for token, weight in restoration.looked_at(i))
+        rows.append((given, restored, f"{restoration.confidence[i]:.1%}", looked))
+    print_table(rows)
+    for given, best in zip(restoration.given, restoration.best, strict=True):
+        if given == "[MASK]":
+            print()
+            print_blank(best)
+    print()
+    print_wrapped(restoration.text)
+    if restoration.lost:
+        print_wrapped(f"lost, because the vocabulary lacks their letters: {' '.join(restoration.lost)}")
+    if figure := draw_restoration(opened.run, options.text, restoration):
+        print(f"attention maps: {figure}")
+    return 0
