@@ -1,4 +1,4 @@
-"""Where the coefficients in `minattn/ops/normal.py` and `minattn/fast/elementwise.py` come from.
+"""Where the coefficients in `minattn/ops/activations.py` and `minattn/fast/elementwise.py` come from.
 
     pip install mpmath && python benchmarks/fit_normal_cdf.py
 

@@ -1,9 +1,16 @@
-"""A teaching engine: a self-attention model in NumPy with hand-written backward passes."""
+"""A teaching engine: a self-attention model in NumPy with hand-written backward passes.
+
+`check`, `learn`, `models`, `optim`, `pretrained`, `show`, `text` and `training`, and the functions `train` and
+`open_run`, are imported when they are first named: `minattn.optim.AdamW`.
+"""
 
 # ruff: noqa: E402 - what is imported first lets Ctrl-C end the command quietly while the rest is imported
 from .terminal import quiet_while_loading  # isort: split
 
 quiet_while_loading()
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from . import functional, nn
 from .fast import reuse_memory
@@ -11,5 +18,42 @@ from .graph import no_grad
 from .ops.kernels import textbook
 from .tensor import Tensor, apply
 
-__all__ = ["Tensor", "__version__", "apply", "functional", "nn", "no_grad", "reuse_memory", "textbook"]
+if TYPE_CHECKING:
+    from . import check, learn, models, optim, pretrained, show, text, training
+    from .pretrained import open_run, train
+
 __version__ = "0.1.0"
+__all__ = [
+    "Tensor",
+    "__version__",
+    "apply",
+    "check",
+    "functional",
+    "learn",
+    "models",
+    "nn",
+    "no_grad",
+    "open_run",
+    "optim",
+    "pretrained",
+    "reuse_memory",
+    "show",
+    "text",
+    "textbook",
+    "train",
+    "training",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a room, or a function of one, when it is first named."""
+    if name in ("open_run", "train"):
+        return getattr(import_module(f"{__name__}.pretrained"), name)
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All public names, those that are not imported yet as well."""
+    return __all__

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from .backend import array_module, like, to_host
+from .ops.activations import GELU, Dropout
 from .ops.arithmetic import Add, Divide, Maximum, Multiply, Power, Subtract, Where
 from .ops.attention import ScaledDotProductAttention
 from .ops.cross_entropy import CrossEntropy, LinearCrossEntropy
 from .ops.embedding import Embedding
 from .ops.layer_norm import LayerNorm
 from .ops.linear_algebra import Einsum, Linear, MatMul
-from .ops.pointwise import GELU, Dropout, Negate
+from .ops.pointwise import Negate
 from .ops.shape import Concatenate, Split, Stack
 from .ops.softmax import LogSoftmax, LogSumExp, Softmax
 from .tensor import Dims, Operand, Tensor, apply, as_tensor, as_tensors

@@ -1,6 +1,5 @@
 """Optimizers, gradient clipping, and learning rates that change with the step, as the papers write them."""
 
-import itertools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -27,8 +26,8 @@ class Optimizer:
 
     def __init__(self, params: Parameters, **options: Any) -> None:
         self.param_groups = parameter_groups(type(self).__name__, params, options)
-        pairs = (zip(group["names"], group["params"], strict=True) for group in self.param_groups)
-        self.parameters: dict[str, Tensor] = dict(itertools.chain(*pairs))
+        named = (zip(group["names"], group["params"], strict=True) for group in self.param_groups)
+        self.parameters: dict[str, Tensor] = {name: p for pairs in named for name, p in pairs}
         self.group_of: dict[str, Group] = {name: group for group in self.param_groups for name in group["names"]}
         self.steps = dict.fromkeys(self.parameters, 0)  # each counts its own: one may get its first gradient late
         self.state: dict[str, dict[str, Array]] = {
@@ -68,7 +67,8 @@ class Optimizer:
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
         """Continue from what `state_dict` gave. Raises ValueError if names or shapes differ."""
-        steps = np.broadcast_to(to_host(state["steps"]), len(self.steps))  # one number for all in older files
+        steps = to_host(state.get("steps", np.zeros(0)))
+        steps = np.full(len(self.steps), steps) if steps.ndim == 0 else steps  # one number for all in older files
         require_same_shapes("optimizer state", self.state_dict(), {**state, "steps": steps})
         self.steps = dict(zip(self.steps, steps.tolist(), strict=True))
         for slot in self.slots:

@@ -1,5 +1,6 @@
 """Tensor: an array that remembers which op made it, so that `backward()` can send gradients to where it came from."""
 
+import html
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,11 +9,12 @@ import numpy as np
 from .backend import Array, array_module, device_of, get_device, is_array, to_host
 from .graph import Node, grad_enabled, walk
 from .ops import Op
+from .ops.activations import ReLU, Sigmoid, Tanh
 from .ops.arithmetic import Add, Divide, Maximum, Multiply, Power, Subtract
 from .ops.base import as_array
 from .ops.kernels import kernel_of
 from .ops.linear_algebra import MatMul
-from .ops.pointwise import Exp, Log, Negate, ReLU, Sigmoid, Sqrt, Tanh
+from .ops.pointwise import Exp, Log, Negate, Sqrt
 from .ops.reduction import Max, Mean, Sum, Variance
 from .ops.shape import BroadcastTo, Index, Reshape, Transpose
 from .trace import is_finite, trace_backward, trace_forward
@@ -89,6 +91,16 @@ class Tensor:
         made_by = f", made by {self.node.op}" if self.node else ", requires_grad" if self.requires_grad else ""
         where = "" if self.device == "cpu" else f", on {self.device}"
         return f"Tensor({numbers}, shape {self.shape}, {self.dtype}{made_by}{where})"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: a table of its numbers, if it has one or two axes and is small; else what `repr` says."""
+        if not (1 <= self.ndim <= 2 and 0 < self.size <= 400):
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        rows = np.atleast_2d(self.numpy())
+        cells = ("".join(f"<td>{number:.4g}</td>" for number in row.tolist()) for row in rows)
+        table = "".join(f"<tr>{row}</tr>" for row in cells)
+        made_by = f", made by {self.node.op}" if self.node else ", requires_grad" if self.requires_grad else ""
+        return f"<table>{table}</table><small>shape {self.shape}, {self.dtype}{html.escape(made_by)}</small>"
 
     def __len__(self) -> int:
         if self.ndim == 0:

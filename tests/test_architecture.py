@@ -17,6 +17,16 @@ AT_MOST = {"graph.py": 100, "optim.py": 160, "training/step.py": 40}
 
 # Files of another size than 60 to 300 lines, each with its reason.
 SIZE_EXCEPTIONS: dict[str, str] = {
+    "minattn/tensor.py": "a method of one line for each operator and function that a Tensor has in PyTorch",
+    "minattn/functional.py": "a function for each op, with what it refuses",
+    "minattn/ops/embedding.py": "found by its name",
+    "minattn/fast/embedding.py": "a kernel is a file, as its op",
+    "minattn/fast/linear.py": "a kernel is a file, as its op",
+    "minattn/fast/layer_norm.py": "a kernel is a file, as its op",
+    "minattn/cli/info.py": "a command is a file",
+    "minattn/cli/reconstruct.py": "a command is a file",
+    "minattn/cli/vocab.py": "a command is a file",
+    "minattn/training/step.py": "the loop that the course teaches, alone",
     "minattn/errors.py": "two classes of errors, and the bottom of the house",
     "minattn/__main__.py": "Python wants a file of this name",
     "tools/pages/__init__.py": "names a package",
@@ -136,16 +146,15 @@ def test_rooms_beneath_are_entered_through_their_init_alone():
     hold("entrance", found, "import from the room, `from ..runs import x`, and hand the name on in its __init__")
 
 
-def test_an_op_imports_the_backend_and_its_own_base_alone():
-    base = {"minattn.backend", "minattn.ops.base", "minattn.ops.samples"}
+def test_an_op_imports_the_backend_and_other_ops_alone():
     found = {
         f"{name(file)} imports {target}"
         for module, file in MODULES.items()
         if room_of(module) == "ops" and file.stem not in ("__init__", "kernels")
         for target in imports(module)
-        if target not in base
+        if target != "minattn.backend" and room_of(target) != "ops"
     }
-    hold("op imports", found, "an op imports backend and its own base, so that one can read it alone")
+    hold("op imports", found, "an op imports the backend and what stands in ops, so that one can read it alone")
 
 
 def test_the_textbook_does_not_know_the_kernels():
@@ -219,8 +228,7 @@ def test_the_textbook_has_no_lent_memory_and_no_powers_of_two():
 def test_files_have_60_to_300_lines():
     found = set()
     for file in [*MODULES.values(), *sorted((ROOT / "tools").rglob("*.py"))]:
-        is_template = "templates" in file.parts
-        if file.name == "__init__.py" or is_template or file.parent == PACKAGE / "learn" / "exercises":
+        if file.name == "__init__.py" or "templates" in file.parts or "exercises" in file.parts:
             continue
         lines = len(file.read_text(encoding="utf-8").splitlines())
         if not 60 <= lines <= 300:
@@ -267,7 +275,7 @@ def undocumented(file: Path) -> set[str]:
 
 
 def test_every_public_name_has_a_docstring():
-    found = {entry for file in MODULES.values() if file.parent.name != "exercises" for entry in undocumented(file)}
+    found = {entry for file in MODULES.values() if "exercises" not in file.parts for entry in undocumented(file)}
     hold("docstrings", found, "say in a sentence what these are for (learners see it in the API reference)")
 
 
@@ -275,7 +283,7 @@ def test_no_two_classes_have_one_name():
     """A layer may have the name of its op, as `nn.Linear` owns the parameters that the op Linear is given."""
     places: dict[str, list[str]] = {}
     for file in MODULES.values():
-        for node in tree(file).body if file.parent.name != "exercises" else ():
+        for node in tree(file).body if "exercises" not in file.parts else ():
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(name(file))
     found = {f"{one}: {', '.join(files)}" for one, files in places.items() if len(files) > 1}
@@ -290,7 +298,7 @@ def test_init_files_define_nothing():
         for file in MODULES.values()
         if file.name == "__init__.py"
         for node in tree(file).body
-        if isinstance(node, kinds)
+        if isinstance(node, kinds) and node.name not in ("__getattr__", "__dir__")
     }
     hold("init", found, "an __init__ hands names on; define these in a module of the room")
 
@@ -307,7 +315,7 @@ def test_the_tree_has_no_paths_of_a_machine_and_no_hosts():
         for file in sorted((ROOT / part).rglob("*")):
             if file.suffix not in (".py", ".md", ".txt", ".toml", ".yml", ".yaml", "") or not file.is_file():
                 continue
-            if "api" in file.parts or file == Path(__file__):
+            if {"api", ".ruff_cache", "__pycache__"} & {*file.parts} or file == Path(__file__):
                 continue
             for match in FOREIGN.findall(file.read_text(encoding="utf-8", errors="replace")):
                 if not match.startswith(NAMESPACES):

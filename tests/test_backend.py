@@ -164,3 +164,18 @@ def test_the_report_on_imports_sees_a_package_that_is_loaded():
 
 def test_the_cpu_never_asks_for_cupy():
     assert imported_with("import minattn; minattn.Tensor([1.0]).to('cpu').numpy()") == "[]"
+
+
+def test_rooms_are_there_when_they_are_named_and_not_before():
+    code = """
+import sys, minattn
+assert not {"minattn.training", "minattn.pretrained", "minattn.check", "tokenizers", "matplotlib"} & sys.modules.keys()
+for name in minattn.__all__:
+    assert getattr(minattn, name) is not None, name
+assert minattn.optim.AdamW and minattn.train is minattn.pretrained.train and set(minattn.__all__) == set(dir(minattn))
+try:
+    minattn.nothing
+except AttributeError as error:
+    assert "has no attribute 'nothing'" in str(error)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

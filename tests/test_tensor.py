@@ -257,3 +257,11 @@ def test_an_op_that_has_run_is_not_taken_twice():
     apply(op, x)
     with pytest.raises(ValueError, match="Exp: this op has run already; make a new one"):
         apply(op, x * 2)
+
+
+def test_a_notebook_shows_a_small_tensor_as_a_table_and_a_large_one_as_text():
+    shown = Tensor([[1.0, 2.5], [3.0, -4.0]], requires_grad=True)._repr_html_()
+    assert shown.count("<tr>") == 2 and "<td>2.5</td>" in shown and "shape (2, 2), float64, requires_grad" in shown
+    assert "made by Multiply" in (Tensor([1.0], requires_grad=True) * 2)._repr_html_()
+    for data in (np.zeros((50, 50)), np.zeros((2, 2, 2)), 3.0, np.zeros((0, 3))):
+        assert Tensor(data)._repr_html_().startswith("<pre>Tensor(")

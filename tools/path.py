@@ -3,7 +3,7 @@
 python tools/path.py            the textbook: every op and the optimizer as they are read
 python tools/path.py --fast     the kernels that stand in for them in float32
 
-The step draws a batch, computes the loss, goes backward, clips the gradient and updates the weights. A file is counted
+The step gets a batch, computes the loss, goes backward, clips the gradient and updates the weights. A file is counted
 where a function of it is entered. Three counts of its lines:
 
     file        all lines of the file, with docstrings, comments and blank lines
@@ -32,8 +32,9 @@ import numpy as np
 
 import minattn
 from minattn.models import ReconstructionConfig, ReconstructionModel
-from minattn.optim import AdamW, clip_grad_norm_
+from minattn.optim import AdamW
 from minattn.text import Batches, WordPiece, shipped
+from minattn.training.step import train_step
 
 PACKAGE = Path(minattn.__file__).parent
 MOST_FILES, MOST_LINES = 25, 2500
@@ -56,13 +57,10 @@ def training_step() -> Callable[[], None]:
     model = ReconstructionModel(ReconstructionConfig(tokenizer.vocab_size), generator=np.random.default_rng(0))
     optimizer = AdamW(model.named_parameters(), 1e-3)
 
+    batch = batches.at(0)
+
     def step() -> None:
-        batch = batches.at(0)
-        loss = model.loss(batch.ids, batch.attention_mask, batch.targets)
-        loss.backward()
-        clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        train_step(model, optimizer, batch.ids, batch.attention_mask, batch.targets, 1.0)
 
     return step
 

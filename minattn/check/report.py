@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import textwrap
 from collections.abc import Callable, Sequence
@@ -78,7 +79,7 @@ class ArgumentResult:
     ok: bool | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The result of a check.
 
@@ -117,6 +118,15 @@ class Report:
         blocks += [_describe(finding) for finding in self.findings]
         blocks += [_wrapped("note: ", note) for note in self.notes]
         return "\n\n".join(blocks)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the verdict in colour, and the report as it stands on a terminal."""
+        colour = {True: "#1a7f37", False: "#cf222e", None: "#9a6700"}[self.ok]
+        head = f'<b style="color:{colour}">{html.escape(self.name)}: {html.escape(self.verdict)}</b>'
+        rest = str(self).partition("\n\n")[2]
+        return f"{head}<pre>{html.escape(rest)}</pre>" if rest else head
 
     @property
     def verdict(self) -> str:

@@ -6,9 +6,8 @@ import numpy as np
 
 from ..backend import Array, array_module
 from ..ops.attention import ScaledDotProductAttention, causal_mask
-from ..ops.base import transposed
+from ..ops.base import shift, transposed
 from ..ops.kernels import implements
-from ..ops.softmax import shift
 from .blocked_attention import blocked_backward, blocked_forward
 from .products import LOG2_E, is_features_first, is_moderate, product, row_dots, row_sums
 from .workspace import empty_like

@@ -5,10 +5,9 @@ import math
 import numpy as np
 
 from ..backend import Array, array_module
+from ..ops.activations import GELU, Dropout, normal_cdf
 from ..ops.arithmetic import Add
 from ..ops.kernels import implements
-from ..ops.normal import normal_cdf
-from ..ops.pointwise import GELU, Dropout
 from .products import LOG2_E, blocks, in_memory_order
 from .workspace import copy, empty_like
 

@@ -17,7 +17,7 @@ BLOCK = 1 << 16
 """Elements that are updated at a time."""
 
 
-class Piece(NamedTuple):
+class UpdatePiece(NamedTuple):
     """What is updated at a time, as flat arrays: a block of a large parameter, or several small parameters whole."""
 
     group: dict[str, Any]
@@ -77,22 +77,22 @@ class FlatOptimizer:
         self.flat_state = [[copy(array) for array in flat] for flat in self.flat_state]
         self._name_state()
 
-    def pieces(self, names: set[str], steps: dict[str, int]) -> list[Piece]:
+    def pieces(self, names: set[str], steps: dict[str, int]) -> list[UpdatePiece]:
         """What the step consists of. A bundle of which not all take part is updated one parameter at a time."""
-        pieces: list[Piece] = []
+        pieces: list[UpdatePiece] = []
         for bundle, flat in zip(self.bundles, self.flat_state, strict=True):
             taking_part = [name for name in bundle if name in names]
             if len(taking_part) == len(bundle) > 1 and len({steps[name] for name in bundle}) == 1:
                 whole = [self._flat(name) for name in bundle]
                 group, step = self.group_of[bundle[0]], steps[bundle[0]]
-                pieces.append(Piece(group, step, [p for p, _ in whole], [g for _, g in whole], flat))
+                pieces.append(UpdatePiece(group, step, [p for p, _ in whole], [g for _, g in whole], flat))
                 continue
             for name in taking_part:
                 p, g = self._flat(name)
                 state = [self.state[slot][name].reshape(-1) for slot in self.slots]
                 for part in blocks(p, p.size, self.block):
                     own = [array[part] for array in state]
-                    pieces.append(Piece(self.group_of[name], steps[name], [p[part]], [g[part]], own))
+                    pieces.append(UpdatePiece(self.group_of[name], steps[name], [p[part]], [g[part]], own))
         return pieces
 
     def _bundles(self) -> Iterable[list[str]]:

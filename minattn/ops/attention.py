@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from ..backend import Array, array_module
-from .base import Op, Sample, Samples, register, transposed
-from .softmax import shift
+from .base import Op, Sample, Samples, register, shift, transposed
 
 
 def attention_samples(rng: np.random.Generator) -> Samples:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..backend import Array, is_array
+from ..backend import Array, array_module, is_array
 
 
 class Op:
@@ -18,7 +18,8 @@ class Op:
     A subclass writes `forward(*arrays) -> array` and `backward(g) -> gradient`, or a tuple of gradients, one for each
     input; None, or nothing at the end, for inputs that have none (ids, masks). What backward needs, forward keeps on
     `self`, under the name that it has in the derivation. Options come through `__init__`. No gradient may share memory
-    with another gradient or with an input; g itself, or a view of it, may be handed on.
+    with an input or with a part of another gradient; g itself, or a view of it, may be handed on, to one input or to
+    several.
     """
 
     broadcasts: ClassVar[bool] = False
@@ -118,6 +119,15 @@ def transposed(x: Array) -> Array:
 def as_rows(x: Array) -> Array:
     """The vectors of x, one below the other: (…, D) -> (N, D)."""
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 would be ambiguous for D = 0
+
+
+def shift(x: Array, axis: int) -> Array:
+    """The largest score along the axis, which is subtracted so that exp cannot overflow; 0 where all are -inf."""
+    xp = array_module(x)
+    if not x.size:  # there is no largest; the sum has the shape that is wanted
+        return x.sum(axis=axis, keepdims=True)
+    largest = x.max(axis=axis, keepdims=True)
+    return xp.where(largest == -xp.inf, xp.zeros_like(largest), largest)
 
 
 class Sample(NamedTuple):

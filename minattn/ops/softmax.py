@@ -3,16 +3,7 @@
 import numpy as np
 
 from ..backend import Array, array_module
-from .base import Op, Sample, Samples, register
-
-
-def shift(x: Array, axis: int) -> Array:
-    """The largest score along the axis, which is subtracted so that exp cannot overflow; 0 where all are -inf."""
-    xp = array_module(x)
-    if not x.size:  # there is no largest; the sum has the shape that is wanted
-        return x.sum(axis=axis, keepdims=True)
-    largest = x.max(axis=axis, keepdims=True)
-    return xp.where(largest == -xp.inf, xp.zeros_like(largest), largest)
+from .base import Op, Sample, Samples, register, shift
 
 
 def softmax_samples(rng: np.random.Generator) -> Samples:

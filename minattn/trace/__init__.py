@@ -1,7 +1,6 @@
 """Looking into what runs: which op made a NaN, and which NumPy calls a function makes. The one door to it."""
 
-from .call_sites import call_sites, describe_call
-from .non_finite import is_finite, trace_backward, trace_forward
+from .op_errors import call_sites, describe_call, is_finite, trace_backward, trace_forward
 from .recorder import RecordedArray, RecordedSteps, Recorder, Step, StepReference, Untraceable, record
 
 __all__ = [

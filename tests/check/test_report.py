@@ -167,3 +167,11 @@ def test_one_entry_is_spoken_of_as_one():
     assert report.findings[0].sentence.startswith("an entry of x has no effect on the output and gets a gradient")
     report = check_backward(lambda x: np.maximum(x, 0), lambda g, x: g, -x)
     assert report.findings[0].sentence.startswith("5 entries of x have no effect on the output and get a gradient")
+
+
+def test_a_notebook_shows_the_verdict_in_colour_and_escapes_what_is_in_the_report():
+    wrong = check_backward(lambda x: x**3, lambda g, x: g * x, [np.array([1.0, 2.0])])
+    shown = wrong._repr_html_()
+    assert "#cf222e" in shown and "WRONG" in shown and "<pre>" in shown
+    assert "&lt;lambda&gt;" not in repr(wrong) and repr(wrong) == str(wrong)
+    assert "#1a7f37" in check_backward(lambda x: x**2, lambda g, x: 2 * g * x, [np.array([1.0, 2.0])])._repr_html_()

@@ -8,7 +8,7 @@ from support.numeric import assert_close
 
 from minattn import Tensor, apply, ops
 from minattn import functional as F
-from minattn.ops.normal import normal_cdf, normal_density
+from minattn.ops.activations import normal_cdf, normal_density
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "uint64"])

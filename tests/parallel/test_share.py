@@ -335,7 +335,7 @@ def test_steps_on_processes_give_the_bits_of_steps_on_threads(count, make, alone
         with sharing(kind, count, model.train(), optimizer, least_update=10**9 if alone else 0) as parallel:
             losses = []
             for step, batch in enumerate([BATCHES["padded"], BATCHES["one sentence"], BATCHES["no mask"]] * 2):
-                optimizer.lr = 0.1 / (1 + step)
+                optimizer.param_groups[0]["lr"] = 0.1 / (1 + step)
                 losses.append(parallel.backward(*batch, seed=step))
                 parallel.step()
                 optimizer.zero_grad()
@@ -343,7 +343,7 @@ def test_steps_on_processes_give_the_bits_of_steps_on_threads(count, make, alone
     assert results[0][0] == results[1][0]
     for name, array in results[0][1].items():
         np.testing.assert_array_equal(results[1][1][name], array)
-    assert optimizer.steps == 6
+    assert set(optimizer.steps.values()) == {6}
 
 
 @needs_processes
@@ -357,7 +357,7 @@ def test_every_process_does_its_share_of(method, monkeypatch):
         return original(self, rank, *arguments)
 
     monkeypatch.setattr(ProcessWorkers, method, watched)
-    model = make_model()
+    model = make_model(np.float32)  # in float64 the textbook updates, in one process
     optimizer = SGD(model.named_parameters())
     with sharing("processes", 3, model, optimizer) as parallel:
         parallel.backward(*BATCHES["padded"])
@@ -475,7 +475,7 @@ def test_the_model_goes_on_after_its_processes_and_with_new_ones():
             optimizer.zero_grad()
     model.loss(*batch).backward()
     optimizer.step()
-    assert optimizer.steps == 3 and plain(model, batch)[0] != expected[0]
+    assert set(optimizer.steps.values()) == {3} and plain(model, batch)[0] != expected[0]
 
 
 @needs_processes

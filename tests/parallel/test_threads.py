@@ -9,8 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from minattn import no_grad
-from minattn.fast import empty
-from minattn.fast.workspace import LARGE
+from minattn.fast.workspace import LARGE, empty
 from minattn.graph import grad_enabled
 from minattn.parallel import Threads, cores
 

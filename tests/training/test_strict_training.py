@@ -7,9 +7,10 @@ import pytest
 from support.strict_array import StrictArray, assert_same_bits, strict_device, to_strict
 
 from minattn import no_grad
+from minattn.fast.flat_optimizer import BLOCK
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import Embedding, Linear, Parameter
-from minattn.optim import BLOCK, SGD, Adam, AdamW, clip_grad_norm_
+from minattn.optim import SGD, Adam, AdamW, clip_grad_norm_
 from minattn.pretrained import BertForMaskedLM, BertModel, EncoderConfig
 from minattn.runs import Run
 from minattn.text import WordPiece

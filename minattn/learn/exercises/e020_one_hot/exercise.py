@@ -20,8 +20,7 @@ exercise = Exercise(
         "one_hot transposed.",
     ),
     note="Gather is multiplication by a one-hot matrix, and scatter-add by its transpose: that is why equal tokens add "
-    "up. Nobody multiplies by all those zeros, but it is the proof. The engine says the same in `embedding` of "
-    "minattn/composed.py.",
+    "up. Nobody multiplies by all those zeros, but it is the proof. The engine: Embedding in minattn/ops/embedding.py.",
     cases=cases,
     answers=("one_hot", "y", "dweight"),
 )

@@ -18,7 +18,7 @@ exercise = Exercise(
         "dx = g * (Φ + x φ), with Φ as in forward and φ = np.exp(-x * x / 2) / np.sqrt(2 * np.pi).",
     ),
     note="Unlike ReLU, GELU has a slope everywhere, a small negative one left of -0.75, so no unit is ever quite dead. "
-    "The engine: GELU in minattn/ops/pointwise.py, in this form and in the tanh form of GPT-2.",
+    "The engine: GELU in minattn/ops/activations.py, in this form and in the tanh form of GPT-2.",
     cases=cases,
     answers=("dx",),
     like="gelu",

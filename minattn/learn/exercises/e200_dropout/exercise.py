@@ -17,7 +17,7 @@ exercise = Exercise(
         "dx = g * keep / (1 - P).",
     ),
     note="The classical bugs: throwing new coins on the way back, and forgetting the scale. Drawing outside makes "
-    "dropout a plain function, which can be checked like any other. The engine: Dropout in minattn/ops/dropout.py.",
+    "dropout a plain function, which can be checked like any other. The engine: Dropout in minattn/ops/activations.py.",
     cases=cases,
     answers=("dx", "keep"),
     like="dropout",

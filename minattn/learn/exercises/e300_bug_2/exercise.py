@@ -25,7 +25,7 @@ exercise = Exercise(
         "belongs to dk.",
     ),
     note="Wherever two lengths are equal, T and T here, a forgotten transpose fits. In a test let no two axes be of "
-    "equal length. The engine's samples in minattn/ops/samples.py keep to that.",
+    "equal length. The engine's samples keep to that: attention_samples in minattn/ops/attention.py.",
     cases=cases,
     answers=("WRONG", "gradients"),
     accepts=accepts_repair(("embedding", "scores", "softmax", "weighted_sum", "cross_entropy")),

@@ -1,15 +1,60 @@
-"""The search for the op that made a NaN or an Inf, with the reason where the op knows it."""
+"""Whose line called an op, and which op made a NaN or an Inf, with the reason where the op knows it."""
 
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import FrameType
+from typing import Any, NoReturn, TypeAlias
 
 from ..backend import Array, array_module
 
-if TYPE_CHECKING:
-    from ..graph import Gradients, Node
+Node: TypeAlias = Any
+"""A node of the graph, which stands above this room."""
+
+CallSite = tuple[str, int]
+"""A file and a line."""
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_ENGINE = {_PACKAGE + name for name in ("tensor.py", "graph.py", "functional.py")}
+_ENDS = (
+    os.sep + "minattn",
+    os.path.join("concurrent", "futures", "thread.py"),
+    os.path.join("multiprocessing", "process.py"),
+)
+"""Files that no line of the user's is in: our own command line, and what runs a part of the work elsewhere."""
+
+_owners: dict[str, str] = {}  # what _owner said of each file, because every op asks about ten of them
+
+
+def call_sites() -> list[CallSite]:
+    """The user's line that led to the op which is being made, and the line of the layer in between, if there is one."""
+    frame: FrameType | None = sys._getframe(2)
+    layer: CallSite | None = None
+    while frame is not None:
+        path = frame.f_code.co_filename
+        owner = _owners.get(path) or _owners.setdefault(path, _owner(path))
+        if owner == "user":
+            break
+        if layer is None and owner == "layer":
+            layer = path, frame.f_lineno
+        frame = frame.f_back
+    inside = [layer] if layer else []
+    if frame is None or path.startswith("<frozen") or path.endswith(_ENDS):
+        return inside
+    return [(path, frame.f_lineno), *inside]
+
+
+def describe_call(sites: list[CallSite]) -> str:
+    """For a message: "called at mine.py:3, in minattn/nn/layers.py:70"."""
+    return "called at " + ", in ".join(f"{os.path.relpath(path)}:{line}" for path, line in sites)
+
+
+def _owner(path: str) -> str:
+    """Whose code a file is."""
+    return "user" if not path.startswith(_PACKAGE) else "engine" if path in _ENGINE else "layer"
 
 
 def is_finite(array: Array) -> bool:
@@ -54,8 +99,8 @@ def trace_backward(walk: Callable[..., Any], root: Node | None, g: Array) -> NoR
         FloatingPointError: always
     """
 
-    def gradients_of(node: Node, g: Array) -> Gradients:
-        gradients = node.gradients(g)
+    def gradients_of(node: Node, g: Array) -> tuple[Array | None, ...]:
+        gradients: tuple[Array | None, ...] = node.gradients(g)
         for i, gradient in enumerate(gradients):
             if gradient is not None and node.inputs[i].requires_grad and not is_finite(gradient):
                 reason = node.op.explain(*(tensor.data for tensor in node.inputs))
