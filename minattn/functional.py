@@ -23,30 +23,37 @@ from .validate import boolean, broadcasts_to, integers, require_below, require_f
 
 
 def add(input: Operand, other: Operand) -> Tensor:
+    """input + other."""
     return apply(Add(), input, other)
 
 
 def subtract(input: Operand, other: Operand) -> Tensor:
+    """input - other."""
     return apply(Subtract(), input, other)
 
 
 def multiply(input: Operand, other: Operand) -> Tensor:
+    """input * other, element by element."""
     return apply(Multiply(), input, other)
 
 
 def divide(input: Operand, other: Operand) -> Tensor:
+    """input / other, element by element."""
     return apply(Divide(), input, other)
 
 
 def pow(input: Operand, exponent: Operand) -> Tensor:
+    """input raised to exponent, element by element."""
     return apply(Power(), input, exponent)
 
 
 def neg(input: Tensor) -> Tensor:
+    """-input."""
     return apply(Negate(), input)
 
 
 def maximum(input: Operand, other: Operand) -> Tensor:
+    """The larger of the two, element by element; where they are equal each gets half of the gradient."""
     return apply(Maximum(), input, other)
 
 
@@ -57,26 +64,32 @@ def where(condition: Any, input: Operand, other: Operand) -> Tensor:
 
 
 def exp(input: Tensor) -> Tensor:
+    """e^input."""
     return as_tensor(input).exp()
 
 
 def log(input: Tensor) -> Tensor:
+    """The natural logarithm."""
     return as_tensor(input).log()
 
 
 def sqrt(input: Tensor) -> Tensor:
+    """The square root."""
     return as_tensor(input).sqrt()
 
 
 def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent."""
     return as_tensor(input).tanh()
 
 
 def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + e^-input)."""
     return as_tensor(input).sigmoid()
 
 
 def relu(input: Tensor) -> Tensor:
+    """max(input, 0); its slope at 0 is 0."""
     return as_tensor(input).relu()
 
 
@@ -88,14 +101,17 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The sum along dim; of all elements without it."""
     return as_tensor(input).sum(dim, keepdim)
 
 
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The mean along dim; of all elements without it."""
     return as_tensor(input).mean(dim, keepdim)
 
 
 def var(input: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """The variance along dim, Σ (x - mean)² / (N - correction); of all elements without it."""
     return as_tensor(input).var(dim, correction, keepdim)
 
 
@@ -105,22 +121,27 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 
 def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:
+    """The same numbers in another shape; one length may be -1."""
     return as_tensor(input).reshape(shape)
 
 
 def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
+    """The axes in another order: axis i of the result is axis dims[i] of input."""
     return as_tensor(input).permute(dims)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two axes exchanged."""
     return as_tensor(input).transpose(dim0, dim1)
 
 
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
+    """Repeated along axes of length 1 and new leading ones."""
     return as_tensor(input).expand(shape)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Joined along an axis; the other axes have equal lengths."""
     require_some("cat", tensors)
     return apply(Concatenate(dim), *tensors)
 
@@ -129,6 +150,7 @@ concatenate = cat
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape side by side along a new axis."""
     require_some("stack", tensors)
     return apply(Stack(dim), *tensors)
 
@@ -152,6 +174,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
 
 
 def matmul(input: Operand, other: Operand) -> Tensor:
+    """The matrix product, with NumPy's rules for batches and vectors: (…, N, K), (…, K, M) -> (…, N, M)."""
     return apply(MatMul(), input, other)
 
 
@@ -167,16 +190,19 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def softmax(input: Tensor, dim: int = -1) -> Tensor:
+    """Probabilities along dim: exp(input), divided by its sum."""
     require_floats("softmax", input=input)
     return apply(Softmax(dim), input)
 
 
 def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
+    """The logarithm of softmax, without the detour over probabilities that round to 0."""
     require_floats("log_softmax", input=input)
     return apply(LogSoftmax(dim), input)
 
 
 def logsumexp(input: Tensor, dim: int, keepdim: bool = False) -> Tensor:
+    """ln Σ exp(input) along dim, a smooth maximum."""
     require_floats("logsumexp", input=input)
     return apply(LogSumExp(dim, keepdim), input)
 

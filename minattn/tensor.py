@@ -58,30 +58,36 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
         shape: tuple[int, ...] = self.data.shape
         return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The kind of number in it."""
         dtype: np.dtype[Any] = self.data.dtype
         return dtype
 
     @property
     def ndim(self) -> int:
+        """How many axes it has."""
         ndim: int = self.data.ndim
         return ndim
 
     @property
     def size(self) -> int:
+        """How many elements it has."""
         size: int = self.data.size
         return size
 
     @property
     def device(self) -> str:
+        """Where its numbers live: "cpu" or "gpu"."""
         return device_of(self.data).name
 
     @property
     def is_leaf(self) -> bool:
+        """Whether no op has made it."""
         return self.node is None
 
     def __repr__(self) -> str:
@@ -268,42 +274,55 @@ class Tensor:
     # --- functions of one Tensor, with PyTorch's names; minattn.functional has the others
 
     def exp(self) -> "Tensor":
+        """e^x."""
         return apply(Exp(), self)
 
     def log(self) -> "Tensor":
+        """The natural logarithm."""
         return apply(Log(), self)
 
     def sqrt(self) -> "Tensor":
+        """The square root."""
         return apply(Sqrt(), self)
 
     def tanh(self) -> "Tensor":
+        """The hyperbolic tangent."""
         return apply(Tanh(), self)
 
     def sigmoid(self) -> "Tensor":
+        """1 / (1 + e^-x)."""
         return apply(Sigmoid(), self)
 
     def relu(self) -> "Tensor":
+        """max(x, 0)."""
         return apply(ReLU(), self)
 
     def sum(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
+        """The sum along dim; of all elements without it."""
         return apply(Sum(*_reduction(dim, keepdim, numpy_names)), self)
 
     def mean(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
+        """The mean along dim; of all elements without it."""
         return apply(Mean(*_reduction(dim, keepdim, numpy_names)), self)
 
     def var(self, dim: Dims = None, correction: int = 1, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
+        """The variance along dim, divided by N - correction; of all elements without it."""
         return apply(Variance(*_reduction(dim, keepdim, numpy_names), correction), self)
 
     def max(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
+        """The largest element along dim; where several are, each gets an equal share of the gradient."""
         return apply(Max(*_reduction(dim, keepdim, numpy_names)), self)
 
     def reshape(self, *shape: Any) -> "Tensor":
+        """The same numbers in another shape; one length may be -1."""
         return apply(Reshape(_flat(shape)), self)
 
     def permute(self, *dims: Any) -> "Tensor":
+        """The axes in another order."""
         return apply(Transpose(_flat(dims)), self)
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
+        """Two axes exchanged."""
         axes = list(range(self.ndim))
         if not all(-self.ndim <= dim < self.ndim for dim in (dim0, dim1)):
             raise ValueError(f"transpose: shape {self.shape} has no axes {dim0} and {dim1} to swap")
@@ -312,10 +331,12 @@ class Tensor:
 
     @property
     def T(self) -> "Tensor":
+        """The axes in reverse order."""
         return self.permute(tuple(reversed(range(self.ndim))))
 
     @property
     def mT(self) -> "Tensor":
+        """The last two axes exchanged."""
         return self.transpose(-2, -1)
 
     def expand(self, *shape: Any) -> "Tensor":

@@ -22,6 +22,7 @@ class OpPasses:
         self.op = self.last = op
 
     def forward(self, *inputs: Any) -> Array:
+        """The op's output, and what its backward needs."""
         self.last = copy.copy(self.op)
         return self.last(*inputs)
 
@@ -54,6 +55,7 @@ class TensorPasses:
         self.output: Tensor | None = None
 
     def forward(self, *arrays: Any) -> Array:
+        """The function's output as an array."""
         self.inputs = [
             Tensor(x, requires_grad=has_gradient(x)) if is_tensor else x
             for x, is_tensor in zip(arrays, self.is_tensor, strict=True)
@@ -65,6 +67,7 @@ class TensorPasses:
         return output.data
 
     def backward(self, upstream: Array, *arrays: Any) -> tuple[Array | None, ...]:
+        """The gradients that `Tensor.backward` leaves."""
         assert self.output is not None  # forward runs first
         return gradients_of(self.output, upstream, self.inputs)
 

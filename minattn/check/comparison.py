@@ -34,14 +34,17 @@ class Comparison:
 
     @property
     def is_entrywise(self) -> bool:
+        """Whether each entry was compared, rather than sums along directions."""
         return bool(self.true.value.shape == self.problem.inputs[self.argument].shape)
 
     @property
     def wrong(self) -> Array:
+        """Which entries are wrong."""
         return self.true.wrong(self.compared)
 
     @property
     def is_right(self) -> bool:
+        """Whether nothing is wrong as far as was measured."""
         return not self.wrong.any()
 
     @property

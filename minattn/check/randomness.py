@@ -30,6 +30,7 @@ class Randomness:
         return bool(self.restores)
 
     def include_global(self) -> None:
+        """Let NumPy's global generator draw the same numbers in every call too."""
         numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002  learners use it
         self.restores += [lambda: np.random.set_state(numpy_state), lambda: random.setstate(python_state)]  # noqa: NPY002
 

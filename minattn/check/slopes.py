@@ -42,6 +42,7 @@ class Slope:
 
     @property
     def is_kink(self) -> Array:
+        """Whether the slopes on both sides differ."""
         return self.left != self.right
 
 

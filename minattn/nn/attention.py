@@ -15,11 +15,7 @@ from .padding import Padding
 
 
 class MultiHeadSelfAttention(Module):
-    """Every token asks all tokens, in several heads at once (Vaswani et al., 2017, section 3.2.2).
-
-    forward: x (B, T, D) -> (B, T, D). attention_mask (B, T) boolean, True at real tokens; padding is never looked at.
-    With padding instead of a mask, x holds the N real tokens alone: (N, D) -> (N, D).
-    """
+    """Every token asks all tokens, in several heads at once (Vaswani et al., 2017, section 3.2.2)."""
 
     def __init__(self, width: int, heads: int, *, generator: np.random.Generator) -> None:
         if heads < 1 or width % heads:
@@ -31,6 +27,9 @@ class MultiHeadSelfAttention(Module):
         self.out = Linear(width, width, generator=generator)
 
     def forward(self, x: Tensor, attention_mask: Array | None = None, padding: Padding | None = None) -> Tensor:
+        """x (B, T, D) -> (B, T, D). attention_mask (B, T) boolean, True at real tokens; padding is never looked at.
+        With padding instead of a mask, x holds the N real tokens alone: (N, D) -> (N, D).
+        """
         q, k, v = (self.split(layer(x), padding) for layer in (self.query, self.key, self.value))
         y = self.merge(F.scaled_dot_product_attention(q, k, v, key_mask(attention_mask, padding, x)))
         out: Tensor = self.out(y if padding is None else padding.pack(y))

@@ -25,7 +25,6 @@ class DeEmbedding(Module):
           "dot"    x Eᵀ, nothing learned
           "cosine" x Eᵀ / (|x| |e|)
           "l2"     -|x - e|², so that the nearest token scores best
-    forward: x (…, D) -> scores (…, V)
     """
 
     def __init__(self, kind: str, embedding: Embedding, *, generator: np.random.Generator) -> None:
@@ -42,6 +41,7 @@ class DeEmbedding(Module):
         self.bias = Parameter(np.zeros(vocabulary, np.float32)) if kind in ("own", "tied") else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (…, D) -> scores (…, V)."""
         table = self.weight
         if self.kind == "l2":
             squares = (x * x).sum(-1, keepdim=True) + (table * table).sum(-1)

@@ -14,16 +14,14 @@ from .padding import Padding
 
 
 class FeedForward(Module):
-    """Two linear layers with GELU between them, the same for every token.
-
-    forward: x (…, D) -> (…, D), by way of (…, F)
-    """
+    """Two linear layers with GELU between them, the same for every token."""
 
     def __init__(self, width: int, hidden: int, *, generator: np.random.Generator) -> None:
         self.widen = Linear(width, hidden, generator=generator)
         self.narrow = Linear(hidden, width, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (…, D) -> (…, D), by way of (…, F)."""
         y: Tensor = self.narrow(F.gelu(self.widen(x)))
         return y
 
@@ -34,7 +32,6 @@ class EncoderBlock(Module):
     norm_first: x + f(norm(x)) (Xiong et al., 2020) instead of norm(x + f(x)) (Vaswani et al., 2017).
     residual: False drops the x + …
     attends: set to False, tokens no longer see each other: the attention is skipped. For measuring what it is worth.
-    forward: x (B, T, D), attention_mask (B, T) boolean -> (B, T, D); or x (N, D), padding -> (N, D)
     """
 
     def __init__(
@@ -57,6 +54,7 @@ class EncoderBlock(Module):
         self.dropout = Dropout(dropout, generator=generator)
 
     def forward(self, x: Tensor, attention_mask: Array | None = None, padding: Padding | None = None) -> Tensor:
+        """x (B, T, D), attention_mask (B, T) boolean -> (B, T, D); or x (N, D), padding -> (N, D)."""
         if self.attends:
             normed = self.attention_norm(x) if self.norm_first else x
             x = self.join(x, self.attention(normed, attention_mask, padding), self.attention_norm)

@@ -14,10 +14,7 @@ Ids = np.ndarray[tuple[int, ...], np.dtype[np.integer]]
 
 
 class Linear(Module):
-    """y = x Wᵀ + b. weight (out, in) and bias (out,) start uniform in ±1/√in, as in PyTorch.
-
-    forward: x (…, in) -> (…, out)
-    """
+    """y = x Wᵀ + b. weight (out, in) and bias (out,) start uniform in ±1/√in, as in PyTorch."""
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, generator: np.random.Generator
@@ -33,14 +30,12 @@ class Linear(Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (…, in) -> (…, out)."""
         return F.linear(x, self.weight, self.bias)
 
 
 class Embedding(Module):
-    """A table with a vector for each token. weight (V, D) starts normal with deviation `std`.
-
-    forward: ids (…) integers in [0, V) -> (…, D)
-    """
+    """A table with a vector for each token. weight (V, D) starts normal with deviation `std`."""
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, *, std: float = 1.0, generator: np.random.Generator
@@ -50,14 +45,12 @@ class Embedding(Module):
         )
 
     def forward(self, ids: Ids) -> Tensor:
+        """ids (…) integers in [0, V) -> (…, D)."""
         return F.embedding(ids, self.weight)
 
 
 class LayerNorm(Module):
-    """Mean 0 and variance 1 over the last axis, then a gain `weight` (D,), at first 1, and a shift `bias` (D,), 0.
-
-    forward: x (…, D) -> (…, D)
-    """
+    """Mean 0 and variance 1 over the last axis, then a gain `weight` (D,), at first 1, and a shift `bias` (D,), 0."""
 
     def __init__(self, normalized_shape: int, eps: float = 1e-5) -> None:
         self.eps = eps
@@ -65,14 +58,12 @@ class LayerNorm(Module):
         self.bias = Parameter(np.zeros(normalized_shape, np.float32))
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (…, D) -> (…, D)."""
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
 class Dropout(Module):
-    """While training, zero each element with probability p and scale the rest up; otherwise do nothing.
-
-    forward: x (…) -> (…)
-    """
+    """While training, zero each element with probability p and scale the rest up; otherwise do nothing."""
 
     def __init__(self, p: float, *, generator: np.random.Generator) -> None:
         if not 0 <= p < 1:
@@ -80,4 +71,5 @@ class Dropout(Module):
         self.p, self.generator = p, generator
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (…) -> (…)."""
         return F.dropout(x, self.p, self.training, generator=self.generator)

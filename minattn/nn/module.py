@@ -76,9 +76,11 @@ class Module:
                 yield f"{name}.{inner}", parameter
 
     def parameters(self) -> Iterator[Parameter]:
+        """Every parameter once."""
         return (parameter for _, parameter in self.named_parameters())
 
     def zero_grad(self) -> None:
+        """Take the gradients of all parameters away."""
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -89,6 +91,7 @@ class Module:
         return self
 
     def eval(self) -> Self:
+        """Switch dropout off."""
         return self.train(False)
 
     @contextmanager

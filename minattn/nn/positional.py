@@ -32,7 +32,6 @@ class PositionalEncoding(Module):
 
     kind: "sinusoidal" (fixed), "learned" (a parameter `weight` (max_tokens, D)) or "none".
     scale: the size of the sinusoids.
-    forward: x (B, T, D) -> (B, T, D). Raises ValueError if T > max_tokens.
     """
 
     def __init__(
@@ -49,6 +48,7 @@ class PositionalEncoding(Module):
             self.weight = Parameter(generator.normal(0.0, 0.02, (max_tokens, width)).astype(np.float32, copy=False))
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (B, T, D) -> (B, T, D). Raises ValueError if T > max_tokens."""
         if x.ndim < 2 or x.shape[-1] != self.width:
             raise ValueError(f"PositionalEncoding: x must be (B, T, D) with D = {self.width}, got shape {x.shape}")
         tokens = x.shape[-2]

@@ -156,6 +156,7 @@ class Max(Reduction):
         return largest if self.keepdims else largest.reshape(self.output_shape(x))
 
     def output_shape(self, x: Array) -> tuple[int, ...]:
+        """The shape without the reduced axes."""
         axes = self.reduced_axes(x)
         return tuple(n for i, n in enumerate(x.shape) if i not in axes)
 

@@ -68,16 +68,14 @@ class Trace:
 
 
 class WordEmbedding(Embedding):
-    """The table of token vectors; that of padding gets no gradient.
-
-    forward: ids (B, T), or (T,) for one text -> (B, T, D)
-    """
+    """The table of token vectors; that of padding gets no gradient."""
 
     def __init__(self, config: EncoderConfig, *, generator: np.random.Generator) -> None:
         super().__init__(config.vocab_size, config.width, std=0.02, generator=generator)
         self.pad_id = config.pad_id
 
     def forward(self, ids: Any) -> Tensor:
+        """ids (B, T), or (T,) for one text -> (B, T, D)."""
         return self.of_tokens(as_batch(ids))
 
     def of_tokens(self, ids: Array) -> Tensor:
@@ -90,10 +88,7 @@ class WordEmbedding(Embedding):
 
 
 class Embeddings(Module):
-    """Tokens to vectors: word, position and token type added up, then a norm (Devlin et al., 2019, section 3).
-
-    forward: ids (…), their positions and token types in arrays that broadcast to it -> (…, D)
-    """
+    """Tokens to vectors: word, position and token type added up, then a norm (Devlin et al., 2019, section 3)."""
 
     def __init__(self, config: EncoderConfig, *, generator: np.random.Generator) -> None:
         width = config.width
@@ -108,6 +103,7 @@ class Embeddings(Module):
         self.dropout = Dropout(config.dropout, generator=generator)
 
     def forward(self, ids: Array, positions: Array, token_types: Array) -> Tensor:
+        """ids (…), their positions and token types in arrays that broadcast to it -> (…, D)."""
         x = self.word_embeddings.of_tokens(ids) + self.position_embeddings(positions)
         if self.token_type_embeddings is not None:
             x = x + self.token_type_embeddings(token_types)

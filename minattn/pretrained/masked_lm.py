@@ -29,10 +29,7 @@ class MaskedLMOutput:
 
 
 class MaskedLMHead(Module):
-    """Vectors to tokens: a linear layer, GELU, a norm, then the de-embedding.
-
-    forward: x (…, D) -> logits (…, V)
-    """
+    """Vectors to tokens: a linear layer, GELU, a norm, then the de-embedding."""
 
     def __init__(self, config: EncoderConfig, embedding: Embedding, *, generator: np.random.Generator) -> None:
         self.dense = Linear(config.width, config.width, generator=generator)
@@ -40,6 +37,7 @@ class MaskedLMHead(Module):
         self.de_embedding = DeEmbedding("tied" if config.tied else "own", embedding, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (…, D) -> logits (…, V)."""
         logits: Tensor = self.de_embedding(self.transform(x))
         return logits
 
@@ -50,11 +48,7 @@ class MaskedLMHead(Module):
 
 
 class MaskedLM(Pretrained):
-    """An encoder with the head that maps its vectors back to tokens.
-
-    forward: as the encoder's, with labels (B, T) for the loss, -100 where none is wanted, which is so at padding too
-        -> MaskedLMOutput
-    """
+    """An encoder with the head that maps its vectors back to tokens."""
 
     has_head = True
     learns_from_blanks = True
@@ -80,6 +74,9 @@ class MaskedLM(Pretrained):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> MaskedLMOutput:
+        """as the encoder's, with labels (B, T) for the loss, -100 where none is wanted, which is so at padding too
+        -> MaskedLMOutput
+        """
         ids, targets = as_batch(ids), None if labels is None else as_batch(labels, "labels")
         if targets is not None and targets.shape != ids.shape:
             raise InputError(f"labels must have the shape of ids {ids.shape}, got {targets.shape}")

@@ -101,6 +101,7 @@ class RecordedArray(NDArrayOperatorsMixin):
 
     @property
     def value(self) -> Any:
+        """The numbers of the step that it stands for."""
         return self._recorder.values[self._step]
 
     shape, ndim, size, dtype, flags, strides, nbytes = (

@@ -41,6 +41,7 @@ class JacobianPattern:
 
     @property
     def own(self) -> Array:
+        """Whether the entry belongs to the output at its own place."""
         return self.rows[:, None] == np.arange(self.matrix.shape[1])
 
 
