@@ -4,6 +4,7 @@ Run in the checkout, in an environment where minattn is installed. `sh` blocks r
 line; lines that install are left to the caller. `console` blocks are sessions, whose output is compared.
 """
 
+import contextlib
 import doctest
 import inspect
 import re
@@ -13,6 +14,7 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+import minattn
 from minattn import ops
 
 README = Path("README.md").read_text(encoding="utf-8")
@@ -57,9 +59,19 @@ def run_python() -> None:
             source = textwrap.dedent(inspect.getsource(getattr(ops, shown[1])))
             if block.strip() != source.strip():
                 sys.exit(f"README.md shows another {shown[1]} than minattn.ops has")
+        else:
+            run_on_a_small_text(block)
     failed = doctest.testfile("README.md", module_relative=False, encoding="utf-8").failed
     if failed:
         sys.exit(f"README.md: {failed} examples give something else than they say")
+
+
+def run_on_a_small_text(block: str) -> None:
+    """Run a block as it stands, but for fewer steps, in a folder where my.txt is the shipped reader's beginning."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        reader = minattn.text.shipped("reader.en.txt").read_text(encoding="utf-8")
+        Path("my.txt").write_text(reader[:30_000], encoding="utf-8")
+        exec(block.replace("steps=400", "steps=20"), {"minattn": minattn})
 
 
 def check_links() -> None:
