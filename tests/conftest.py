@@ -1,10 +1,13 @@
 """One small run that the tests of the command line share; they copy it before they change it."""
 
+import os
 import shutil
 from types import SimpleNamespace
 
 import pytest
 from support.small_run import OPTIONS, run, write_text
+
+os.environ.pop("COLUMNS", None)  # what is captured is as wide as it likes, whoever runs the tests
 
 
 @pytest.fixture(scope="session")

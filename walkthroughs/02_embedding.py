@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from minattn import Tensor, composed
+from minattn import Tensor
 from minattn import functional as F
 from minattn.check import check_backward
 from minattn.models import ReconstructionConfig, ReconstructionModel
@@ -46,7 +46,7 @@ y = one_hot @ W  # (T, D)
 print(y)
 print("lookup:      ", np.array_equal(W[ids], y))
 print("F.embedding: ", np.array_equal(F.embedding(ids, Tensor(W)).data, y))
-print("composed:    ", np.array_equal(composed.embedding(ids, Tensor(W)).data, y))
+print("product:     ", np.array_equal((Tensor(np.eye(len(W))[ids]) @ Tensor(W)).data, y))
 
 # %% tags=["folded"]
 drawing, axes = figure("A one-hot matrix picks rows of the table", columns=3, height=2.7)
@@ -68,7 +68,7 @@ show(drawing)
 # Rows 0 and 2 of $y$ are equal: the same token, the same vector. Where it stands, and beside what, the table cannot
 # say. That comes with [positions](03_positions.md) and attention.
 #
-# `F.embedding` is the lookup, and is what runs. `composed.embedding` is the product, and is there to be compared with.
+# `F.embedding` is the lookup, and is what runs. The product is there to be compared with.
 #
 # ## The gradient of the table
 #

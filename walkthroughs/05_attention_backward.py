@@ -326,7 +326,7 @@ print("dv =", (masked_dv.round(3) + 0.0).tolist())
 # $$
 #
 # It saves little work, since $dp$ is needed anyway. What counts: no whole row is needed. The engine's
-# [blocked attention](../minattn/ops/blocked_attention.py) goes through the keys block by block, to save memory, and
+# [blocked attention](../minattn/fast/blocked_attention.py) goes through the keys block by block, to save memory, and
 # never has all of $p$ at once. Its forward keeps $y$ and the logarithm of each row's total, $\ln t$. Its backward
 # makes each block of $p$ again, as $e^{s - \ln t}$:
 

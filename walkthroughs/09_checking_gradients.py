@@ -299,7 +299,7 @@ show(drawing)
 
 # %% [markdown]
 # There is no V: the smaller the step, the worse. The remedy is common random numbers. Either the mask is drawn outside
-# and is an input of the op, as in [the engine's](../minattn/ops/dropout.py), or the generator is put back before each
+# and is an input of the op, as in [the engine's](../minattn/ops/activations.py), or the generator is put back before each
 # call, as the check does with every generator that it can find. And a backward pass must use the mask of forward; this
 # mistake is found as well.
 #

@@ -241,7 +241,7 @@ def train(seed=0, attends=True, **changes):
         batch = batches.at(step)
         model.loss(batch.ids, batch.attention_mask, batch.targets).backward()
         clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.lr = learning_rate(step, STEPS, RATE, warmup=STEPS // 10)
+        optimizer.param_groups[0]["lr"] = learning_rate(step, STEPS, RATE, warmup=STEPS // 10)
         optimizer.step()
         optimizer.zero_grad()
         if step + 1 in LOOKS:

@@ -76,21 +76,23 @@ def vocabulary_comes_back(
     *,
     tokens: Array | None = None,
     threads: int = 1,
+    block: int = BLOCK,
     progress: Callable[[int], None] | None = None,
 ) -> Found:
     """What every token of the vocabulary comes back as, each in a text [CLS] token [SEP] of its own.
 
-    tokens (N,): which ones, all unless given. threads: how many share the work. progress: is told how many are done
+    tokens (N,): which ones, all unless given. threads: how many share the work. block: how many texts make a
+    batch. progress: is told how many are done
     Returns {stage: {kind: ids (N,)}}; where they equal `tokens`, the token comes back.
     """
     tokens = np.arange(len(de_embedding.table)) if tokens is None else np.asarray(tokens)
 
-    def come_back(block: Array) -> Found:
-        frame = np.broadcast_to(block[:, None], (len(block), 3)).copy()
+    def come_back(some: Array) -> Found:
+        frame = np.broadcast_to(some[:, None], (len(some), 3)).copy()
         frame[:, 0], frame[:, 2] = cls_id, sep_id
         return de_embedding(frame, place=1)
 
-    size = min(BLOCK, -(-max(len(tokens), 1) // threads))
+    size = min(block, -(-max(len(tokens), 1) // threads))
     parts: list[Found] = []
     blocks = [tokens[start : start + size] for start in range(0, len(tokens), size)]
     with Threads(threads) as pool:

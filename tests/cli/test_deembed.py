@@ -11,7 +11,7 @@ from support.encoder_help import SENTENCES, command, minilm_folder, needs_minilm
 from support.pretrained_help import make
 
 from minattn import no_grad
-from minattn.nn import Nearest, deembedding
+from minattn.nn import Nearest
 from minattn.pretrained import LayerDeEmbedding, load_pretrained, load_tokenizer, vocabulary_comes_back
 
 KINDS = ("l2", "cosine", "dot")
@@ -38,10 +38,9 @@ def assert_same(got, expected):
 
 
 @pytest.fixture(params=[(512, 2048), (1, 1), (3, 4), (2, 100), (100, 5)])
-def block_sizes(request, monkeypatch):
+def block_sizes(request):
     """The shapes of blocks, so that vectors and tokens fall into one, and into many."""
-    monkeypatch.setattr(deembedding, "ROWS", request.param[0])
-    monkeypatch.setattr(deembedding, "COLUMNS", request.param[1])
+    return dict(zip(("rows", "columns"), request.param, strict=True))
 
 
 # --- Nearest
@@ -54,15 +53,15 @@ def test_nearest_finds_what_the_formulas_say_in_blocks_of_every_size(block_sizes
     x, bias = rng.normal(size=(4, 5, 6)).astype(dtype), rng.normal(size=23).astype(dtype)
     without, with_bias = by_formula(x, table), by_formula(x, table, bias)
     assert len({ids.tobytes() for ids in (*without.values(), with_bias["dot"])}) == 4  # four different answers
-    assert_same(Nearest(table)(x), without)
-    assert_same(Nearest(table, bias)(x), with_bias)
-    assert_same(Nearest(table, kinds=("cosine",))(x), {"cosine": without["cosine"]})
-    assert_same(Nearest(table)(x[0, 0]), {kind: ids[0, 0] for kind, ids in without.items()})
+    assert_same(Nearest(table, **block_sizes)(x), without)
+    assert_same(Nearest(table, bias, **block_sizes)(x), with_bias)
+    assert_same(Nearest(table, kinds=("cosine",), **block_sizes)(x), {"cosine": without["cosine"]})
+    assert_same(Nearest(table, **block_sizes)(x[0, 0]), {kind: ids[0, 0] for kind, ids in without.items()})
 
 
 def test_of_tokens_with_the_same_score_the_first_is_the_nearest(block_sizes):
     table = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]] * 3)
-    assert_same(Nearest(table)(table), {kind: np.array([0, 1, 1, 0, 1] * 3) for kind in KINDS})
+    assert_same(Nearest(table, **block_sizes)(table), {kind: np.array([0, 1, 1, 0, 1] * 3) for kind in KINDS})
 
 
 def test_a_token_of_zeros_is_no_direction_and_no_reason_for_a_warning():
@@ -131,11 +130,10 @@ def test_rows_of_the_table_beyond_the_vocabulary_are_no_tokens():
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_the_vocabulary_comes_back_as_each_token_does_in_a_text_of_its_own(monkeypatch, threads):
-    monkeypatch.setattr("minattn.pretrained.layer_deembedding.BLOCK", 4)
+def test_the_vocabulary_comes_back_as_each_token_does_in_a_text_of_its_own(threads):
     model, seen = make("DistilBertForMaskedLM"), []
     de_embedding = LayerDeEmbedding(model)
-    found = vocabulary_comes_back(de_embedding, 5, 7, threads=threads, progress=seen.append)
+    found = vocabulary_comes_back(de_embedding, 5, 7, threads=threads, block=4, progress=seen.append)
     assert seen == sorted(set(seen)) and seen[-1] == 29 and len(seen) > 1
     for token in range(29):
         alone = de_embedding(np.array([[5, token, 7]]))
