@@ -21,7 +21,7 @@ def sinusoids(tokens: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[n
            [0.8415, 0.5403, 0.01  , 1.    ]])
     """
     angles = np.arange(tokens)[:, None] / 10000 ** (np.arange(0, width, 2) / width)
-    table = np.empty((tokens, width))
+    table = np.zeros((tokens, width))
     table[:, 0::2] = np.sin(angles)
     table[:, 1::2] = np.cos(angles[:, : width // 2])
     return table

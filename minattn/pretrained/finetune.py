@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..runs import MODEL, Run, from_json, write_atomically
 from ..text import WordPiece
 from ..training import data, limits, run_config, start_and_resume
-from ..training.train_and_report import Draw, Outcome, train_and_report
+from ..training.train_and_report import Draw, TrainingOutcome, train_and_report
 from ..training.trainer import Trainer
 from .config import EncoderConfig, read_config
 from .encoder import BertModel, DistilBertModel
@@ -56,15 +56,18 @@ class MaskedLMKind(run_config.ModelKind):
         self.model_class = model_class
 
     def build(self, config: EncoderConfig, seed: int, frozen: Collection[str] = ()) -> MaskedLM:
+        """A model of these sizes without its weights, which come from a checkpoint."""
         model = self.model_class(config, generator=ZeroGenerator())
         freeze(model, frozen)
         return model
 
     def frozen_parts(self, run: Run, config: EncoderConfig) -> frozenset[str]:
+        """What --freeze named when the run was started."""
         origin = from_json(PretrainedOrigin, run.config.get("from"), f"{run.folder}/config.json: from")
         return frozen_parts(origin.freeze, config.layers)
 
     def save_model(self, model: MaskedLM, folder: Path) -> bool:
+        """Write it as transformers reads it."""
         model.save_pretrained(folder)
         return True
 
@@ -74,7 +77,7 @@ run_config.MODEL_KINDS.update({name: MaskedLMKind(model_class) for name, model_c
 
 def fine_tune(
     text_name: str, options: Mapping[str, Any], device: str, stream: TextIO, draw: Draw | None = None
-) -> Outcome:
+) -> TrainingOutcome:
     """Go on with the pretrained model in the folder options["from"]; otherwise as `train_new_model`.
 
     Args:

@@ -38,9 +38,11 @@ class ZeroGenerator(np.random.Generator):
         super().__init__(np.random.PCG64(0))
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+        """Zeros."""
         return np.zeros(size, np.float32)
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
+        """Zeros."""
         return np.zeros(size, np.float32)
 
 

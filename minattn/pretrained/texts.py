@@ -12,7 +12,7 @@ from .. import functional as F
 from ..errors import InputError
 from ..graph import no_grad
 from ..parallel import Threads
-from ..text.batches import collate
+from ..text import collate
 from .encoder import Encoder
 from .masked_lm import MaskedLM
 
@@ -62,6 +62,7 @@ def embed_texts(
     max_tokens: int | None = None,
     truncate: bool = False,
     threads: int = 1,
+    batch_tokens: int = BATCH_TOKENS,
     progress: Callable[[int], None] | None = None,
 ) -> Vectors:
     """A vector of length 1 for each text, (N, D): the product of two of them is their cosine similarity.
@@ -70,12 +71,13 @@ def embed_texts(
     pooling: "mean" of the last layer's vectors over all tokens (Reimers and Gurevych, 2019, section 3), or "cls", the
         first one. What the model was trained with is the better one.
     max_tokens: the most tokens a text may have; the model's positions unless fewer
-    truncate: keep the beginning of longer texts. threads: how many share the work. progress: is told how many are done
+    truncate: keep the beginning of longer texts. threads: how many share the work. batch_tokens: the most
+        tokens in a batch of several texts. progress: is told how many are done
     Raises InputError for an empty text, and a longer one unless it is to be truncated.
     """
     limit = min(max_tokens or model.config.max_tokens, model.config.max_tokens)
     rows, _ = token_ids(tokenizer, texts, limit, truncate=truncate)
-    return embed_tokens(model, rows, pooling=pooling, threads=threads, progress=progress)
+    return embed_tokens(model, rows, pooling=pooling, threads=threads, batch_tokens=batch_tokens, progress=progress)
 
 
 def embed_tokens(
@@ -84,6 +86,7 @@ def embed_tokens(
     *,
     pooling: str = "mean",
     threads: int = 1,
+    batch_tokens: int = BATCH_TOKENS,
     progress: Callable[[int], None] | None = None,
 ) -> Vectors:
     """The same for the ids of texts. Those of about one length share a batch, and padding is not computed."""
@@ -100,7 +103,7 @@ def embed_tokens(
         lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
         vectors[batch] = pooled / np.maximum(lengths, 1e-12)
 
-    batches, done = by_length([len(row) for row in rows], threads), 0
+    batches, done = by_length([len(row) for row in rows], threads, batch_tokens), 0
     with no_grad(), model.evaluating(), Threads(threads) as pool:
         for start in range(0, len(batches), threads):
             together = batches[start : start + threads]
@@ -111,8 +114,8 @@ def embed_tokens(
     return vectors
 
 
-def by_length(lengths: Sequence[int], threads: int) -> list[list[int]]:
-    """The places of texts in batches of at most BATCH_TOKENS, if they have several texts; as many for each thread.
+def by_length(lengths: Sequence[int], threads: int, batch_tokens: int = BATCH_TOKENS) -> list[list[int]]:
+    """The places of texts in batches of at most batch_tokens, if they have several texts; as many for each thread.
 
     The longest come first, so that little is left to do when a thread is out of work.
 
@@ -126,7 +129,7 @@ def by_length(lengths: Sequence[int], threads: int) -> list[list[int]]:
     batches: list[list[int]] = []
     for i in order:
         size = len(batches[-1]) + 1 if batches else 0
-        if batches and size <= share and size * lengths[batches[-1][0]] <= BATCH_TOKENS:
+        if batches and size <= share and size * lengths[batches[-1][0]] <= batch_tokens:
             batches[-1].append(i)
         else:
             batches.append([i])

@@ -15,9 +15,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..runs import make_folder, read_json, write_atomically
-from ..text import WordPiece
-from ..text.vocabulary import check_specials, with_vocabulary
-from ..text.wordpiece import TOKENIZER, VOCABULARY, read_text
+from ..text import TOKENIZER, VOCABULARY, WordPiece, check_specials, read_text, with_vocabulary
 
 CONFIG = "tokenizer_config.json"
 ADDED = "added_tokens.json"  # older versions of transformers put pieces beside vocab.txt there

@@ -2,19 +2,24 @@
 
 from .batches import Batch, Batches, blank_out, collate, cut
 from .corpus import Piece, read_pieces, shipped, split_pieces
-from .vocabulary import SPECIALS
-from .wordpiece import WordPiece
+from .vocabulary import SPECIALS, check_specials, with_vocabulary
+from .wordpiece import TOKENIZER, VOCABULARY, WordPiece, read_text
 
 __all__ = [
     "SPECIALS",
+    "TOKENIZER",
+    "VOCABULARY",
     "Batch",
     "Batches",
     "Piece",
     "WordPiece",
     "blank_out",
+    "check_specials",
     "collate",
     "cut",
     "read_pieces",
+    "read_text",
     "shipped",
     "split_pieces",
+    "with_vocabulary",
 ]

@@ -90,13 +90,13 @@ def split_pieces(pieces: Sequence[Piece], share: float = 0.1, seed: int = 0) -> 
     return training, held_out
 
 
-def shipped(name: str) -> Path:
+def shipped(name: str, package: Path | None = None) -> Path:
     """Find a file of the shipped `vocab` folder, in an installed package as in a checkout.
 
-    name: such as "reader.en.txt" or "en/tokenizer.json"
+    name: such as "reader.en.txt" or "en/tokenizer.json"; package: the folder of minattn, unless this one
     Raises InputError when there is none of that name; it lists those that there are.
     """
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[1] if package is None else package
     # Beside an installed package, `vocab` could be anybody's, so the package's own folder comes first.
     folder = package / "vocab" if (package / "vocab").is_dir() else package.parent / "vocab"
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}

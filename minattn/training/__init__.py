@@ -8,7 +8,7 @@ from .restore import Restoration, load_model, restore, restore_ids
 from .run_config import MODEL_KINDS, ModelKind, model_config, model_kind, text_file, training_config
 from .settings import TrainingConfig
 from .start_and_resume import TrainOptions, resume_training, train_new_model
-from .train_and_report import REPORT, Outcome, run_information, train_and_report
+from .train_and_report import REPORT, TrainingOutcome, run_information, train_and_report
 from .trained_run import TrainedRun
 from .trainer import Trainer
 
@@ -19,7 +19,6 @@ __all__ = [
     "HeldOut",
     "Model",
     "ModelKind",
-    "Outcome",
     "Restoration",
     "Score",
     "ScoreTable",
@@ -28,6 +27,7 @@ __all__ = [
     "TrainedRun",
     "Trainer",
     "TrainingConfig",
+    "TrainingOutcome",
     "check_memory",
     "check_trainable",
     "choose_tokenizer",

@@ -51,6 +51,7 @@ class ReconstructionKind(ModelKind):
     starts_from_seed = True
 
     def build(self, config: ReconstructionConfig, seed: int, frozen: Collection[str] = ()) -> Model:
+        """A model as the seed starts it."""
         return ReconstructionModel(config, generator=np.random.default_rng(seed))
 
 

@@ -19,7 +19,7 @@ from .data import Data, TextFile, choose_tokenizer, find_text, fingerprint, load
 from .limits import check_memory, check_trainable
 from .run_config import RECONSTRUCTION, model_config, model_kind, text_file, training_config
 from .settings import TrainingConfig
-from .train_and_report import Draw, Outcome, is_reported, train_and_report
+from .train_and_report import Draw, TrainingOutcome, is_reported, train_and_report
 from .trainer import Trainer
 
 MODEL_OPTIONS = ("vocab_size", "layers", "width", "heads", "positions")
@@ -49,7 +49,7 @@ class TrainOptions(TypedDict, total=False):
 
 def train_new_model(
     text_name: str, options: Mapping[str, Any], device: str, stream: TextIO, draw: Draw | None = None
-) -> Outcome:
+) -> TrainingOutcome:
     """Train a new model; what can be refused is refused before the run folder is made.
 
     Args:
@@ -82,7 +82,7 @@ def resume_training(
     device: str,
     stream: TextIO,
     draw: Draw | None = None,
-) -> Outcome:
+) -> TrainingOutcome:
     """Go on with a run, with its own settings and those of RESUME_OPTIONS that are given."""
     run = Run.open(folder)
     kind, config, before = model_kind(run), model_config(run), training_config(run)

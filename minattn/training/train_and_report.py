@@ -28,7 +28,7 @@ Draw = Callable[[Run, Data], list[Path]]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """How a training ended.
 
     step: the last one that was made. scores: on held-out text; None where the training was stopped before its last step
@@ -51,7 +51,7 @@ class Outcome:
         return told if self.scores is None else told | {"held_out": self.scores.to_dict()}
 
 
-def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | None = None) -> Outcome:
+def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | None = None) -> TrainingOutcome:
     """Train to the last step, or until Ctrl-C; then score the model on held-out text and write the report.
 
     Args:
@@ -81,7 +81,7 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
     name = shlex.quote(str(run.folder))
     if not finished:
         say(f"stopped and saved at step {trainer.step:,}; go on with: minattn train --resume {name}")
-        return Outcome(run, data, trainer.step)
+        return TrainingOutcome(run, data, trainer.step)
     say(f"trained in {clock(time.monotonic() - started)}")
     try:
         return _report(trainer, data, say, draw)
@@ -154,7 +154,7 @@ def _first_score(run: Run) -> Score | None:
     return Score(rows[0]["copied"], rows[0]["blanks_filled"]) if rows else None
 
 
-def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw | None) -> Outcome:
+def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw | None) -> TrainingOutcome:
     """Score a trained model, draw its figures, and write the report."""
     run, model = trainer.run, trainer.model
     say("scoring on held-out text …")
@@ -165,7 +165,7 @@ def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw
         say(f"\nthe model, for --from and for transformers: {run.folder / MODEL}")
     if draw is not None:
         say("\ndrawing figures …")
-    outcome = Outcome(run, data, trainer.step, scores, draw(run, data) if draw is not None else [])
+    outcome = TrainingOutcome(run, data, trainer.step, scores, draw(run, data) if draw is not None else [])
     # The report comes last: without it, the run is not finished, and resuming makes up for what is missing.
     report = outcome.to_dict() | {"table": str(scores)}
     write_atomically(run.folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")

@@ -15,7 +15,7 @@ from .evaluation import BLANKED, HeldOut, ScoreTable
 from .restore import Restoration, load_model, restore
 from .run_config import training_config
 from .start_and_resume import RESUME_OPTIONS, TrainOptions, data_of_run, resume_training
-from .train_and_report import Outcome, score_run
+from .train_and_report import TrainingOutcome, score_run
 from .trainer import FEWER_BLANKED
 
 
@@ -86,7 +86,7 @@ class TrainedRun:
         return self
 
 
-def opened(outcome: Outcome) -> TrainedRun:
+def opened(outcome: TrainingOutcome) -> TrainedRun:
     """The run of a training that has just ended. Raises KeyboardInterrupt where it was stopped."""
     if outcome.scores is None:
         raise KeyboardInterrupt(f"stopped at step {outcome.step}")

@@ -65,12 +65,11 @@ def one_by_one(opened, texts, pooling="mean"):
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["bert", "distilbert"])
-def test_a_texts_vector_is_its_own_whatever_shares_its_batch(request, monkeypatch, kind, threads, pooling):
+def test_a_texts_vector_is_its_own_whatever_shares_its_batch(request, kind, threads, pooling):
     opened = request.getfixturevalue(kind)
     expected = one_by_one(opened, TEXTS, pooling)
     for tokens in (1, 18, 2048):
-        monkeypatch.setattr(texts, "BATCH_TOKENS", tokens)
-        got = embed_texts(opened.model, opened.tokenizer, TEXTS, pooling=pooling, threads=threads)
+        got = embed_texts(opened.model, opened.tokenizer, TEXTS, pooling=pooling, threads=threads, batch_tokens=tokens)
         assert got.dtype == np.float32
         np.testing.assert_allclose(got, expected, rtol=0, atol=SINGLE)
 
@@ -82,10 +81,9 @@ def test_vectors_differ_with_the_pooling_and_with_the_text(bert):
     assert (mean @ mean.T)[~np.eye(len(TEXTS), dtype=bool)].max() < 0.9999
 
 
-def test_progress_counts_the_texts_to_the_last(bert, monkeypatch):
-    monkeypatch.setattr(texts, "BATCH_TOKENS", 16)
+def test_progress_counts_the_texts_to_the_last(bert):
     seen = []
-    embed_texts(bert.model, bert.tokenizer, TEXTS, threads=2, progress=seen.append)
+    embed_texts(bert.model, bert.tokenizer, TEXTS, threads=2, batch_tokens=16, progress=seen.append)
     assert seen == sorted(set(seen)) and len(seen) > 1 and seen[-1] == len(TEXTS)
 
 

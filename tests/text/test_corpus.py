@@ -4,7 +4,7 @@ import textwrap
 import pytest
 
 from minattn.errors import InputError
-from minattn.text import Piece, corpus, read_pieces, shipped, split_pieces
+from minattn.text import Piece, read_pieces, shipped, split_pieces
 
 
 def read(tmp_path, content):
@@ -313,11 +313,10 @@ def test_what_cannot_be_split_is_refused(pieces, share, seed, message):
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
+def package(tmp_path):
     """A package minattn in a folder of its own, as pip or a checkout would place it."""
     folder = tmp_path / "place" / "minattn"
     (folder / "text").mkdir(parents=True)
-    monkeypatch.setattr(corpus, "__file__", str(folder / "text" / "corpus.py"))
     return folder
 
 
@@ -328,22 +327,22 @@ def put(folder, content):
 
 def test_shipped_files_are_found_beside_the_package_in_a_checkout(package):
     put(package.parent / "vocab", "checkout")
-    assert shipped("en/tokenizer.json").read_text() == "checkout"
+    assert shipped("en/tokenizer.json", package).read_text() == "checkout"
 
 
 def test_shipped_files_are_found_inside_an_installed_package_first(package):
     put(package.parent / "vocab", "somebody else's")
     put(package / "vocab", "ours")
-    assert shipped("en/tokenizer.json").read_text() == "ours"
+    assert shipped("en/tokenizer.json", package).read_text() == "ours"
 
 
 @pytest.mark.parametrize("name", ["de/tokenizer.json", "en", "", "../minattn", "/etc/hostname"])
 def test_a_name_that_is_not_shipped_is_refused_with_those_that_are(package, name):
     put(package / "vocab", "ours")
     with pytest.raises(InputError, match=r"one of en/tokenizer\.json"):
-        shipped(name)
+        shipped(name, package)
 
 
 def test_a_package_without_shipped_files_says_so(package):
     with pytest.raises(InputError, match="one of none"):
-        shipped("en/tokenizer.json")
+        shipped("en/tokenizer.json", package)
