@@ -78,6 +78,17 @@ class Minattn(Encoder):
             return self.model(self.ids[part], self.mask[part]).last_hidden_state.numpy()
 
 
+class Textbook(Minattn):
+    """The same with the ops as they are read."""
+
+    def open(self, model: Path, threads: int) -> None:
+        import minattn
+
+        self.choice = minattn.textbook()  # kept, for its end would bring the kernels back
+        self.choice.__enter__()
+        super().open(model, threads)
+
+
 class Torch(Encoder):
     """PyTorch, eager: transformers' model, with PyTorch's fused attention."""
 
@@ -144,7 +155,7 @@ def prepare(folder: Path, minilm: str, with_onnx: bool) -> None:
         )
 
 
-ENGINES = {"minattn": Minattn, "torch": Torch, "onnx": Onnx}
+ENGINES = {"minattn": Minattn, "textbook": Textbook, "torch": Torch, "onnx": Onnx}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

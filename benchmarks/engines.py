@@ -92,6 +92,17 @@ class OnThreads(Minattn):
         return share_batches(self.model, self.optimizer, self.threads, processes=False)
 
 
+class Textbook(Minattn):
+    """The same with the ops and the optimizer as they are read."""
+
+    def __init__(self, *sizes, threads, tied) -> None:
+        import minattn
+
+        self.choice = minattn.textbook()  # kept, for its end would bring the kernels back
+        self.choice.__enter__()
+        super().__init__(*sizes, threads=threads, tied=tied)
+
+
 class Products:
     """Nothing but the matrix products of the step, forward and backward, into buffers that are reused: the floor."""
 
@@ -133,7 +144,7 @@ class Products:
                 np.matmul(p.swapaxes(-1, -2), q, out=y)
 
 
-ENGINES = {"minattn": Minattn, "on_threads": OnThreads, "products": Products}
+ENGINES = {"minattn": Minattn, "on_threads": OnThreads, "textbook": Textbook, "products": Products}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

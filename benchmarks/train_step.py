@@ -6,8 +6,9 @@
 Every engine runs in a process of its own, pinned to as many cores as it may use threads, on the same weights and ids.
 The processes take turns, half a second each; the table shows medians over all turns, in brackets over PyTorch eager's.
 Before timing, the loss and all gradients of the first step are compared; compilation is neither timed nor measured.
-"products" are only the matrix products of the step, of the same shapes, into buffers that are reused: the floor.
-"on_threads" is minattn on threads of one process, which it is where the system cannot fork.
+"textbook" is minattn with its ops and optimizer as they are read. "products" are only the matrix products of the step,
+of the same shapes, into buffers that are reused: the floor. "on_threads" is minattn on threads of one process, which it
+is where the system cannot fork.
 """
 
 import argparse
@@ -30,9 +31,11 @@ SIZES = {  # layers, width, heads, tokens, batch, vocabulary
 }
 TIED = {"no": [False], "yes": [True], "both": [False, True]}
 ENGINES = Path(__file__).with_name("engines.py")
-CHOICES = ["on_threads", *PEERS]
+CHOICES = ["textbook", "on_threads", *PEERS]
 NAMES = {
     "minattn": "minattn",
+    "before": "before",
+    "textbook": "textbook",
     "on_threads": "on threads",
     "torch": "PyTorch",
     "compile": "compile",
@@ -49,8 +52,9 @@ def main() -> None:
         "--tied", choices=TIED, nargs="?", const="yes", default="no", help="de-embed with the embedding's table"
     )
     options.add_argument(
-        "--engines", nargs="*", choices=CHOICES, default=list(PEERS), help="beside minattn and its products"
+        "--engines", nargs="*", choices=CHOICES, default=["textbook", *PEERS], help="beside minattn and its products"
     )
+    options.add_argument("--before", type=Path, metavar="DIR", help="a checkout of another version, to take turns with")
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--json", metavar="FILE", help="also write the numbers here")
     options = options.parse_args()
@@ -59,13 +63,15 @@ def main() -> None:
     for engine in [engine for engine in peers if missing(engine)]:
         print(f"{NAMES[engine]} is skipped: {missing(engine)}")
         peers.remove(engine)
-    engines = ["minattn", *peers, "products"]
+    engines = ["minattn", *["before"] * bool(options.before), *peers, "products"]
     print(heading(engines, "ms"), flush=True)
     rows = []
     for size in options.sizes:
         for threads in options.threads:
             for tied in TIED[options.tied]:
-                rows.append({"size": size, **compare(engines, SIZES[size], threads, tied, options.rounds)})
+                rows.append(
+                    {"size": size, **compare(engines, SIZES[size], threads, tied, options.rounds, options.before)}
+                )
                 print(line(rows[-1], rows[-1]["ms"], 1), flush=True)
     print("\nThe peak of memory while an engine steps:\n\n" + heading(engines[:-1], "MiB"))
     for row in rows:
@@ -74,9 +80,11 @@ def main() -> None:
         Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
 
 
-def compare(engines: list[str], sizes: tuple[int, ...], threads: int, tied: bool, rounds: int) -> dict:
+def compare(
+    engines: list[str], sizes: tuple[int, ...], threads: int, tied: bool, rounds: int, before: Path | None = None
+) -> dict:
     """Check that the engines compute the same, then time them in turns."""
-    with started(engines, sizes, threads, tied) as (workers, difference):
+    with started(engines, sizes, threads, tied, before) as (workers, difference):
         times = take_turns(workers, rounds, 0.5)
         peaks = {engine: worker.ask("peak")["mib"] for engine, worker in workers.items() if engine != "products"}
     return {
@@ -91,16 +99,24 @@ def compare(engines: list[str], sizes: tuple[int, ...], threads: int, tied: bool
 
 @contextmanager
 def started(
-    engines: list[str], sizes: tuple[int, ...], threads: int, tied: bool
+    engines: list[str], sizes: tuple[int, ...], threads: int, tied: bool, before: Path | None = None
 ) -> Iterator[tuple[dict[str, Worker], float]]:
     """A worker for each engine, and the largest difference between what they compute; the products compute nothing."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.savez(folder / "weights.npz", **starting_weights(*sizes, tied))
         place = ",".join(map(str, sizes)), threads, tied, folder
-        workers = {engine: Worker(ENGINES, engine, *place, threads=threads) for engine in engines}
+        workers = {e: Worker(ENGINES, e, *place, threads=threads) for e in engines if e != "before"}
+        if before:
+            (folder / "before").mkdir()
+            script, place = before / "benchmarks" / "engines.py", (*place[:-1], folder / "before")
+            workers["before"] = Worker(script, "minattn", *place, threads=threads, checkout=before)
+        workers = {engine: workers[engine] for engine in engines}
         models = sorted(set(engines) - {"products"}, key=lambda engine: engine != "torch")  # the first is the reference
-        yield workers, disagreement(folder, {engine: workers[engine].ask("first")["number"] for engine in models})
+        numbers = {engine: workers[engine].ask("first")["number"] for engine in models}
+        if before:
+            (folder / "before" / "minattn.npz").rename(folder / "before.npz")
+        yield workers, disagreement(folder, numbers)
         for worker in workers.values():
             worker.end()
 

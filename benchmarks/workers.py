@@ -24,11 +24,13 @@ TOLERANCE = 1e-4
 class Worker:
     """A script that serves one engine, in a process that has as many cores as it may use threads."""
 
-    def __init__(self, script: Path, *arguments: object, threads: int) -> None:
+    def __init__(self, script: Path, *arguments: object, threads: int, checkout: Path | None = None) -> None:
+        """checkout: where another version of minattn lies, which the script is to import."""
         command = [sys.executable, str(script), *map(str, arguments)]
+        variables = environment(threads) | ({"PYTHONPATH": str(checkout)} if checkout else {})
         with pinned(threads):
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(threads)
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables
             )
 
     def ask(self, request: str) -> dict[str, float]:

@@ -23,6 +23,7 @@ class Optimizer:
     """
 
     slots: tuple[str, ...] = ()
+    lr = property(lambda self: self.param_groups[0]["lr"], doc="That of the first group; set it in the groups.")
 
     def __init__(self, params: Parameters, **options: Any) -> None:
         self.param_groups = parameter_groups(type(self).__name__, params, options)
@@ -30,9 +31,7 @@ class Optimizer:
         self.parameters: dict[str, Tensor] = {name: p for pairs in named for name, p in pairs}
         self.group_of: dict[str, Group] = {name: group for group in self.param_groups for name in group["names"]}
         self.steps = dict.fromkeys(self.parameters, 0)  # each counts its own: one may get its first gradient late
-        self.state: dict[str, dict[str, Array]] = {
-            slot: {name: zeros_like(p.data) for name, p in self.parameters.items()} for slot in self.slots
-        }
+        self.state = {slot: {name: zeros_like(p.data) for name, p in self.parameters.items()} for slot in self.slots}
 
     def step(self) -> None:
         """Change every parameter that has a gradient, in place. Raises ValueError if one is of another shape."""

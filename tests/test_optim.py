@@ -327,3 +327,10 @@ def test_short_schedules_have_a_rate_at_every_step():
 def test_an_unknown_decay_is_refused_even_while_warming_up():
     with pytest.raises(InputError, match="decay must be cosine, linear or constant, got 'step'"):
         learning_rate(0, 10, 1.0, 5, "step")
+
+
+def test_a_rate_that_would_change_nothing_is_refused():
+    optimizer = SGD(parameters(), lr=0.5)
+    assert optimizer.lr == 0.5
+    with pytest.raises(AttributeError):
+        optimizer.lr = 0.1  # it belongs into param_groups

@@ -252,7 +252,9 @@ def train(kind, seed):
         loss = blank_loss(model, batches.at(step))
         loss.backward()
         clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.param_groups[0]["lr"] = learning_rate(step, steps, highest, warmup=steps // 10)
+        optimizer.param_groups[0]["lr"] = learning_rate(
+            step, steps, highest, warmup=steps // 10
+        )
         optimizer.step()
         losses.append(loss.item())
     return model, losses
