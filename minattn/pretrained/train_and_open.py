@@ -1,10 +1,10 @@
 """What the command line does with runs, from Python: train on a text of one's own, and open what was trained.
 
->>> import tempfile, minattn.pretrained
+>>> import pathlib, tempfile, minattn.pretrained
 >>> text = "".join(f"The {a} {b} here.\\n" for a in ("cat", "dog", "bird") for b in ("sat", "ran", "ate", "hid"))
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     path = f"{folder}/my.txt"
-...     _ = open(path, "w").write(text)
+...     _ = pathlib.Path(path).write_text(text)
 ...     run = minattn.pretrained.train(
 ...         path, out=f"{folder}/mine", steps=2, batch=4, width=8, layers=1, progress=False
 ...     )
