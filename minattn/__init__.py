@@ -48,7 +48,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a room, or a function of one, when it is first named."""
     if name in ("open_run", "train"):
-        return getattr(import_module(f"{__name__}.pretrained"), name)
+        found = globals()[name] = getattr(import_module(f"{__name__}.pretrained"), name)
+        return found
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -52,6 +52,8 @@ def build(folder: Path, modules: Sequence[str]) -> list[str]:
 
     for module in modules:
         importlib.import_module(module)
+    for name in minattn.__all__:
+        getattr(minattn, name)  # what is imported only when it is named
     _resolve_annotations()
     pdoc.render.configure(docformat="google", template_directory=STYLE, footer_text=f"minattn {minattn.__version__}")
     with warnings.catch_warnings(record=True) as caught:
