@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def rooms() -> list[str]:
     """The modules that have a page: the package, its rooms with what their `__init__` hands on, and the notebook's."""
     stems = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} | {path.stem for path in PACKAGE.glob("*.py")}
-    own = sorted(stem for stem in stems - set(minattn.__all__) if stem[0] != "_")  # pdoc finds those in __all__ itself
+    own = sorted(stem for stem in stems if stem[0] != "_")
     return ["minattn", *(f"minattn.{stem}" for stem in own), "minattn.show.notebook"]
 
 
@@ -58,7 +58,8 @@ def build(folder: Path, modules: Sequence[str]) -> list[str]:
     pdoc.render.configure(docformat="google", template_directory=STYLE, footer_text=f"minattn {minattn.__version__}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        pdoc.pdoc(*modules, output_directory=folder)
+        # pdoc finds those in __all__ itself, and would warn of what is named twice
+        pdoc.pdoc(*(m for m in modules if m.partition(".")[2] not in minattn.__all__), output_directory=folder)
     return sorted({str(warning.message) for warning in caught})
 
 

@@ -8,6 +8,7 @@
 # $T$ and $S$ differ here on purpose: where they are equal a forgotten transpose fits, and nobody notices.
 
 # %%
+import inspect
 import textwrap
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from minattn import Tensor
 from minattn import functional as F
 from minattn.check import check_backward
+from minattn.ops.attention import ScaledDotProductAttention
 from minattn.show.notebook import (
     BLUE,
     GREEN,
@@ -270,6 +272,8 @@ tensors = [Tensor(array, requires_grad=True) for array in (q, k, v)]
 F.scaled_dot_product_attention(*tensors).backward(g)
 pairs = zip(tensors, (dq, dk, dv), strict=True)
 print("the engine's op, the same:", all(np.allclose(t.grad, by, atol=1e-13) for t, by in pairs))
+
+print(textwrap.dedent(inspect.getsource(ScaledDotProductAttention.backward)))
 
 # %% [markdown]
 # With $B$ sentences and $H$ heads in front, $q$ is $(B, H, T, d)$ and $p$ is $(B, H, T, S)$. The derivation stays, for

@@ -301,11 +301,14 @@ show(drawing)
 # There is no V: the smaller the step, the worse. The remedy is common random numbers. Either the mask is drawn
 # outside and is an input of the op, as in [the engine's](../minattn/ops/activations.py), or the generator is put back
 # before each call, as the check does with every generator that it can find. And a backward pass must use the mask of
-# forward; this mistake is found as well.  How close is close enough?  An error needs a unit. An absolute one says
-# nothing: a mean over $N$ tokens makes all of the gradient $N$ times smaller. The size of each entry is none either:
-# some are nearly 0, where a difference sees only rounding. What is left is the largest entry. How large a share of it
-# may the error be? Here are the ways to get layer norm wrong that the check knows, and the right one in both
-# precisions:
+# forward; this mistake is found as well.
+#
+# ## How close is close enough?
+#
+# An error needs a unit. An absolute one says nothing: a mean over $N$ tokens makes all of the gradient $N$ times
+# smaller. The size of each entry is none either: some are nearly 0, where a difference sees only rounding. What is
+# left is the largest entry. How large a share of it may the error be? Here are the ways to get layer norm wrong that
+# the check knows, and the right one in both precisions:
 
 # %% tags=["folded"]
 inputs = [rng.normal(size=(5, 4)), rng.normal(size=4), rng.normal(size=4)]

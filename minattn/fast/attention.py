@@ -81,7 +81,8 @@ def exponentials(q: Array, k: Array, mask: Array | None, factor: float) -> tuple
     s = product(scaled, transposed(k), like=like)
     if mask is not None:
         xp.copyto(s, -xp.inf, where=~mask)
-    with np.errstate(over="ignore"):
+    # BLAS may flag what it reads beside the rows as invalid; a NaN among the scores is found in the sums
+    with np.errstate(over="ignore", invalid="ignore"):
         exp = xp.exp2(s, out=s)
         z = row_sums(exp)
     if not is_moderate(z):  # the scores once more, without log₂ e in q: where they are large, its rounding would show
