@@ -16,7 +16,7 @@ Group = dict[str, Any]
 
 
 class Optimizer:
-    """What the optimizers share: parameters in groups, and state by name.
+    """What the optimizers share: parameters in groups, and state by name. float32 runs minattn/fast/flat_optimizer.py.
 
     params: Tensors; or (name, Tensor) pairs as `named_parameters()` gives; or groups, each a dict with "params" and its
     own options, e.g. {"params": norms, "weight_decay": 0.0}. Raises TypeError or ValueError for what cannot be used.
@@ -109,7 +109,7 @@ class Adam(Optimizer):
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=decay)
 
     def update(self, p: Array, g: Array, t: int, group: Group, *state: Array) -> None:
-        """One step of one parameter."""
+        """One step of one parameter: algorithm 1 of Adam, or where the decay is decoupled algorithm 2 of AdamW."""
         (m, v), (beta1, beta2), lr, decay = state, group["betas"], group["lr"], group["weight_decay"]
         if self.decoupled:
             p[...] = p - lr * decay * p

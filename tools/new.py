@@ -114,7 +114,7 @@ def write(texts: dict[Path, str], root: Path) -> None:
     """Write new files. Raises InputError where one exists."""
     for path in texts:
         if path.exists():
-            raise InputError(f"{path.relative_to(root)} exists already; write into it, or choose another name")
+            raise InputError(f"{path.relative_to(root)} exists already; write into it")
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -10,14 +10,15 @@ from ..backend import Array
 from .problem import Problem
 
 SEED_SALT = 0x6D61
-"""Goes into every seed of a check, lest somebody who drew inputs with the same seed get the upstream equal to them."""
+"""Goes into every seed of a check, so that inputs drawn with the same seed do not equal the upstream."""
 
 
 def second_point(problem: Problem, rng: np.random.Generator) -> Problem | None:
     """The problem at other inputs, with another upstream; None where forward is finite nowhere near.
 
-    Entries keep their sign, zeros stay, lest a logarithm lose its ground or a mask its meaning. An array that is the
-    same everywhere is one that nobody has trained yet (a gain of 1, a shift of 0): its entries become all different.
+    Entries keep their sign, zeros stay, so that logarithms stay defined and masks keep their meaning. An array that
+    is the same everywhere is one that nobody has trained yet (a gain of 1, a shift of 0): its entries become all
+    different.
     """
     moves = {
         i: rng.normal(size=x.shape) if _is_untouched(x) and not x.any() else x * rng.uniform(-1, 1, x.shape)

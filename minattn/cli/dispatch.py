@@ -137,7 +137,7 @@ def _prepare_streams() -> None:
 
 
 def _drop_output() -> None:
-    """Let what no one takes go nowhere, lest Python complain of it at its end."""
+    """Let what no one takes go nowhere, so that Python does not complain at its end."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -118,6 +118,8 @@ class GELU(Op):
     approximate="tanh" has another Φ, and with it another slope in line 1:
                1  u = √(2/π) (x + 0.044715 x³),  Φ = (1 + tanh u) / 2
                1  dΦ/du = 2 Φ (1 - Φ),  du/dx = √(2/π) (1 + 3 · 0.044715 x²)
+
+    float32 runs the kernel in minattn/fast/elementwise.py.
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -189,6 +191,8 @@ class Dropout(Op):
 
     forward    y = x keep / (1 - p)
     backward   dx = g keep / (1 - p)      the same elements, the same scale
+
+    float32 runs the kernel in minattn/fast/elementwise.py.
     """
 
     def __init__(self, p: float = 0.5) -> None:

@@ -52,6 +52,8 @@ class Add(Op):
 
     forward    y = a + b
     backward   da = g,  db = g
+
+    float32 runs the kernel in minattn/fast/elementwise.py.
     """
 
     broadcasts = True

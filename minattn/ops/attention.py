@@ -39,6 +39,8 @@ class ScaledDotProductAttention(Op):
     backward   3  dv = pᵀ g,  dp = g vᵀ
                2  ds = p (dp - Σ_j dp_j p_j)      0 where masked, because p is 0 there
                1  dq = ds k / √d,  dk = dsᵀ q / √d
+
+    float32 runs the kernel in minattn/fast/attention.py.
     """
 
     broadcasts = True

@@ -110,6 +110,8 @@ class LinearCrossEntropy(Op):
                2  loss = CrossEntropy(s, y)
     backward   2  ds from the backward of CrossEntropy
                1  dx, dW, db from the backward of Linear
+
+    float32 runs the kernel in minattn/fast/linear_cross_entropy.py.
     """
 
     def __init__(self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0) -> None:

@@ -22,6 +22,8 @@ class Embedding(Op):
 
     forward    y_t = W[id_t]
     backward   dW = 0, then dW[id_t] += g_t      a token that occurs twice gets both gradients
+
+    float32 runs the kernel in minattn/fast/embedding.py.
     """
 
     def forward(self, ids: Array, weight: Array) -> Array:

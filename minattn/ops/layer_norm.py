@@ -30,6 +30,8 @@ class LayerNorm(Op):
                3  dc = dn r,  dr = Σ_j dn_j c_j
                2  dc += -dr r³ c / D         dr/dc_j = -r³ c_j / D
                1  dx = dc - mean(dc)
+
+    float32 runs the kernel in minattn/fast/layer_norm.py.
     """
 
     def __init__(self, eps: float = 1e-5) -> None:

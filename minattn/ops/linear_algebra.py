@@ -77,6 +77,8 @@ class Linear(Op):
     backward   2  db = Σ g over all rows
                1  dx = g W
                   dW = gᵀ x, summed over all rows
+
+    float32 runs the kernel in minattn/fast/linear.py.
     """
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:

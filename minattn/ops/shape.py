@@ -107,7 +107,7 @@ class Transpose(Op):
 class BroadcastTo(Op):
     """Repeat along axes of length 1 and new leading axes.
 
-    x -> y with the given shape
+    x -> y, broadcast to the given shape
 
     forward    y = x repeated
     backward   dx = Σ g over every copy
@@ -152,7 +152,7 @@ class Concatenate(Op):
 class Stack(Op):
     """Lay arrays of one shape side by side along a new axis.
 
-    x1, x2, … -> y
+    x1, x2, … -> y, with a new axis
 
     forward    y = [x1, x2, …]
     backward   each input gets its own layer of g

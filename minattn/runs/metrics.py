@@ -58,7 +58,7 @@ def _whole_lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
 
 
 def _drop_torn_line(file: IO[bytes]) -> None:
-    """Cut off what follows the last line end, lest the next row be glued to it."""
+    """Cut off what follows the last line end, so that the next row begins a line."""
     if file.seek(0, os.SEEK_END) == 0:
         return
     file.seek(-1, os.SEEK_END)

@@ -21,7 +21,7 @@ DRAWS = 8
 """How many times each sentence is blanked out anew: a few hundred sentences once would leave a noise of 2 points."""
 
 SENTENCES, BLANKED = 1000, 4000
-"""The most sentences that are scored, and how often all in all with blanks, lest scoring outlast the training."""
+"""The most sentences that are scored, and how often all in all with blanks; more would take too long."""
 
 
 LOGITS = 1 << 25

@@ -119,6 +119,11 @@ def tiny_model():
     return model, (ids, mask, np.where(mask, ids, -100))
 
 
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.__name__)
+def test_an_op_says_which_kernel_runs_in_its_place(op):
+    assert f"float32 runs the kernel in {kernels[op].__module__.replace('.', '/')}.py." in op.__doc__
+
+
 def test_a_hundred_steps_in_float64_agree_with_the_textbook():
     weights = []
     for choice in (textbook, use_kernels):

@@ -6,6 +6,6 @@ def new_op(parameters: Tensor) -> Tensor:
     """Say what the function does, in a sentence.
 
     Args:
-        input: Tensor (…, D), say what each argument is
+        arguments: say shape and dtype of each; the first is called input, and names are PyTorch's where it has them
     """
     return apply(NewOp(options), arguments)
