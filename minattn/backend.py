@@ -77,6 +77,37 @@ def is_array(value: object) -> bool:
     return type(value) is np.ndarray or any(isinstance(value, device.array_type) for device in _devices.values())
 
 
+def plain_array(data: Any) -> Array:
+    """What a Tensor holds: an array of float32, float64, integers or booleans, in this machine's byte order.
+
+    An array comes back as it is, in whatever layout. A memory map, a `numpy.matrix` and other subclasses become plain
+    arrays of the same memory; big-endian numbers are copied. Numbers, lists and what else NumPy makes an array of
+    become new arrays.
+
+    Raises:
+        TypeError: numbers of another kind. float16 is refused, because its sums and norms overflow and lose digits; so
+            are long doubles, complex numbers, objects, and arrays of which some elements are masked.
+        ValueError: lists of different lengths.
+    """
+    if type(data) is not np.ndarray:
+        if np.ma.isMaskedArray(data) and np.ma.is_masked(data):
+            raise TypeError("Tensor: the array has masked elements, which would count; use data.filled(value)")
+        if isinstance(data, np.ndarray) or not is_array(data):
+            data = _new_array(data)
+    dtype = data.dtype
+    if dtype.kind not in "iubf" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
+        wider = "; use data.astype(numpy.float32)" if dtype == np.float16 else ""
+        raise TypeError(f"Tensor: expected numbers (float32, float64, integers, booleans), got dtype {dtype}{wider}")
+    return data if dtype.isnative else data.astype(dtype.newbyteorder("="))
+
+
+def _new_array(data: Any) -> np.ndarray[Any, np.dtype[Any]]:
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"Tensor: expected numbers, or lists of equal lengths, got {type(data).__name__}") from error
+
+
 def to_host(array: Array) -> np.ndarray[Any, np.dtype[Any]]:
     """The same numbers as a NumPy array; a NumPy array comes back as it is."""
     host: np.ndarray[Any, np.dtype[Any]] = device_of(array).to_host(array)

@@ -2,34 +2,40 @@
 
 import html
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .backend import Array, array_module, device_of, get_device, is_array, to_host
+from .backend import Array, array_module, device_of, get_device, is_array, like, plain_array, to_host
 from .graph import Node, grad_enabled, walk
 from .ops import Op
-from .ops.activations import ReLU, Sigmoid, Tanh
-from .ops.arithmetic import Add, Divide, Maximum, Multiply, Power, Subtract
+from .ops.arithmetic import Add, Divide, Multiply, Power, Subtract
 from .ops.base import as_array
 from .ops.kernels import kernel_of
 from .ops.linear_algebra import MatMul
-from .ops.pointwise import Exp, Log, Negate, Sqrt
-from .ops.reduction import Max, Mean, Sum, Variance
-from .ops.shape import BroadcastTo, Index, Reshape, Transpose
-from .trace import is_finite, trace_backward, trace_forward
+from .ops.pointwise import Negate
+from .ops.shape import Index
+from .trace import answer_without_graph, is_finite, trace_backward, trace_forward
 
 Operand = Any  # Tensor | Array | number
-Dims = int | tuple[int, ...] | None
+Method = Callable[..., "Tensor"]
+
+NUMPY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""What runs in place of a function of NumPy that is called with a Tensor; filled by `functional`."""
 
 
 class Tensor:
     """An array with a gradient.
 
-    data: anything NumPy makes an array of, or an array of a GPU; it is not copied, and its dtype is kept.
-    requires_grad: whether `backward()` is to leave a gradient in `.grad`; only for floating-point data.
+    Args:
+        data: anything NumPy makes an array of, or an array of a GPU: float32, float64, integers or booleans. An array
+            is not copied, and its dtype is kept; see `minattn.backend.plain_array` for what else may come.
+        requires_grad: whether `backward()` is to leave a gradient in `.grad`; only for floating-point data.
+    Raises:
+        TypeError: the data are not such numbers, or are a Tensor whose graph would be lost.
 
     `.grad` is an array like `.data`, or None. Only leaves have one: Tensors made by the user, not by an op.
+    The functions of `minattn.functional` whose first argument is a Tensor are methods too: `x.softmax(-1)`.
 
     >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> (x * x).sum().backward()
@@ -41,15 +47,14 @@ class Tensor:
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
+            if data.requires_grad:
+                raise TypeError("Tensor: got a Tensor, whose gradient would be lost; use it as it is, or x.detach()")
             data = data.data
-        if not is_array(data):
-            data = np.asarray(data)
-        if data.dtype.kind not in "fiub":
-            raise TypeError(f"Tensor: expected numbers, got data of dtype {data.dtype}")
+        data = plain_array(data)
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"Tensor: requires_grad needs floating-point data, got dtype {data.dtype}")
         self.data: Array = data
-        self.requires_grad = requires_grad
+        self.requires_grad: bool = requires_grad
         self.grad: Array | None = None
         self.node: Node | None = None
         self.version = [0]  # counts changes of data in place, so that a stale graph is noticed; shared with detach()
@@ -151,18 +156,34 @@ class Tensor:
         return Tensor(get_device(device).from_host(to_host(self.data)), self.requires_grad)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
+        """For NumPy, which turns into an array what it is given. Raises TypeError where a gradient would be lost."""
+        if self.requires_grad:
+            raise TypeError(
+                "a Tensor that needs a gradient does not turn into an array, where the gradient would be lost; "
+                "F.stack joins Tensors, and x.numpy() gives the numbers alone"
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Let `np.exp(x)` and `array + x` be differentiated like `x.exp()` and `x + array`."""
-        if ufunc in _COMPARISONS and method == "__call__" and not options:
-            return ufunc(*map(_array_of, inputs))
-        make = _UFUNCS.get(ufunc)
-        if make is None or method != "__call__" or options:
+        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        if method == "__call__" and not options and (follow := NUMPY_FUNCTIONS.get(ufunc)):
+            return follow(*inputs)
+        if "out" in options:
             raise TypeError(
-                f"np.{ufunc.__name__} does not work on a Tensor; use a function of minattn.functional, or x.data"
+                f"np.{name}: an array cannot take in a Tensor, whose gradient would be lost; leave out= away"
             )
-        return make(*inputs)
+        return answer_without_graph(ufunc, name, [_array_of(x) for x in inputs], options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: dict[str, Any]) -> Any:
+        """Let `np.sum(x)` be differentiated like `x.sum()`. Raises TypeError for what has no op here."""
+        name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
+        if follow := NUMPY_FUNCTIONS.get(function):
+            return follow(*args, **options)
+        return answer_without_graph(function, name.removeprefix("np."), _arrays_of(args), _arrays_of(options))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
 
     # --- backward
 
@@ -246,7 +267,7 @@ class Tensor:
         return apply(Negate(), self)
 
     def __getitem__(self, key: Any) -> "Tensor":
-        keys = tuple(_own(k) for k in key) if isinstance(key, tuple) else _own(key)
+        keys = tuple(_own(k, self.data) for k in key) if isinstance(key, tuple) else _own(key, self.data)
         return apply(Index(keys), self)
 
     # comparisons give bare boolean arrays: they have no gradient
@@ -271,63 +292,52 @@ class Tensor:
 
     __hash__ = object.__hash__
 
-    # --- functions of one Tensor, with PyTorch's names; minattn.functional has the others
+    # --- functions of a Tensor: `functional` writes each once, and makes it a method
 
-    def exp(self) -> "Tensor":
-        """e^x."""
-        return apply(Exp(), self)
-
-    def log(self) -> "Tensor":
-        """The natural logarithm."""
-        return apply(Log(), self)
-
-    def sqrt(self) -> "Tensor":
-        """The square root."""
-        return apply(Sqrt(), self)
-
-    def tanh(self) -> "Tensor":
-        """The hyperbolic tangent."""
-        return apply(Tanh(), self)
-
-    def sigmoid(self) -> "Tensor":
-        """1 / (1 + e^-x)."""
-        return apply(Sigmoid(), self)
-
-    def relu(self) -> "Tensor":
-        """max(x, 0)."""
-        return apply(ReLU(), self)
-
-    def sum(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
-        """The sum along dim; of all elements without it."""
-        return apply(Sum(*_reduction(dim, keepdim, numpy_names)), self)
-
-    def mean(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
-        """The mean along dim; of all elements without it."""
-        return apply(Mean(*_reduction(dim, keepdim, numpy_names)), self)
-
-    def var(self, dim: Dims = None, correction: int = 1, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
-        """The variance along dim, divided by N - correction; of all elements without it."""
-        return apply(Variance(*_reduction(dim, keepdim, numpy_names), correction), self)
-
-    def max(self, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> "Tensor":
-        """The largest element along dim; where several are, each gets an equal share of the gradient."""
-        return apply(Max(*_reduction(dim, keepdim, numpy_names)), self)
-
-    def reshape(self, *shape: Any) -> "Tensor":
-        """The same numbers in another shape; one length may be -1."""
-        return apply(Reshape(_flat(shape)), self)
-
-    def permute(self, *dims: Any) -> "Tensor":
-        """The axes in another order."""
-        return apply(Transpose(_flat(dims)), self)
-
-    def transpose(self, dim0: int, dim1: int) -> "Tensor":
-        """Two axes exchanged."""
-        axes = list(range(self.ndim))
-        if not all(-self.ndim <= dim < self.ndim for dim in (dim0, dim1)):
-            raise ValueError(f"transpose: shape {self.shape} has no axes {dim0} and {dim1} to swap")
-        axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
-        return self.permute(axes)
+    abs: ClassVar[Method]
+    add: ClassVar[Method]
+    amax: ClassVar[Method]
+    amin: ClassVar[Method]
+    argmax: ClassVar[Any]
+    argmin: ClassVar[Any]
+    bmm: ClassVar[Method]
+    broadcast_to: ClassVar[Method]
+    chunk: ClassVar[Any]
+    clamp: ClassVar[Method]
+    div: ClassVar[Method]
+    exp: ClassVar[Method]
+    expand: ClassVar[Method]
+    flatten: ClassVar[Method]
+    log: ClassVar[Method]
+    log_softmax: ClassVar[Method]
+    logsumexp: ClassVar[Method]
+    masked_fill: ClassVar[Method]
+    matmul: ClassVar[Method]
+    max: ClassVar[Any]
+    maximum: ClassVar[Method]
+    mean: ClassVar[Method]
+    min: ClassVar[Any]
+    minimum: ClassVar[Method]
+    mm: ClassVar[Method]
+    mul: ClassVar[Method]
+    neg: ClassVar[Method]
+    permute: ClassVar[Method]
+    pow: ClassVar[Method]
+    relu: ClassVar[Method]
+    reshape: ClassVar[Method]
+    sigmoid: ClassVar[Method]
+    softmax: ClassVar[Method]
+    split: ClassVar[Any]
+    sqrt: ClassVar[Method]
+    squeeze: ClassVar[Method]
+    std: ClassVar[Method]
+    sub: ClassVar[Method]
+    sum: ClassVar[Method]
+    tanh: ClassVar[Method]
+    transpose: ClassVar[Method]
+    unsqueeze: ClassVar[Method]
+    var: ClassVar[Method]
+    view: ClassVar[Method]
 
     @property
     def T(self) -> "Tensor":
@@ -339,13 +349,6 @@ class Tensor:
         """The last two axes exchanged."""
         return self.transpose(-2, -1)
 
-    def expand(self, *shape: Any) -> "Tensor":
-        """Repeat along axes of length 1 and new leading axes; -1 keeps a length."""
-        sizes = _flat(shape)
-        own = (-1,) * (len(sizes) - self.ndim) + self.shape
-        sizes = tuple(m if n == -1 else n for n, m in zip(sizes, own, strict=False))
-        return apply(BroadcastTo(sizes), self)
-
 
 def apply(op: Op, *inputs: Operand) -> Tensor:
     """Run an op on Tensors, arrays or numbers, and remember it if a gradient will have to come back through it.
@@ -354,10 +357,12 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     op's name and the shapes in front.
     """
     tensors = as_tensors(inputs)
+    recorded = grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    if recorded:  # a bare array may be changed by who made it, before backward needs it
+        tensors = tuple(Tensor(t.data.copy()) if is_array(x) else t for x, t in zip(inputs, tensors, strict=True))
     arrays = [tensor.data for tensor in tensors]
     if (kernel := kernel_of(type(op), arrays)) is not None:
         op = _with_options_of(op, kernel)
-    recorded = grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     options = dict(vars(op)) if recorded else {}
     if "signatures" in options:  # its saved arrays would be overwritten
         raise ValueError(f"{op}: this op has run already; make a new one for each call")
@@ -407,44 +412,22 @@ def _beside(x: Operand, anchor: Array, takes_dtype: bool) -> Operand:
     return xp.asarray(x, dtype=anchor.dtype) if fits and takes_dtype else xp.asarray(x)
 
 
-def _own(key: Any) -> Any:
-    """An index that its maker cannot change any more."""
-    array = _array_of(key)
-    return array.copy() if is_array(array) else array
+def _own(key: Any, array: Array) -> Any:
+    """An index into an array that its maker cannot change any more."""
+    key = _array_of(key)
+    if isinstance(key, list | tuple):  # an empty one has no numbers to tell its dtype
+        return like(np.array(key) if len(key) else np.zeros(0, int), array)
+    return key.copy() if is_array(key) else key
 
 
 def _array_of(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
 
 
-def _flat(numbers: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(numbers[0]) if len(numbers) == 1 and hasattr(numbers[0], "__iter__") else numbers
-
-
-def _reduction(dim: Dims, keepdim: bool, numpy_names: dict[str, Any]) -> tuple[Dims, bool]:
-    """PyTorch's dim and keepdim, for which NumPy's axis and keepdims are also understood."""
-    dim = numpy_names.pop("axis", dim)
-    keepdim = numpy_names.pop("keepdims", keepdim)
-    if numpy_names:
-        raise TypeError(f"unexpected argument {next(iter(numpy_names))!r}; expected dim and keepdim")
-    return tuple(dim) if isinstance(dim, list) else dim, keepdim
-
-
-_COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
-_UFUNCS: dict[Any, Callable[..., Tensor]] = {
-    ufunc: lambda *inputs, op=op: apply(op(), *inputs)
-    for ufunc, op in (
-        (np.add, Add),
-        (np.subtract, Subtract),
-        (np.multiply, Multiply),
-        (np.divide, Divide),
-        (np.power, Power),
-        (np.maximum, Maximum),
-        (np.matmul, MatMul),
-        (np.negative, Negate),
-        (np.exp, Exp),
-        (np.log, Log),
-        (np.sqrt, Sqrt),
-        (np.tanh, Tanh),
-    )
-}
+def _arrays_of(arguments: Any) -> Any:
+    """Arguments of a function with the numbers of the Tensors among them, also of those in lists."""
+    if isinstance(arguments, dict):
+        return {name: _arrays_of(value) for name, value in arguments.items()}
+    if isinstance(arguments, list | tuple):
+        return type(arguments)(map(_arrays_of, arguments))
+    return _array_of(arguments)

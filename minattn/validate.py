@@ -5,18 +5,60 @@ from typing import Any
 
 import numpy as np
 
-from .backend import device_of, is_array, like, to_host
-from .tensor import Tensor
+from .backend import Array, device_of, is_array, like, to_host
+from .tensor import Tensor, as_tensor
+
+Group = dict[str, Any]
+"""Parameters that share options of an optimizer, with those options."""
 
 Parameters = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 """What an optimizer takes: Tensors, Tensors with names, or groups of either with options of their own."""
 
 
-def require_floats(function: str, **inputs: Any) -> None:
-    """Refuse what is not a floating-point Tensor or array."""
+def floats(function: str, **inputs: Any) -> list[Tensor]:
+    """Tensors of what is a floating-point Tensor or array; refuses everything else."""
     for argument, value in inputs.items():
         if not hasattr(value, "dtype") or value.dtype.kind != "f":
             raise TypeError(f"{function}: {argument} must be a floating-point Tensor, got {describe(value)}")
+    return [as_tensor(value) for value in inputs.values()]
+
+
+def axes(
+    function: str, dim: Any, keepdim: Any, numpy_names: dict[str, Any]
+) -> tuple[int | tuple[int, ...] | None, bool]:
+    """PyTorch's dim and keepdim, for which NumPy's axis and keepdims are also understood. No axes mean all of them."""
+    dim = numpy_names.pop("axis", dim)
+    keepdim = numpy_names.pop("keepdims", keepdim)
+    if numpy_names:
+        raise TypeError(f"{function}: unexpected argument {next(iter(numpy_names))!r}; expected dim and keepdim")
+    if not isinstance(keepdim, bool | np.bool_):
+        raise TypeError(f"{function}: keepdim must be True or False, got {keepdim!r}")
+    if dim is None or is_integer(dim):
+        return dim, bool(keepdim)
+    return numbers(function, "dim", (dim,)) or None, bool(keepdim)
+
+
+def numbers(function: str, argument: str, given: tuple[Any, ...]) -> tuple[int, ...]:
+    """Whole numbers, given one by one or as one sequence."""
+    found = tuple(given[0]) if len(given) == 1 and hasattr(given[0], "__iter__") else given
+    if not all(is_integer(number) for number in found):
+        raise TypeError(f"{function}: {argument} must be whole numbers, got {found!r}")
+    return tuple(int(number) for number in found)
+
+
+def is_integer(value: Any) -> bool:
+    """Whether this is a whole number, which True and False are not."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def axis_of(function: str, dim: int, shape: tuple[int, ...]) -> int:
+    """The axis that dim names, counted from 0; an array without axes counts as one with a single axis."""
+    ndim = max(len(shape), 1)
+    if not is_integer(dim):
+        raise TypeError(f"{function}: dim must be a whole number, got {dim!r}")
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"{function}: dim must be one of the {ndim} axes of shape {shape}, got {dim}")
+    return dim % ndim
 
 
 def require_some(function: str, tensors: Sequence[Tensor]) -> None:
@@ -29,6 +71,13 @@ def require_one_of(function: str, argument: str, value: str, known: tuple[str, .
     """Refuse an option that is not known."""
     if value not in known:
         raise ValueError(f"{function}: {argument} must be one of {', '.join(map(repr, known))}, got {value!r}")
+
+
+def require_positive(function: str, **numbers: float) -> None:
+    """Refuse numbers below 0, and NaN."""
+    for argument, value in numbers.items():
+        if not value >= 0:
+            raise ValueError(f"{function}: {argument} must not be negative, got {value}")
 
 
 def require_shape(function: str, argument: str, value: Any, shape: tuple[int, ...]) -> None:
@@ -86,12 +135,16 @@ def parameter_groups(function: str, params: Parameters, options: dict[str, Any])
     """
     if isinstance(params, Tensor):
         raise TypeError(f"{function}: expected several parameters, got a Tensor; put it into a list")
-    given: list[Any] = list(params)
-    given = given if given and isinstance(given[0], dict) else [{"params": given}]
+    given = _several(function, params)
+    given = given if isinstance(given[0], dict) else [{"params": given}]
     groups = [{**options, **group} for group in given]
     seen: dict[str, Tensor] = {}
+    are_named: set[bool] = set()
     for group in groups:
-        own = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        own = _several(function, group["params"])
+        are_named |= {isinstance(item, tuple) for item in own}
+        if len(are_named) > 1:
+            raise ValueError(f"{function}: all parameters must come with a name, or none")
         named = [item if isinstance(item, tuple) else (str(len(seen) + i), item) for i, item in enumerate(own)]
         for name, p in named:
             if not (isinstance(p, Tensor) and p.is_leaf and p.dtype.kind == "f"):
@@ -100,20 +153,50 @@ def parameter_groups(function: str, params: Parameters, options: dict[str, Any])
                 raise ValueError(f"{function}: two parameters have the same name, {name}")
             if any(p is other for other in seen.values()):
                 raise ValueError(f"{function}: parameter {name} is there twice")
+            if not getattr(p.data.flags, "writeable", True):
+                raise ValueError(f"{function}: parameter {name} is read-only memory; use Parameter(x.copy())")
             seen[name] = p
         group |= {"params": [p for _, p in named], "names": [name for name, _ in named]}
         _require_options(function, group)
-    if not seen:
-        raise ValueError(f"{function}: there are no parameters to optimize")
+        if group.get("amsgrad") != options.get("amsgrad"):
+            raise ValueError(f"{function}: amsgrad must be the same in all groups")
+        if unknown := group.keys() - options.keys() - {"params", "names"}:
+            raise TypeError(f"{function}: a group has an unknown option, {sorted(unknown)[0]!r}")
     return groups
 
 
+def gradients_of(function: str, parameters: Tensor | Iterable[Tensor]) -> list[Array]:
+    """The gradients of one Tensor or several, of those that have one. Raises ValueError where there is no Tensor."""
+    return [p.grad for p in _several(function, parameters) if p.grad is not None]
+
+
+def _several(function: str, given: Any) -> list[Any]:
+    """A list of what is given one by one or as one Tensor; refuses none, as a generator gives that is used up."""
+    found = [given] if isinstance(given, Tensor) else list(given)
+    if not found:
+        raise ValueError(f"{function}: there are no parameters (a generator gives them only once)")
+    return found
+
+
+def names_with_gradient(function: str, parameters: dict[str, Tensor]) -> list[str]:
+    """The parameters that take part in a step; refuses a gradient of another shape."""
+    names = [name for name, p in parameters.items() if p.grad is not None]
+    for name in names:
+        require_shape(function, f"the gradient of {name}", parameters[name].grad, parameters[name].shape)
+    return names
+
+
 def _require_options(function: str, group: dict[str, Any]) -> None:
-    """Refuse options of an optimizer that are out of range."""
-    for name in ("lr", "weight_decay", "eps"):
-        if not group.get(name, 0) >= 0:
-            raise ValueError(f"{function}: {name} must not be negative, got {group[name]}")
-    for name in ("momentum", "betas"):
-        values = group.get(name, 0)
-        if not all(0 <= value < 1 for value in (values if isinstance(values, tuple | list) else (values,))):
-            raise ValueError(f"{function}: {name} must be in [0, 1), got {values}")
+    """Refuse options of an optimizer that are no numbers, or out of range."""
+    for name in ("lr", "weight_decay", "eps", "momentum", "dampening", "betas"):
+        values, is_share = group.get(name, 0), name in ("momentum", "betas")
+        for value in values if isinstance(values, tuple | list) else (values,):
+            if not isinstance(value, int | float | np.floating | np.integer):
+                raise TypeError(f"{function}: {name} must be a number, got {describe(value)}")
+            if not value >= 0 or (is_share and value >= 1):
+                limits = "be in [0, 1)" if is_share else "not be negative"
+                raise ValueError(f"{function}: {name} must {limits}, got {values}")
+    if len(group.get("betas", (0, 0))) != 2:
+        raise ValueError(f"{function}: betas must be two numbers, got {group['betas']}")
+    if group.get("nesterov") and (group["momentum"] <= 0 or group["dampening"] != 0):
+        raise ValueError(f"{function}: nesterov needs a momentum, and no dampening")

@@ -119,13 +119,13 @@ def test_the_state_goes_on_when_the_kernels_take_over_from_the_textbook_and_back
 
 def test_groups_have_options_of_their_own():
     vector, matrix = Parameter(np.ones(2)), Parameter(np.ones((2, 2)))
-    groups = [{"params": [("w", matrix)]}, {"params": vector, "weight_decay": 0.0, "lr": 0.2}]
+    groups = [{"params": [("w", matrix)]}, {"params": [("v", vector)], "weight_decay": 0.0, "lr": 0.2}]
     optimizer = AdamW(groups, lr=0.1, weight_decay=0.5)
     matrix.grad, vector.grad = np.ones((2, 2)), np.ones(2)
     optimizer.step()
     np.testing.assert_allclose(matrix.data, 0.85)
     np.testing.assert_allclose(vector.data, 0.8)
-    assert list(optimizer.state["m"]) == ["w", "1"]
+    assert list(optimizer.state["m"]) == ["w", "v"]
 
 
 def test_adamw_lets_every_parameter_decay_as_in_pytorch():
@@ -334,3 +334,59 @@ def test_a_rate_that_would_change_nothing_is_refused():
     assert optimizer.lr == 0.5
     with pytest.raises(AttributeError):
         optimizer.lr = 0.1  # it belongs into param_groups
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+@pytest.mark.parametrize(("dtype", "size"), [(np.float32, 1e20), (np.float32, -3e38), (np.float64, 1e200)])
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+def test_a_gradient_whose_square_overflows_moves_by_the_rate(kind, dtype, size, kernels):
+    p = Parameter(np.zeros(3, dtype))
+    p.grad = np.array([size, 0, 1], dtype)
+    with use_kernels() if kernels else textbook():
+        kind([p], lr=0.1).step()
+    np.testing.assert_allclose(p.data, [-0.1 * np.sign(size), 0, -0.1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"), [(np.float32, 1e20), (np.float32, 1e-30), (np.float64, 1e200), (np.float64, 1e-200)]
+)
+def test_a_norm_does_not_overflow_or_round_to_0(dtype, size):
+    p = Parameter(np.zeros(2, dtype))
+    p.grad = np.array([3 * size, 4 * size], dtype)
+    np.testing.assert_allclose(clip_grad_norm_([p], 0.5 * size), 5 * size, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("order", "norm"), [(1.0, 7.0), (2.0, 5.0), (3.0, 91 ** (1 / 3)), (math.inf, 4.0)])
+def test_the_norm_may_be_of_another_order(order, norm):
+    p = Parameter(np.zeros(2))
+    p.grad = np.array([3.0, -4.0])
+    np.testing.assert_allclose(clip_grad_norm_(p, 1.0, order), norm)
+    np.testing.assert_allclose(p.grad, np.array([3.0, -4.0]) / (norm + 1e-6))
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        (lambda p: (q for q in ()), "there are no parameters"),
+        (lambda p: [{"params": [p]}, {"params": iter(())}], "there are no parameters"),
+        (lambda p: [("w", p), Parameter(np.ones(1))], "all parameters must come with a name, or none"),
+        (lambda p: [{"params": [p], "learning_rate": 1.0}], "unknown option, 'learning_rate'"),
+        (lambda p: [Tensor(np.broadcast_to(np.ones(1), 3), True)], "parameter 0 is read-only memory"),
+        (lambda p: [{"params": [p], "amsgrad": True}], "amsgrad must be the same in all groups"),
+    ],
+)
+def test_what_is_not_a_list_of_leaves_with_known_options_is_refused(params, said):
+    with pytest.raises((TypeError, ValueError), match=f"^Adam: .*{said}"):
+        Adam(params(Parameter(np.ones(2))))
+
+
+def test_clipping_refuses_a_generator_that_is_used_up():
+    parameters = (p for p in ())
+    with pytest.raises(ValueError, match=r"^clip_grad_norm_: there are no parameters \(a generator"):
+        clip_grad_norm_(parameters, 1.0)
+
+
+@pytest.mark.parametrize("value", [Tensor(0.1), "0.1", None])
+def test_a_rate_that_is_no_number_is_refused(value):
+    with pytest.raises(TypeError, match=r"^SGD: lr must be a number, got"):
+        SGD([Parameter(np.ones(1))], lr=value)

@@ -91,11 +91,11 @@ def test_numpys_functions_of_a_tensor_are_differentiated(ufunc):
 
 def test_a_function_of_numpy_without_a_gradient_is_refused_by_name():
     x, total = Tensor([1.0, 2.0]), np.ones(2)
-    with pytest.raises(TypeError, match=r"np\.absolute does not work on a Tensor; use .*x\.data"):
-        np.abs(x)
-    with pytest.raises(TypeError, match=r"np\.add does not work"):
+    with pytest.raises(TypeError, match=r"np\.sin does not follow a Tensor, .*; x\.numpy\(\) gives the numbers"):
+        np.sin(x)
+    with pytest.raises(TypeError, match=r"np\.add: an array cannot take in a Tensor"):
         total += x
-    with pytest.raises(TypeError, match=r"np\.add does not work"):
+    with pytest.raises(TypeError, match=r"np\.add\.reduce does not follow"):
         np.add.reduce(x)
     np.testing.assert_array_equal(total, 1.0)
 
@@ -189,20 +189,20 @@ def test_one_number_comes_out_as_a_python_number():
         Tensor([1.0, 2.0]).item()
 
 
-@pytest.mark.parametrize("method", ["sum", "mean", "var", "max"])
+@pytest.mark.parametrize("method", ["sum", "mean", "var", "amax"])
 @pytest.mark.parametrize("axis", [None, 1, -1, (0, 2), [0, 1]])
 def test_numpys_axis_and_keepdims_mean_pytorchs_dim_and_keepdim(method, axis):
     a = positive(2, 3, 4)
     x = Tensor(a)
     numpy_axis = tuple(axis) if isinstance(axis, list) else axis
-    expected = getattr(a, method)(axis=numpy_axis, keepdims=True, **({"ddof": 1} if method == "var" else {}))
+    expected = getattr(np, method)(a, axis=numpy_axis, keepdims=True, **({"ddof": 1} if method == "var" else {}))
     for options in ({"dim": axis, "keepdim": True}, {"axis": axis, "keepdims": True}):
         np.testing.assert_allclose(getattr(x, method)(**options).data, expected, rtol=1e-14)  # order of summation
     with pytest.raises(TypeError, match="unexpected argument 'axes'; expected dim and keepdim"):
         getattr(x, method)(axes=0)
 
 
-@pytest.mark.parametrize("method", ["sum", "mean", "max"])
+@pytest.mark.parametrize("method", ["sum", "mean", "amax"])
 def test_one_number_may_be_reduced_along_its_only_or_no_axis(method):
     for dim in (None, 0, -1):
         x = Tensor(2.5, requires_grad=True)
@@ -222,10 +222,11 @@ def test_shapes_may_be_given_as_numbers_or_as_one_sequence():
 
 
 def test_a_tensor_turns_into_an_array_and_shares_its_memory():
-    x = Tensor(np.ones(3), requires_grad=True)
+    x = Tensor(np.ones(3))
     assert np.shares_memory(np.asarray(x), x.data) and np.shares_memory(x.numpy(), x.data)
     assert np.array(x, dtype=np.float32).dtype == np.float32
     assert not np.shares_memory(np.array(x), x.data)
+    x.requires_grad = True
     assert x.to("cpu") is x and x.device == "cpu" and x.is_leaf and not (x * 1).is_leaf
 
 
@@ -237,7 +238,7 @@ def test_a_detached_tensor_sends_nothing_back():
 
 @pytest.mark.parametrize("data", ["word", None, [{}], np.array(["a"]), np.ones(2, complex)], ids=str)
 def test_what_is_not_a_number_is_refused(data):
-    with pytest.raises(TypeError, match="Tensor: expected numbers, got data of dtype"):
+    with pytest.raises(TypeError, match=r"Tensor: expected numbers .*, got dtype"):
         Tensor(data)
     with pytest.raises(TypeError, match="expected numbers"):
         Tensor([1.0]) + data

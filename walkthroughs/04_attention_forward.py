@@ -117,7 +117,7 @@ show(drawing)
 
 # %%
 fused = F.scaled_dot_product_attention(Tensor(q), Tensor(k), Tensor(v))
-composed = F.softmax(Tensor(q) @ Tensor(k).transpose(0, 1) / np.sqrt(d)) @ Tensor(v)
+composed = F.softmax(Tensor(q) @ Tensor(k).transpose(0, 1) / np.sqrt(d), -1) @ Tensor(v)
 print("fused = by hand:   ", np.allclose(fused.data, y, rtol=0, atol=1e-14))
 print("composed = by hand:", np.allclose(composed.data, y, rtol=0, atol=1e-14))
 
@@ -144,11 +144,11 @@ def measure(width, scale):
     """Spread of the scores; tokens looked at; lengths of ds and of dq, one a query."""
     queries, keys, values = draw(width)
     scores = queries @ keys.swapaxes(-1, -2) * scale  # (count, 1, T)
-    weights = F.softmax(Tensor(scores)).data
+    weights = F.softmax(Tensor(scores), -1).data
     entropy = -(weights * np.log(np.maximum(weights, 1e-300))).sum(axis=-1)
 
     a, b = Tensor(scores, requires_grad=True), Tensor(queries, requires_grad=True)
-    (F.softmax(a) @ Tensor(values)).sum().backward()  # what reaches the scores
+    (F.softmax(a, -1) @ Tensor(values)).sum().backward()  # what reaches the scores
     F.scaled_dot_product_attention(
         b, Tensor(keys), Tensor(values), scale=scale
     ).sum().backward()

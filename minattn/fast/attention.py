@@ -38,7 +38,8 @@ class FastAttention(ScaledDotProductAttention):
     def forward(self, q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
         self.k, self.v, self.mask = k, v, mask
         self.factor = 1 / math.sqrt(q.shape[-1] or 1) if self.scale is None else self.scale
-        self.is_blocked = q.shape[-2] * k.shape[-2] >= self.long**2
+        self.is_added = mask is not None and mask.dtype.kind == "f"  # and its gradient is as large as the scores
+        self.is_blocked = q.shape[-2] * k.shape[-2] >= self.long**2 and not self.is_added
         if self.is_blocked:
             self.q = array_module(q).multiply(q, self.factor, out=empty_like(q))
             self.y, self.log_z = blocked_forward(self.q, k, v, mask, self.causal, self.block)
@@ -49,7 +50,7 @@ class FastAttention(ScaledDotProductAttention):
         self.y /= self.z
         return self.y
 
-    def backward(self, g: Array) -> tuple[Array, Array, Array]:
+    def backward(self, g: Array) -> tuple[Array, ...]:
         if self.is_blocked:
             dq, dk, dv = blocked_backward(
                 g, self.q, self.k, self.v, self.mask, self.y, self.log_z, self.causal, self.block
@@ -68,12 +69,15 @@ class FastAttention(ScaledDotProductAttention):
         dq *= self.factor
         dk = product(transposed(ds), self.q, like=self.k)
         dk *= 1 / LOG2_E
-        return dq, dk, dv
+        return (dq, dk, dv, ds) if self.is_added else (dq, dk, dv)
 
 
 def exponentials(q: Array, k: Array, mask: Array | None, factor: float) -> tuple[Array, Array, Array]:
     """q factor log₂ e; exp(q kᵀ factor) where the mask allows; the sums of its rows, 1 for a row of zeros."""
     xp = array_module(q)
+    added = None
+    if mask is not None and mask.dtype.kind == "f":
+        mask, added = None, mask
     if mask is not None and mask.all():
         mask = None
     scaled = xp.multiply(q, factor * LOG2_E, out=empty_like(q))
@@ -81,6 +85,7 @@ def exponentials(q: Array, k: Array, mask: Array | None, factor: float) -> tuple
     s = product(scaled, transposed(k), like=like)
     if mask is not None:
         xp.copyto(s, -xp.inf, where=~mask)
+    s = s if added is None else s + added * LOG2_E
     # BLAS may flag what it reads beside the rows as invalid; a NaN among the scores is found in the sums
     with np.errstate(over="ignore", invalid="ignore"):
         exp = xp.exp2(s, out=s)
@@ -89,6 +94,7 @@ def exponentials(q: Array, k: Array, mask: Array | None, factor: float) -> tuple
         s = product(xp.multiply(q, factor, out=empty_like(q)), transposed(k), like=like)
         if mask is not None:
             xp.copyto(s, -xp.inf, where=~mask)
+        s = s if added is None else s + added
         s -= shift(s, -1)
         exp = xp.exp(s, out=s)
         z = row_sums(exp)

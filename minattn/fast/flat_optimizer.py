@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from ..backend import Array, array_module
+from ..ops.base import squarable
 from ..ops.kernels import implements, kernels
 from ..optim import SGD, Adam, AdamW, Optimizer
 from .products import blocks
@@ -166,14 +169,14 @@ class FlatAdam(FlatOptimizer):
             p *= 1 - lr * decay
         elif decay:
             g = g + decay * p
+        # v = β2 v + (1 - β2) g²
+        g = squared(g, s)
+        s *= 1 - beta2
+        v *= beta2
+        v += s
         # m = β1 m + (1 - β1) g
         m *= beta1
         m += xp.multiply(g, 1 - beta1, out=s)
-        # v = β2 v + (1 - β2) g²
-        v *= beta2
-        xp.multiply(g, g, out=s)
-        s *= 1 - beta2
-        v += s
         # p -= lr m̂ / (√v̂ + ε)
         c = math.sqrt(1 - beta2**t)
         xp.sqrt(v, out=s)
@@ -181,6 +184,20 @@ class FlatAdam(FlatOptimizer):
         xp.divide(m, s, out=s)
         s *= c * lr / (1 - beta1**t)
         p -= s
+
+
+def squared(g: Array, out: Array) -> Array:
+    """g² into out, and g itself, but where a square overflows g with its largest elements cut off."""
+    try:
+        if array_module(g) is np:
+            with np.errstate(over="raise"):
+                np.multiply(g, g, out=out)
+                return g
+    except FloatingPointError:
+        pass
+    g = squarable(g)
+    array_module(g).multiply(g, g, out=out)
+    return g
 
 
 @implements(AdamW)

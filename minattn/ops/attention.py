@@ -24,14 +24,16 @@ def attention_samples(rng: np.random.Generator) -> Samples:
     q, k, v = qkv((2, 3), 3, 4)
     yield Sample("broadcast heads", (q, k[:1], v[:, :1]))
     yield Sample("one token", qkv((2,), 1, 1))
+    yield Sample("added to the scores", (*qkv((2,), 4, 4), rng.normal(size=(4, 4))), {"causal": True})
 
 
 @register(samples=attention_samples)
 class ScaledDotProductAttention(Op):
     """Let every token gather from all tokens what its query finds in their keys (Vaswani et al., 2017, equation 1).
 
-    q (…, T, d), k (…, S, d), v (…, S, e), mask (…, T, S) boolean or none -> y (…, T, e)
+    q (…, T, d), k (…, S, d), v (…, S, e), mask (…, T, S) boolean or floats or none -> y (…, T, e)
     mask is True where a query may look; with causal, no query looks at later keys. Leading axes broadcast.
+    A mask of floats is added to the scores, and its gradient is ds.
 
     forward    1  s = q kᵀ / √d         -∞ where the mask is False
                2  p = softmax(s)        row by row; a row that may look nowhere is 0
@@ -52,12 +54,13 @@ class ScaledDotProductAttention(Op):
         self.q, self.k, self.v = q, k, v
         self.scale = 1 / math.sqrt(q.shape[-1] or 1) if self.scale is None else self.scale
         mask = causal_mask(q, k, mask) if self.causal else mask
+        self.is_added = mask is not None and mask.dtype.kind == "f"
         # 1 and 2
         self.p = attention_weights(q, k, mask, self.scale)
         # 3  y = p v
         return self.p @ v
 
-    def backward(self, g: Array) -> tuple[Array, Array, Array]:
+    def backward(self, g: Array) -> tuple[Array, ...]:
         q, k, v, p, scale = self.q, self.k, self.v, self.p, self.scale
         # 3  y = p v
         dv = transposed(p) @ g
@@ -67,7 +70,7 @@ class ScaledDotProductAttention(Op):
         # 1  s = q kᵀ / √d
         dq = ds @ k * scale
         dk = transposed(ds) @ q * scale
-        return dq, dk, dv
+        return (dq, dk, dv, ds) if self.is_added else (dq, dk, dv)
 
 
 def attention_weights(q: Array, k: Array, mask: Array | None, scale: float) -> Array:
@@ -76,7 +79,7 @@ def attention_weights(q: Array, k: Array, mask: Array | None, scale: float) -> A
     # 1  s = q kᵀ / √d
     s = q @ transposed(k) * scale
     if mask is not None:
-        s = xp.where(mask, s, -xp.inf)
+        s = s + mask if mask.dtype.kind == "f" else xp.where(mask, s, -xp.inf)
     # 2  p = softmax(s)
     exp = xp.exp(s - shift(s, -1))
     z = exp.sum(axis=-1, keepdims=True)
@@ -87,4 +90,6 @@ def causal_mask(q: Array, k: Array, mask: Array | None) -> Array:
     """A query sees the keys up to its own position, of those that the mask allows: (…, T, S)."""
     xp = array_module(q)
     past = xp.tril(xp.ones((q.shape[-2], k.shape[-2]), dtype=bool))
-    return past if mask is None else mask & past
+    if mask is None or mask.dtype.kind == "b":
+        return past if mask is None else mask & past
+    return xp.where(past, mask, -xp.inf)

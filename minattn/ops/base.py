@@ -121,13 +121,29 @@ def as_rows(x: Array) -> Array:
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 would be ambiguous for D = 0
 
 
-def shift(x: Array, axis: int) -> Array:
+def shift(x: Array, axis: int | tuple[int, ...]) -> Array:
     """The largest score along the axis, which is subtracted so that exp cannot overflow; 0 where all are -inf."""
     xp = array_module(x)
     if not x.size:  # there is no largest; the sum has the shape that is wanted
         return x.sum(axis=axis, keepdims=True)
     largest = x.max(axis=axis, keepdims=True)
     return xp.where(largest == -xp.inf, xp.zeros_like(largest), largest)
+
+
+def squarable(g: Array) -> Array:
+    """The gradient, but no element so large that its square overflows: then it counts as the largest that does not."""
+    limit = math.sqrt(float(np.finfo(g.dtype).max)) / 2
+    return array_module(g).clip(g, -limit, limit)
+
+
+def norm_of(arrays: list[Array], order: float = 2.0) -> float:
+    """(Σ |x|^order)^(1/order) over all elements of all arrays, also where a power would overflow or round to 0."""
+    if order == 2 and 1e-30 < (squares := sum(float(array_module(x).vdot(x, x)) for x in arrays)) < math.inf:
+        return math.sqrt(squares)
+    largest = max((float(abs(x).max(initial=0.0)) for x in arrays), default=0.0)
+    if order == math.inf or not 0 < largest < math.inf:
+        return largest
+    return largest * math.pow(sum(float(((abs(x) / largest) ** order).sum()) for x in arrays), 1 / order)
 
 
 class Sample(NamedTuple):

@@ -58,7 +58,7 @@ def textbook() -> Iterator[None]:
 
     >>> import minattn
     >>> with minattn.textbook():
-    ...     y = minattn.functional.softmax(minattn.Tensor([[0.0, 0.0]]))
+    ...     y = minattn.functional.softmax(minattn.Tensor([[0.0, 0.0]]), -1)
     """
     with _chosen("textbook"):
         yield

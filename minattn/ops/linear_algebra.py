@@ -1,4 +1,4 @@
-"""Matrix products: matmul, the linear layer's product, einsum for two operands."""
+"""Matrix products: matmul, the linear layer's product, einsum."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def linear_samples(rng: np.random.Generator) -> Samples:
 
 
 def einsum_samples(rng: np.random.Generator) -> Samples:
-    """Products, sums over letters of one operand, leading axes."""
+    """Products, sums over letters of one operand, leading axes; one operand and three; a diagonal."""
     cases = (
         *(("ij,jk->ik", (2, 3), (3, 4)), ("bhtd,bhsd->bhts", (2, 3, 4, 5), (2, 3, 6, 5)), ("i,j->ij", (2,), (3,))),
         *(("ij,ij->", (2, 3), (2, 3)), ("ij,k->k", (2, 3), (4,)), ("...ij,jk", (2, 3, 4), (4, 5))),
@@ -33,6 +33,10 @@ def einsum_samples(rng: np.random.Generator) -> Samples:
     )
     for equation, a, b in cases:
         yield Sample(equation, (rng.normal(size=a), rng.normal(size=b)), {"equation": equation})
+    yield Sample("ijk->ki", (rng.normal(size=(2, 3, 4)),), {"equation": "ijk->ki"})
+    yield Sample("ii,i->i", (rng.normal(size=(3, 3)), rng.normal(size=3)), {"equation": "ii,i->i"})
+    three = (rng.normal(size=(2, 3)), rng.normal(size=(3, 4)), rng.normal(size=4))
+    yield Sample("ij,jk,k->i", three, {"equation": "ij,jk,k->i"})
 
 
 @register(samples=matmul_samples)
@@ -99,13 +103,13 @@ class Linear(Op):
 
 @register(samples=einsum_samples)
 class Einsum(Op):
-    """A sum over products of two arrays, written in index letters (Einstein's convention).
+    """A sum over products of arrays, written in index letters (Einstein's convention).
 
-    a, b -> y; the equation names their axes, "…" stands for any leading axes
+    x1, x2, … -> y; the equation names their axes, "…" stands for any leading axes
 
-    forward    y_out = Σ a_ab b_bc over the letters that are not in the output
-    backward   da is the einsum of g and b with a's letters as the output; a letter that only a has was summed away, so
-               that every element along it gets the same gradient. db likewise.
+    forward    y_out = Σ x1_ab x2_bc … over the letters that are not in the output
+    backward   dx1 is the einsum of g and the other inputs with x1's letters as the output; a letter that only x1 has
+               was summed away, so that every element along it gets the same gradient. The others likewise.
     """
 
     broadcasts = True
@@ -113,55 +117,53 @@ class Einsum(Op):
     def __init__(self, equation: str) -> None:
         self.equation = equation
 
-    def forward(self, a: Array, b: Array) -> Array:
-        self.a, self.b = a, b
-        self.letters = _explicit(self.equation, a.ndim, b.ndim)
-        letters_a, letters_b, out = self.letters
-        return array_module(a).einsum(f"{letters_a},{letters_b}->{out}", a, b, optimize=True)
+    def forward(self, *inputs: Array) -> Array:
+        self.inputs = inputs
+        *self.letters, self.out = explicit_letters(self.equation, [x.ndim for x in inputs])
+        return array_module(inputs[0]).einsum(f"{','.join(self.letters)}->{self.out}", *inputs, optimize=True)
 
-    def backward(self, g: Array) -> tuple[Array, Array]:
-        letters_a, letters_b, out = self.letters
-        return (
-            _pull(g, out, self.b, letters_b, self.a, letters_a),
-            _pull(g, out, self.a, letters_a, self.b, letters_b),
-        )
+    def backward(self, g: Array) -> tuple[Array, ...]:
+        return tuple(self.gradient_of(i, g) for i in range(len(self.inputs)))
+
+    def gradient_of(self, i: int, g: Array) -> Array:
+        """The gradient of input i, from the gradient g of the product and the other factors."""
+        xp, x, letters = array_module(g), self.inputs[i], self.letters[i]
+        others, names = list(self.inputs), [*self.letters]
+        others[i], names[i] = g, self.out
+        distinct = "".join(dict.fromkeys(letters))
+        reachable = "".join(letter for letter in distinct if any(letter in name for name in names))
+        dx = xp.einsum(f"{','.join(names)}->{reachable}", *others, optimize=True)
+        # a letter that only x has, or along which the others have length 1: the same gradient for every element
+        sizes = dict(zip(reachable, dx.shape, strict=True))
+        lengths = dict(zip(letters, x.shape, strict=True))
+        dx = dx.reshape([sizes.get(letter, 1) for letter in distinct])
+        dx = xp.broadcast_to(dx, [max(sizes.get(letter, 1), lengths[letter]) for letter in distinct])
+        if len(distinct) == len(letters):
+            return dx.copy()
+        whole = xp.zeros(x.shape, g.dtype)  # a letter that x has twice reads its diagonal
+        xp.einsum(f"{letters}->{distinct}", whole)[...] = dx
+        return whole
 
 
-def _pull(g: Array, out: str, other: Array, other_letters: str, x: Array, letters: str) -> Array:
-    """The gradient of x, one of two factors, from the gradient g of the product and the other factor."""
-    xp = array_module(g)
-    reachable = "".join(letter for letter in letters if letter in out or letter in other_letters)
-    dx = xp.einsum(f"{out},{other_letters}->{reachable}", g, other, optimize=True)
-    sizes = dict(zip(reachable, dx.shape, strict=True))
-    dx = dx.reshape([sizes.get(letter, 1) for letter in letters])
-    # a letter that only x has, or along which the others have length 1: the same gradient for every element
-    full = [n if sizes.get(letter, 1) == 1 else sizes[letter] for letter, n in zip(letters, x.shape, strict=True)]
-    return xp.broadcast_to(dx, full).copy()
+def explicit_letters(equation: str, dims: list[int]) -> list[str]:
+    """The letters of every input, and last of the output, with "…" written out and the output supplied.
 
-
-def _explicit(equation: str, *dims: int) -> tuple[str, str, str]:
-    """The letters of both inputs and of the output, with "…" written out and the output supplied.
-
-    Raises ValueError for anything but two operands with distinct letters each.
+    Raises:
+        ValueError: the equation does not fit as many inputs with as many axes.
     """
     terms, arrow, out = equation.replace(" ", "").replace("...", "…").partition("->")
     operands = terms.split(",")
-    if len(operands) != 2:
-        raise ValueError(f"einsum: expected two operands, the equation {equation!r} has {len(operands)}")
+    if len(operands) != len(dims):
+        raise ValueError(f"the equation {equation!r} is for {len(operands)} operands, got {len(dims)}")
     spare = [letter for letter in map(chr, range(ord("a"), ord("z") + 1)) if letter not in equation]
     widths = [ndim - len(term.replace("…", "")) for term, ndim in zip(operands, dims, strict=True)]
     for term, ndim, width in zip(operands, dims, widths, strict=True):
         if width < 0 or (width > 0 and "…" not in term):
-            raise ValueError(f"einsum: {term!r} in {equation!r} does not name the axes of an array with {ndim} axes")
+            raise ValueError(f"{term!r} in {equation!r} does not name the axes of an array with {ndim} axes")
     widest = max(width if "…" in term else 0 for term, width in zip(operands, widths, strict=True))
     dots = "".join(spare[:widest])
-    named = [
-        term.replace("…", dots[widest - width :] if width else "") for term, width in zip(operands, widths, strict=True)
-    ]
-    for term in named:
-        if len(set(term)) != len(term):
-            raise ValueError(f"einsum: {equation!r} names an axis twice in one operand; take the diagonal first")
     if not arrow:
         free = terms.replace(",", "").replace("…", "")
         out = "…" * ("…" in terms) + "".join(sorted(letter for letter in set(free) if free.count(letter) == 1))
-    return named[0], named[1], out.replace("…", dots)
+    named = [term.replace("…", dots[widest - n :] if n else "") for term, n in zip(operands, widths, strict=True)]
+    return [*named, out.replace("…", dots)]

@@ -119,7 +119,7 @@ class Variance(Reduction):
                1  dx_i = dc_i - mean(dc), and mean(dc) = 0 because Σ c_i = 0
     """
 
-    def __init__(self, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> None:
+    def __init__(self, axis: Axis = None, keepdims: bool = False, correction: float = 1) -> None:
         super().__init__(axis, keepdims)
         self.correction = correction
 

@@ -34,7 +34,7 @@ class Softmax(Op):
                1  the shift cancels: dx = dz
     """
 
-    def __init__(self, axis: int = -1) -> None:
+    def __init__(self, axis: int | tuple[int, ...] = -1) -> None:
         self.axis = axis
 
     def forward(self, x: Array) -> Array:
@@ -70,7 +70,7 @@ class LogSoftmax(Op):
                1  the shift cancels: dx = dz
     """
 
-    def __init__(self, axis: int = -1) -> None:
+    def __init__(self, axis: int | tuple[int, ...] = -1) -> None:
         self.axis = axis
 
     def forward(self, x: Array) -> Array:
@@ -99,19 +99,20 @@ class LogSumExp(Op):
 
     x (…, N) -> y, the axis removed, or 1 with keepdims
 
-    forward    1  z = x - m, m = max(x)
+    forward    1  z = x - m, m = max(x)       or 0 where that is infinite
                2  y = m + ln Σ exp(z)
     backward   2  dz = g p,  p = exp(z) / Σ exp(z)      the slope of ln Σ exp
                1  the shift cancels: dx = dz
     """
 
-    def __init__(self, axis: int = -1, keepdims: bool = False) -> None:
+    def __init__(self, axis: int | tuple[int, ...] = -1, keepdims: bool = False) -> None:
         self.axis, self.keepdims = axis, keepdims
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)
         # 1
         m = shift(x, self.axis)
+        m = xp.where(xp.abs(m) == xp.inf, xp.zeros_like(m), m)
         z = x - m
         # 2
         exp = xp.exp(z)

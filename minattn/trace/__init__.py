@@ -2,6 +2,7 @@
 
 from .op_errors import call_sites, describe_call, is_finite, trace_backward, trace_forward
 from .recorder import RecordedArray, RecordedSteps, Recorder, Step, StepReference, Untraceable, record
+from .unfollowed_numpy import answer_without_graph
 
 __all__ = [
     "RecordedArray",
@@ -10,6 +11,7 @@ __all__ = [
     "Step",
     "StepReference",
     "Untraceable",
+    "answer_without_graph",
     "call_sites",
     "describe_call",
     "is_finite",

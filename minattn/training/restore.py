@@ -118,7 +118,7 @@ def restore_ids(model: Model, tokenizer: WordPiece, ids: list[int], best: int = 
     """The same for ids, [CLS] first and [SEP] last, at most as many as the model has positions."""
     batch = np.array([ids])
     with no_grad(), model.evaluating():
-        probabilities = to_host(softmax(model.logits(batch)).data[0])
+        probabilities = to_host(softmax(model.logits(batch), -1).data[0])
     attention = [to_host(weights[0]) for weights in model.attention_maps(batch)]
     order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :best]
     pieces = tokenizer.pieces

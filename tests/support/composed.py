@@ -14,19 +14,19 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
     """Exponentials, divided by their sum. The shift by the maximum is a constant: it cancels."""
-    exp = (x - x.detach().max(dim, keepdim=True)).exp()
+    exp = (x - x.detach().amax(dim, keepdim=True)).exp()
     return exp / exp.sum(dim, keepdim=True)
 
 
 def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
     """x minus the logarithm of softmax's denominator."""
-    z = x - x.detach().max(dim, keepdim=True)
+    z = x - x.detach().amax(dim, keepdim=True)
     return z - z.exp().sum(dim, keepdim=True).log()
 
 
 def logsumexp(x: Tensor, dim: int = -1) -> Tensor:
     """The logarithm of softmax's denominator; the axis, of length 1 by then, is summed away."""
-    shift = x.detach().max(dim, keepdim=True)
+    shift = x.detach().amax(dim, keepdim=True)
     return (shift + (x - shift).exp().sum(dim, keepdim=True).log()).sum(dim)
 
 

@@ -2,10 +2,10 @@
 
     q (…, T, d), k (…, S, d), mask (…, T, S) boolean or none -> y (…, T, S); prose
 
-An input is a name, then, if the line says anything of it, its axes in parentheses, "boolean", "integers", "or none",
-or "like x". An axis is a letter of the alphabet, which has one length wherever it stands, or a number; "…" stands for
-leading axes, which broadcast with one another. Axes of a boolean input may be 1, or missing in front. A name alone may
-have any shape. After the arrow stands the output in the same form, or one of the RULES.
+An input is a name, then, if the line says anything of it, its axes in parentheses, "boolean", "boolean or floats",
+"integers", "or none", or "like x". An axis is a letter of the alphabet, which has one length wherever it stands, or a
+number; "…" stands for leading axes, which broadcast with one another. Axes of a boolean input may be 1, or missing in
+front. A name alone may have any shape. After the arrow stands the output in the same form, or one of the RULES.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def read(piece):
         axes = [axis.strip() for axis in found[2].split(",") if axis.strip()]
         if unknown := [axis for axis in axes if axis not in ALPHABET | {"…"} and not axis.isdigit()]:
             raise ValueError(f"{', '.join(unknown)} is not in the alphabet of axes: {piece.strip()!r}")
-    kinds = "b" if "boolean" in piece else "iu" if "integers" in piece else "f"
+    kinds = (
+        "bf" if "boolean or floats" in piece else "b" if "boolean" in piece else "iu" if "integers" in piece else "f"
+    )
     return Array(found[1], axes, kinds, "or none" in piece, like and like[1])
 
 
@@ -150,7 +152,7 @@ def bind(array, axes, shape, lengths, several):
     """Give each letter its length, or assert that it has that already; returns the leading axes."""
     letters = [axis for axis in axes if axis != "…"]
     counts = {axis: len(lengths.get(axis, shape if axis in several else "1")) for axis in letters}
-    if array.kinds == "b":  # a mask broadcasts
+    if "b" in array.kinds:  # a mask broadcasts
         shape = (1,) * (sum(counts.values()) - len(shape)) + shape
     start = len(shape) - sum(counts.values())
     assert start == 0 or (start > 0 and "…" in axes), f"{array.name} has shape {shape}"
@@ -159,5 +161,5 @@ def bind(array, axes, shape, lengths, several):
         here = shape[start : start + counts[axis]]
         start += counts[axis]
         expected = (int(axis),) if axis.isdigit() else lengths.setdefault(axis, here)
-        assert here == expected or (array.kinds == "b" and here == (1,)), f"{axis} is {here} and {expected}"
+        assert here == expected or ("b" in array.kinds and here == (1,)), f"{axis} is {here} and {expected}"
     return leading

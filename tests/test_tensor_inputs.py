@@ -1,0 +1,154 @@
+"""What may come in at the door of a Tensor, and what becomes of it: docs/PYTORCH.md has the table."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from minattn import Tensor
+from minattn import functional as F
+from minattn.nn import Parameter
+
+NUMBERS = [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_matrix_multiplies_element_by_element():
+    with pytest.warns(PendingDeprecationWarning):
+        x = Tensor(np.matrix(NUMBERS))
+    np.testing.assert_array_equal((x * x).data, [[1, 4], [9, 16]])
+    assert type(x.data) is np.ndarray
+
+
+def test_big_endian_numbers_give_gradients_in_this_machines_order():
+    x = Tensor(np.array(NUMBERS, ">f4"), requires_grad=True)
+    (x * x).sum().backward()
+    assert x.dtype == np.float32 and x.dtype.isnative
+    np.testing.assert_array_equal(x.grad, 2 * np.array(NUMBERS))
+
+
+def test_a_memory_map_is_read_where_it_lies(tmp_path):
+    np.save(tmp_path / "x.npy", np.array(NUMBERS))
+    x = Tensor(np.load(tmp_path / "x.npy", mmap_mode="r"), requires_grad=True)
+    (x * x).sum().backward()
+    assert type(x.data) is np.ndarray and type(x.grad) is np.ndarray
+    np.testing.assert_array_equal(x.grad, 2 * np.array(NUMBERS))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (np.ones(2, np.float16), r"got dtype float16; use data\.astype\(numpy\.float32\)$"),
+        (np.ones(2, np.longdouble), "got dtype "),
+        (np.ones(2, complex), "got dtype complex128$"),
+        (
+            np.ma.masked_array([1.0, 2.0], [True, False]),
+            r"masked elements, which would count; use data\.filled\(value\)$",
+        ),
+        (np.array(["2026-01-01"], "M8[D]"), "got dtype datetime64"),
+        (np.zeros(2, [("x", "f4")]), "got dtype "),
+        ((i for i in range(3)), "got dtype object$"),
+        ({1, 2}, "got dtype object$"),
+        (10**400, "got dtype object$"),
+    ],
+)
+def test_other_kinds_of_numbers_are_refused(data, said):
+    with pytest.raises(TypeError, match=f"Tensor: .*{said}"):
+        Tensor(data)
+
+
+def test_float16_does_not_come_in_by_another_way():
+    half, x = np.ones(2, np.float16), Tensor(np.ones(2, np.float32))
+    for call in (lambda: x + half, lambda: Parameter(half), lambda: F.sum(half), lambda: F.softmax(half, 0)):
+        with pytest.raises(TypeError, match="float16"):
+            call()
+
+
+def test_an_array_without_masked_elements_is_plain():
+    assert type(Tensor(np.ma.masked_array([1.0], [False])).data) is np.ndarray
+
+
+def test_lists_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="Tensor: expected numbers, or lists of equal lengths, got list"):
+        Tensor([[1.0], [1.0, 2.0]])
+
+
+@pytest.mark.parametrize("make", [Tensor, np.array, np.asarray, np.stack, lambda x: np.array([x])])
+def test_a_list_of_tensors_never_loses_a_gradient_in_silence(make):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    try:
+        y = make([x[0], x[1]])
+    except TypeError as error:
+        assert "F.stack" in str(error)
+    else:
+        y.sum().backward()
+        np.testing.assert_array_equal(x.grad, [1.0, 1.0])
+
+
+def test_tensors_that_need_no_gradient_turn_into_arrays_also_in_lists():
+    x = Tensor([1.0, 2.0])
+    np.testing.assert_array_equal(Tensor([x[0], x[1]]).data, x.data)
+    np.testing.assert_array_equal(np.array([x, x]), [[1.0, 2.0]] * 2)
+
+
+def test_a_tensor_of_a_tensor_does_not_cut_the_graph():
+    x = Tensor([1.0], requires_grad=True)
+    for inner in (x, x * 2):
+        with pytest.raises(TypeError, match=r"whose gradient would be lost; use it as it is, or x\.detach\(\)"):
+            Tensor(inner)
+    assert Tensor(x.detach()).data is x.data
+
+
+def test_numbers_are_not_assigned_into_an_array():
+    x, array = Tensor([1.0], requires_grad=True), np.zeros(2)
+    with pytest.raises((TypeError, ValueError)):
+        array[0:1] = x
+    assert not array.any()
+
+
+@pytest.mark.parametrize(
+    "key", [[0, 0], ([0, 1], [0, 0]), [True, False], np.array([0, 0]), Tensor(np.array([0, 0]))], ids=str
+)
+def test_an_index_that_its_maker_changes_later_does_not_change_the_gradient(key):
+    numbers = np.array(NUMBERS)
+    expected = np.zeros((2, 2))
+    plain = key.data if isinstance(key, Tensor) else key
+    np.add.at(expected, plain, 1.0)
+    x = Tensor(numbers, requires_grad=True)
+    y = x[key]
+    for part in key if isinstance(key, tuple) else (plain,):
+        part[1] = not part[1]
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, expected)
+
+
+def test_an_empty_list_picks_nothing():
+    assert Tensor(NUMBERS)[[]].shape == (0, 2)
+
+
+@pytest.mark.parametrize("operation", [lambda x, a: x * a, lambda x, a: F.where(a > 1, x, a), lambda x, a: x @ a])
+def test_an_array_that_its_maker_changes_later_does_not_change_the_gradient(operation):
+    x, array = Tensor(np.array(NUMBERS), requires_grad=True), np.array(NUMBERS)
+    operation(x, array).sum().backward()
+    expected, x.grad = x.grad, None
+    y = operation(x, array)
+    array[...] = 100.0
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, expected)
+
+
+def test_a_condition_that_its_maker_changes_later_does_not_change_the_gradient():
+    x, condition = Tensor([1.0, 2.0], requires_grad=True), np.array([True, False])
+    y = F.where(condition, x, 0.0)
+    condition[:] = [False, True]
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, [1.0, 0.0])
+
+
+def test_a_number_is_formatted_as_a_number():
+    assert f"{Tensor(1.23456):.3f}" == "1.235" and f"{Tensor([2.0])}".startswith("Tensor([2.]")
+
+
+def test_a_copy_of_a_leaf_is_a_leaf():
+    x = copy.deepcopy(Tensor([1.0], requires_grad=True))
+    (x * 2).backward()
+    assert x.grad == [2.0]
