@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import InputError
 from . import exercises
-from .gap import END, START, Way, emptied, filled, outdented, ways
+from .gap import END, START, Way, edited, emptied, filled, outdented, ways
 
 Cases = Iterable[tuple[Any, ...]]
 
@@ -82,13 +82,13 @@ class Exercise:
 
     @cached_property
     def alternatives(self) -> dict[str, str]:
-        """What fills the gap in the functions of `right.py`, by name: other algebra, loops, einsum."""
-        return {way.text: way.gap for way in ways(self.folder / "right.py", self._solution)}
+        """The pieces of `right.py`, by name: other algebra, loops, einsum."""
+        return {way.text: way.gap for way in ways(self.folder / "right.py")}
 
     @cached_property
     def mistakes(self) -> tuple[Way, ...]:
-        """The functions of `wrong.py`; for an op (`like`) those of the check come on top."""
-        return ways(self.folder / "wrong.py", self._solution)
+        """The solution with the pieces of `wrong.py` in it; for an op (`like`) those of the check come on top."""
+        return tuple(Way(way.text, edited(self.solution, way.gap)) for way in ways(self.folder / "wrong.py"))
 
     def fill(self, gap: str) -> str:
         """Put something into the gap of the learner's file."""

@@ -14,7 +14,7 @@ from support.learn_help import EXERCISES, known_mistakes, missing, same, verdict
 from minattn.errors import InputError
 from minattn.learn import Exercise, course, find
 from minattn.learn.checking import check_submission
-from minattn.learn.gap import END, START, gap_of
+from minattn.learn.gap import END, START, edited, gap_of, ways
 from minattn.learn.submission import Submission
 
 every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
@@ -179,9 +179,67 @@ def test_what_is_missing_is_named_with_the_file_to_put_it_in(tmp_path):
         "exercise.py: the first hint is a question",
         "exercise.py: the note says where the engine does the same: minattn/…",
     ]
-    (folder / "right.py").write_text('def halved(g, x):\n    """halved"""\n    return g / 2\n')
-    with pytest.raises(InputError, match=r"e175_half/right.py: halved must have a docstring, and begin and end as"):
-        missing(replace(half))
+
+
+@pytest.mark.parametrize("file", ["right.py", "wrong.py"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("dx = g\n", "expected an empty line and a comment before each way"),
+        ('"""Ways."""\n\n# one\n\n# two\ndx = g\n', "and code under each comment"),
+        ('"""Ways."""\n\n# one\ndx = g @\n', "this is no Python: invalid syntax: dx = g @"),
+    ],
+)
+def test_a_piece_without_a_comment_or_without_code_is_refused_with_its_file(file, text, said, tmp_path):
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"^{tmp_path.name}/{file}: .*{re.escape(said)}"):
+        ways(tmp_path / file)
+
+
+def test_a_piece_is_what_stands_under_a_comment_after_an_empty_line(tmp_path):
+    first = "# the first way,\n# in two lines\na = 1\n# about b\nb = 2\n"
+    text = f'"""Ways."""\n\n{first}\n\n# the second\n\n\ndef c():\n    pass\n'
+    (tmp_path / "right.py").write_text(text, encoding="utf-8")
+    first, second = ways(tmp_path / "right.py")
+    assert first == ("the first way, in two lines", "a = 1\n# about b\nb = 2")
+    assert second == ("the second", "def c():\n    pass")
+
+
+SOLUTION = """
+a = 1
+t = zeros
+t[0] = a
+for i in order:
+    t[i] = a + 1
+    b = t
+np.add.at(t, ids, b)
+b = -b
+""".strip()
+
+
+@pytest.mark.parametrize(
+    ("piece", "replaced"),
+    [
+        ("a = 2", {"a = 1": "a = 2"}),
+        ("t[i] += 1", {"    t[i] = a + 1": "    t[i] += 1"}),
+        ("t[ids] = b", {"np.add.at(t, ids, b)": "t[ids] = b"}),
+        ("b = 0\nb = 1", {"    b = t": "    b = 0", "b = -b": "b = 1"}),
+        ("b = 0", {"    b = t": "    b = 0", "b = -b": None}),
+        ("a = 2\nc = 3  # new", {"a = 1": "a = 2\nc = 3  # new"}),
+        ("c = 3\n# why\na = 2", {"a = 1": "c = 3\n# why\na = 2"}),
+        (
+            "t = ones",
+            {"t = zeros": "t = ones", "t[0] = a": None, "    t[i] = a + 1": None, "np.add.at(t, ids, b)": None},
+        ),
+    ],
+)
+def test_a_wrong_line_takes_the_place_of_the_solutions_for_the_same_name(piece, replaced):
+    lines = [replaced.get(line, line) for line in SOLUTION.splitlines()]
+    assert edited(SOLUTION, piece) == "\n".join(line for line in lines if line is not None)
+
+
+def test_a_piece_that_shares_no_name_with_the_solution_is_the_whole_gap():
+    assert edited(SOLUTION, "y = x\nreturned = y") == "y = x\nreturned = y"
 
 
 @every

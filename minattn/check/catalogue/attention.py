@@ -48,221 +48,164 @@ def _for_inputs(dq: Array, dk: Array, dv: Array, q: Array, k: Array, v: Array, *
     return *summed, *(None for _ in mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "cross_terms_missing",
-    "The softmax is differentiated by its diagonal alone, ds = p (1 - p) dp; every score also lowers the other "
-    "weights of its row, and ds = p (dp - Σ dp p) belongs there.",
-)
+@mistake("ScaledDotProductAttention", "cross_terms_missing")
 def attention_softmax_diagonal_only(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The softmax is differentiated by its diagonal alone, ds = p (1 - p) dp; every score also lowers the other weights
+    of its row, and ds = p (dp - Σ dp p) belongs there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = p * (1 - p) * (g @ transpose(v)) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "constant_factor",
-    "The scale is forgotten in dq and dk; the scores were multiplied by 1/√d, and so are their gradients.",
-)
+@mistake("ScaledDotProductAttention", "constant_factor")
 def attention_scale_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The scale is forgotten in dq and dk; the scores were multiplied by 1/√d, and so are their gradients."""
     p = _weights(q, k, *mask, **options)
     ds = _softmax_backward(p, g @ transpose(v))
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "constant_factor",
-    "The scale is applied twice, which makes it 1/d, the root forgotten; the gradients of q and k get 1/√d once.",
-)
+@mistake("ScaledDotProductAttention", "constant_factor")
 def attention_scale_twice(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The scale is applied twice, which makes it 1/d, the root forgotten; the gradients of q and k get 1/√d once."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     return _for_inputs(ds @ k * factor, transpose(ds) @ q * factor, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "constant_factor",
-    "The gradients of q and k are divided by the scale; the forward pass multiplied by it, and so does the backward "
-    "pass.",
-)
+@mistake("ScaledDotProductAttention", "constant_factor")
 def attention_scale_divided(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The gradients of q and k are divided by the scale; the forward pass multiplied by it, and so does the backward
+    pass."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) / factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "constant_factor",
-    "The scale is applied to dq and forgotten in dk; both went into the scaled product, and both get it.",
-)
+@mistake("ScaledDotProductAttention", "constant_factor")
 def attention_scale_only_in_dq(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The scale is applied to dq and forgotten in dk; both went into the scaled product, and both get it."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v))
     return _for_inputs(ds @ k * factor, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "missing_transpose",
-    "The gradient of k is ds q, which fits only where there are as many queries as keys; dsᵀ q belongs there.",
-)
+@mistake("ScaledDotProductAttention", "missing_transpose")
 def attention_dk_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The gradient of k is ds q, which fits only where there are as many queries as keys; dsᵀ q belongs there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     return _for_inputs(ds @ k, ds @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "missing_transpose",
-    "The gradient of v is p g, which fits only where there are as many queries as keys; pᵀ g belongs there.",
-)
+@mistake("ScaledDotProductAttention", "missing_transpose")
 def attention_dv_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The gradient of v is p g, which fits only where there are as many queries as keys; pᵀ g belongs there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, p @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "swapped_arguments",
-    "Queries and keys are mixed up, dq = ds q and dk = dsᵀ k; dq = ds k and dk = dsᵀ q belong there.",
-)
+@mistake("ScaledDotProductAttention", "swapped_arguments")
 def attention_q_and_k_swapped(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """Queries and keys are mixed up, dq = ds q and dk = dsᵀ k; dq = ds k and dk = dsᵀ q belong there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     return _for_inputs(ds @ q, transpose(ds) @ k, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "mask_leak",
-    "The weights are computed again without any mask, so that gradients flow where no query could look; they are "
-    "those of the forward pass, with zeros under the mask.",
-)
+@mistake("ScaledDotProductAttention", "mask_leak")
 def attention_masks_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The weights are computed again without any mask, so that gradients flow where no query could look; they are those
+    of the forward pass, with zeros under the mask."""
     p, factor = _weights(q, k, scale=options.get("scale")), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "mask_leak",
-    "The padding mask is applied on the way back and the causal mask is forgotten, so that a token's gradient reaches "
-    "the tokens after it; both masks belong in the weights.",
-)
+@mistake("ScaledDotProductAttention", "mask_leak")
 def attention_causal_mask_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The padding mask is applied on the way back and the causal mask is forgotten, so that a token's gradient reaches
+    the tokens after it; both masks belong in the weights."""
     p, factor = _weights(q, k, *mask, scale=options.get("scale")), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "treated_as_constant",
-    "The attention weights are treated as a constant, so that only v gets a gradient; they were computed from q and "
-    "k, which get ds k / √d and dsᵀ q / √d.",
-)
+@mistake("ScaledDotProductAttention", "treated_as_constant")
 def attention_weights_constant(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The attention weights are treated as a constant, so that only v gets a gradient; they were computed from q and k,
+    which get ds k / √d and dsᵀ q / √d."""
     p = _weights(q, k, *mask, **options)
     return _for_inputs(np.zeros_like(q), np.zeros_like(k), transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "treated_as_constant",
-    "The denominator of the softmax is treated as a constant, ds = p dp; it grows with every score, and ds = p (dp - "
-    "Σ dp p) belongs there.",
-)
+@mistake("ScaledDotProductAttention", "treated_as_constant")
 def attention_denominator_constant(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The denominator of the softmax is treated as a constant, ds = p dp; it grows with every score, and ds = p (dp - Σ
+    dp p) belongs there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = p * (g @ transpose(v)) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "missing_path",
-    "The softmax is left out on the way back, ds = dp; ds = p (dp - Σ dp p) belongs there.",
-)
+@mistake("ScaledDotProductAttention", "missing_path")
 def attention_softmax_skipped(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The softmax is left out on the way back, ds = dp; ds = p (dp - Σ dp p) belongs there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = np.broadcast_to(g @ transpose(v) * factor, p.shape)
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "wrong_axis",
-    "The sum Σ dp p of the softmax runs over the queries; it runs over the keys, along the last axis.",
-)
+@mistake("ScaledDotProductAttention", "wrong_axis")
 def attention_sum_over_queries(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The sum Σ dp p of the softmax runs over the queries; it runs over the keys, along the last axis."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     dp = g @ transpose(v)
     ds = p * (dp - (dp * p).sum(axis=-2, keepdims=True)) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "wrong_variable",
-    "The sum of the softmax's gradient is taken over dp alone, ds = p (dp - Σ dp); each dp is weighted by its p, Σ dp "
-    "p.",
-)
+@mistake("ScaledDotProductAttention", "wrong_variable")
 def attention_sum_not_weighted(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The sum of the softmax's gradient is taken over dp alone, ds = p (dp - Σ dp); each dp is weighted by its p, Σ dp
+    p."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     dp = g @ transpose(v)
     ds = p * (dp - dp.sum(axis=-1, keepdims=True)) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "wrong_variable",
-    "The gradient of v is built from the scores before the softmax; from the weights it belongs, dv = pᵀ g.",
-)
+@mistake("ScaledDotProductAttention", "wrong_variable")
 def attention_dv_from_scores(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The gradient of v is built from the scores before the softmax; from the weights it belongs, dv = pᵀ g."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     s = q @ transpose(k) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(s) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "sign",
-    "The two terms of the softmax's gradient are the wrong way round, ds = p (Σ dp p - dp), which turns the sign of "
-    "dq and dk; ds = p (dp - Σ dp p) belongs there.",
-)
+@mistake("ScaledDotProductAttention", "sign")
 def attention_sign(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The two terms of the softmax's gradient are the wrong way round, ds = p (Σ dp p - dp), which turns the sign of dq
+    and dk; ds = p (dp - Σ dp p) belongs there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = -_softmax_backward(p, g @ transpose(v)) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "upstream_ignored",
-    "The upstream gradient is taken to be 1 everywhere; g itself belongs in dv = pᵀ g and dp = g vᵀ.",
-)
+@mistake("ScaledDotProductAttention", "upstream_ignored")
 def attention_upstream_ignored(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The upstream gradient is taken to be 1 everywhere; g itself belongs in dv = pᵀ g and dp = g vᵀ."""
     p, factor, one = _weights(q, k, *mask, **options), _factor(q, **options), np.ones_like(g)
     ds = _softmax_backward(p, one @ transpose(v)) * factor
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ one, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "not_finite",
-    "A query that may look nowhere gets 0/0 in the softmax, and NaN runs into the gradients; the weights of such a "
-    "row are zeros.",
-)
+@mistake("ScaledDotProductAttention", "not_finite")
 def attention_masked_row_not_finite(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """A query that may look nowhere gets 0/0 in the softmax, and NaN runs into the gradients; the weights of such a row
+    are zeros."""
     s, factor = _scores(q, k, *mask, **options), _factor(q, **options)
     e = np.exp(s - s.max(axis=-1, keepdims=True))
     p = e / e.sum(axis=-1, keepdims=True)
@@ -270,12 +213,10 @@ def attention_masked_row_not_finite(g: Array, q: Array, k: Array, v: Array, *mas
     return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "broadcast_not_summed",
-    "Keys and values that several heads share keep one gradient for each head; the sum over the heads belongs there.",
-)
+@mistake("ScaledDotProductAttention", "broadcast_not_summed")
 def attention_heads_not_summed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """Keys and values that several heads share keep one gradient for each head; the sum over the heads belongs
+    there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     gradients = ds @ k, transpose(ds) @ q, transpose(p) @ g

@@ -40,62 +40,48 @@ def _linear_backward(dz: Array, x: Array, weight: Array, *bias: Array) -> Gradie
     return dz @ weight, rows(dz).T @ rows(x), None, *(rows(dz).sum(axis=0) for _ in bias)
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "constant_factor",
-    "The division by the number of targets is forgotten; the loss is a mean, and every row's logits get g / N (p - "
-    "onehot).",
-)
+@mistake("LinearCrossEntropy", "constant_factor")
 def linear_cross_entropy_not_averaged(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    """The division by the number of targets is forgotten; the loss is a mean, and every row's logits get g / N (p -
+    onehot)."""
     targets, *bias = rest
     dz = _dz(g, _logits(x, weight, *bias), targets, **{**options, "reduction": "sum"})
     return _linear_backward(dz, x, weight, *bias)
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "sign",
-    "The difference is the wrong way round, onehot - p; the logits get p - onehot, and every gradient follows from "
-    "that.",
-)
+@mistake("LinearCrossEntropy", "sign")
 def linear_cross_entropy_sign(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    """The difference is the wrong way round, onehot - p; the logits get p - onehot, and every gradient follows from
+    that."""
     targets, *bias = rest
     return _linear_backward(-_dz(g, _logits(x, weight, *bias), targets, **options), x, weight, *bias)
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "transposed",
-    "The weight's gradient is xᵀ dz, which is its transpose; dzᵀ x has the weight's shape (V, D).",
-)
+@mistake("LinearCrossEntropy", "transposed")
 def linear_cross_entropy_weight_transposed(
     g: Array, x: Array, weight: Array, *rest: Array, **options: Any
 ) -> Gradients:
+    """The weight's gradient is xᵀ dz, which is its transpose; dzᵀ x has the weight's shape (V, D)."""
     targets, *bias = rest
     dz = _dz(g, _logits(x, weight, *bias), targets, **options)
     dx, _, *others = _linear_backward(dz, x, weight, *bias)
     return dx, rows(x).T @ rows(dz), *others
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "missing_transpose",
-    "The weight's gradient xᵀ dz is reshaped to the weight's shape, which mixes its entries; it is transposed, dzᵀ x.",
-)
+@mistake("LinearCrossEntropy", "missing_transpose")
 def linear_cross_entropy_weight_reshaped(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    """The weight's gradient xᵀ dz is reshaped to the weight's shape, which mixes its entries; it is transposed, dzᵀ
+    x."""
     targets, *bias = rest
     dz = _dz(g, _logits(x, weight, *bias), targets, **options)
     dx, _, *others = _linear_backward(dz, x, weight, *bias)
     return dx, (rows(x).T @ rows(dz)).reshape(weight.shape), *others
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "overwritten_not_accumulated",
-    "The rows of the right classes are subtracted with dW[targets] -= …, which counts a class that is wanted twice "
-    "only once; np.subtract.at, or dzᵀ x, counts every row.",
-)
+@mistake("LinearCrossEntropy", "overwritten_not_accumulated")
 def linear_cross_entropy_rows_overwritten(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    """The rows of the right classes are subtracted with dW[targets] -= …, which counts a class that is wanted twice
+    only once; np.subtract.at, or dzᵀ x, counts every row."""
     targets, *bias = rest
     z = _logits(x, weight, *bias)
     dz = _dz(g, z, targets, **options)
@@ -112,15 +98,12 @@ def linear_cross_entropy_rows_overwritten(g: Array, x: Array, weight: Array, *re
     return dx, dweight, *others
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "treated_as_constant",
-    "The logarithm of the softmax's denominator is treated as a constant, so that only the rows of the right classes "
-    "get gradients; the logits get p - onehot.",
-)
+@mistake("LinearCrossEntropy", "treated_as_constant")
 def linear_cross_entropy_denominator_constant(
     g: Array, x: Array, weight: Array, *rest: Array, **options: Any
 ) -> Gradients:
+    """The logarithm of the softmax's denominator is treated as a constant, so that only the rows of the right classes
+    get gradients; the logits get p - onehot."""
     targets, *bias = rest
     z = _logits(x, weight, *bias)
     counts = targets != options.get("ignore_index", -100)
@@ -129,15 +112,12 @@ def linear_cross_entropy_denominator_constant(
     return _linear_backward(dz, x, weight, *bias)
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "mask_leak",
-    "Rows with an ignored target get a gradient as if their target were class 0; they count nowhere, and 0 belongs "
-    "there.",
-)
+@mistake("LinearCrossEntropy", "mask_leak")
 def linear_cross_entropy_ignored_rows_leak(
     g: Array, x: Array, weight: Array, *rest: Array, **options: Any
 ) -> Gradients:
+    """Rows with an ignored target get a gradient as if their target were class 0; they count nowhere, and 0 belongs
+    there."""
     targets, *bias = rest
     counts = targets != options.get("ignore_index", -100)
     if options.get("reduction", "mean") == "mean":
@@ -147,36 +127,27 @@ def linear_cross_entropy_ignored_rows_leak(
     return _linear_backward(dz, x, weight, *bias)
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "missing_path",
-    "The weight is treated as a constant and gets zeros, as a tied embedding table often is; dzᵀ x belongs there.",
-)
+@mistake("LinearCrossEntropy", "missing_path")
 def linear_cross_entropy_weight_constant(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    """The weight is treated as a constant and gets zeros, as a tied embedding table often is; dzᵀ x belongs there."""
     targets, *bias = rest
     dz = _dz(g, _logits(x, weight, *bias), targets, **options)
     dx, _, *others = _linear_backward(dz, x, weight, *bias)
     return dx, np.zeros_like(weight), *others
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "wrong_variable",
-    "The bias is forgotten when the logits are computed again for the way back; the probabilities of the forward pass "
-    "belong there.",
-)
+@mistake("LinearCrossEntropy", "wrong_variable")
 def linear_cross_entropy_bias_forgotten(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    """The bias is forgotten when the logits are computed again for the way back; the probabilities of the forward pass
+    belong there."""
     targets, *bias = rest
     return _linear_backward(_dz(g, _logits(x, weight), targets, **options), x, weight, *bias)
 
 
-@mistake(
-    "LinearCrossEntropy",
-    "upstream_ignored",
-    "The upstream gradient is taken to be 1, as if nothing came after the loss; it belongs on every gradient as a "
-    "factor.",
-)
+@mistake("LinearCrossEntropy", "upstream_ignored")
 def linear_cross_entropy_upstream_ignored(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
+    """The upstream gradient is taken to be 1, as if nothing came after the loss; it belongs on every gradient as a
+    factor."""
     targets, *bias = rest
     dz = _dz(np.ones_like(g), _logits(x, weight, *bias), targets, **options)
     return _linear_backward(dz, x, weight, *bias)

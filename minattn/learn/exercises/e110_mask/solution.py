@@ -19,9 +19,9 @@ import numpy as np
 
 def masked_softmax(s, mask, g):
     # --- your part ---
-    s = np.where(mask, s, -np.inf)
-    largest = s.max(axis=-1, keepdims=True)
-    exp = np.exp(s - np.where(largest == -np.inf, 0, largest))
+    scores = np.where(mask, s, -np.inf)
+    largest = scores.max(axis=-1, keepdims=True)
+    exp = np.exp(scores - np.where(largest == -np.inf, 0, largest))
     total = exp.sum(axis=-1, keepdims=True)
     p = exp / np.where(total == 0, 1, total)
     ds = p * (g - (g * p).sum(axis=-1, keepdims=True))

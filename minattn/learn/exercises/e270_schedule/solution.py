@@ -15,10 +15,9 @@ import math
 
 def learning_rate(step, steps, peak, warmup):
     # --- your part ---
-    if step < warmup:
-        rate = peak * (step + 1) / warmup
-    else:
-        done = (step - warmup) / (steps - warmup)
-        rate = peak * (1 + math.cos(math.pi * done)) / 2
+    rise = peak * (step + 1) / warmup
+    done = (step - warmup) / (steps - warmup)
+    fall = peak * (1 + math.cos(math.pi * done)) / 2
+    rate = rise if step < warmup else fall
     # --- end of your part ---
     return rate
