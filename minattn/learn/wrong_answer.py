@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,8 +19,8 @@ NEARLY = 1e-9
 
 
 def copied(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Copy the arrays among arguments, for a function that may change its own."""
-    return tuple(x.copy() if isinstance(x, np.ndarray) else x for x in arguments)
+    """Copy arguments, for a function that may change its own."""
+    return copy.deepcopy(arguments)
 
 
 def why_wrong(

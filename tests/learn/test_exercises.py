@@ -260,6 +260,87 @@ def test_what_fills_the_gap_stands_in_the_folder_as_it_is_given(exercise):
     assert solution.startswith(around[0]) and solution.endswith(around[1])
 
 
+# --- right on ordinary inputs, wrong at an edge
+
+SOFTMAX = "exp = np.exp({0})\np = exp / exp.sum(axis=-1, keepdims=True)\n"
+ONLY_ORDINARY = {
+    "embedding": (
+        "rows = g.reshape(-1, weight.shape[1])\n"
+        "dweight = sum(np.eye(len(weight))[t][:, None] * row for t, row in zip(ids.ravel(), rows))",
+        "dweight must have shape (3, 2); it has shape ()",
+    ),
+    "linear": (
+        "dx = g @ weight\nrows, g_rows = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])\n"
+        "dweight = sum(np.outer(b, a) for a, b in zip(rows, g_rows))\ndbias = g_rows.sum(axis=0)",
+        "dweight must have shape (3, 4); it has shape ()",
+    ),
+    "softmax": (SOFTMAX.format("x") + find("softmax").solution, "dx has NaN in 6 of 6 entries"),
+    "log_softmax": (
+        "p = np.exp(y)\ndp = g / p\ndx = p * (dp - (dp * p).sum(axis=-1, keepdims=True))",
+        "dx has NaN in 3 of 6 entries",
+    ),
+    "mask": (
+        "exp = np.exp(np.where(mask, s, -np.inf))\ntotal = exp.sum(axis=-1, keepdims=True)\n"
+        "p = exp / np.where(total == 0, 1, total)\nds = p * (g - (g * p).sum(axis=-1, keepdims=True))",
+        "p has NaN in 2 of 6 entries",
+    ),
+    "attention": (
+        SOFTMAX.format("q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])") + find("attention").solution,
+        "dq has NaN in 2 of 4 entries",
+    ),
+    "layer_norm": (find("layer_norm").solution.replace("r**3", "(n / c) ** 3"), "dx has NaN in 6 of 6 entries"),
+    "gelu": (find("gelu").solution.replace("erfc(-x / np.sqrt(2)) / 2", "1 - erfc(x / np.sqrt(2)) / 2"), "instead of"),
+    "dropout": ("dx = g * forward(x, keep) / x", "dx has NaN in 6 of 6 entries"),
+    "cross_entropy": (
+        SOFTMAX.format("logits") + "dlogits = g * (p - np.eye(logits.shape[1])[targets]) / len(logits)",
+        "dlogits has NaN in 4 of 6 entries",
+    ),
+    "clipping": (
+        "norm = np.sqrt(sum((g * g).sum() for g in gradients))\n"
+        "clipped = [g / norm * min(norm, max_norm) for g in gradients]",
+        "clipped[0] has NaN in 4 of 4 entries",
+    ),
+    "schedule": (
+        "done = max(step - warmup, 0) / (steps - warmup)\n"
+        "rate = peak * min((step + 1) / warmup, 1) * math.cos(math.pi / 2 * done) ** 2",
+        "ZeroDivisionError",
+    ),
+}
+
+
+def test_every_edge_of_an_exercise_has_a_solution_that_fails_there_alone():
+    assert {exercise.name for exercise in course() if exercise.edges} == ONLY_ORDINARY.keys()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # overflow, 0 / 0
+@pytest.mark.parametrize("name", ONLY_ORDINARY)
+def test_a_solution_that_is_right_on_ordinary_inputs_alone_is_refused_and_told_why(name):
+    gap, said = ONLY_ORDINARY[name]
+    exercise = find(name)
+    assert verdict(replace(exercise, edges=()), gap).passed
+    failed = verdict(exercise, gap)
+    (edge,) = exercise.edges
+    assert failed.result == "wrong" and failed.sentence.startswith(f"right, but not {edge.where}: "), failed
+    assert said in failed.sentence and failed.remarks[-1] == ("look at", edge.why)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "argument"),
+    [
+        ("clipping", "clipped = [g * scale", "clipped = [np.multiply(g, scale, out=g)", "gradients"),
+        ("training_step", "new_state = {", "state['step'] = step\nnew_state = {", "state"),
+        ("training_step", "new_parameters, m, v =", "parameters['out'] *= 2\nnew_parameters, m, v =", "parameters"),
+        ("topological_order", "order, ready =", "inputs[last].pop()\norder, ready =", "inputs"),
+    ],
+)
+def test_changing_what_is_in_a_list_or_a_dict_that_came_in_is_told_by_name(name, old, new, argument):
+    exercise = find(name)
+    gap = exercise.solution.replace(old, new)
+    said = verdict(replace(exercise, accepts=lambda *_: None), gap)
+    assert (said.result, said.kind) == ("wrong", "modified_input"), said
+    assert said.sentence == f"{exercise.function} changes {argument}, which others still need"
+
+
 # --- explanations
 
 

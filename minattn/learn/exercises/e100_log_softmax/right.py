@@ -7,10 +7,8 @@ for row in np.ndindex(x.shape[:-1]):
     jacobian = np.eye(len(p)) - p  # row i: δ_ij - p_j
     dx[row] = g[row] @ jacobian
 
-# by way of softmax
-p = np.exp(y)
-dp = g / p
-dx = p * (dp - np.sum(dp * p, axis=-1, keepdims=True))
+# einsum
+dx = g - np.einsum("...i,...j->...j", g, np.exp(y))
 
 # step by step
 exp = np.exp(x - x.max(axis=-1, keepdims=True))

@@ -11,7 +11,8 @@ One row may look nowhere at all. Its softmax would be 0/0, NaN, and the first Na
 Such a row must give zeros, forward and backward.
 
 Write both: the probabilities p, and the gradient ds of the scores, given the gradient g of p.
-Masked scores must have no gradient, whatever g says about them. Better divide by nothing that is 0: NumPy warns.
+Masked scores must have no gradient, whatever g says about them. Scores may be 1000 or -1000.
+Better divide by nothing that is 0: NumPy warns.
 """
 
 import numpy as np

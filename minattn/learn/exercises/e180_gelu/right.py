@@ -1,14 +1,15 @@
 """Other right ways to fill the gap, each under its name."""
 
-# by the complement
-cdf = 1 - erfc(x / math.sqrt(2)) / 2
+# by symmetry: Φ(-x) = 1 - Φ(x)
+tail = erfc(abs(x) / math.sqrt(2)) / 2
+cdf = np.where(x > 0, 1 - tail, tail)
 bell = (2 * math.pi) ** -0.5 * math.e ** (-(x**2) / 2)
 dx = g * cdf + g * x * bell
 
 # number by number
 dx = np.empty_like(x)
 for place, number in np.ndenumerate(x):
-    cdf = 0.5 * (1 + math.erf(number / math.sqrt(2)))
+    cdf = 0.5 * math.erfc(-number / math.sqrt(2))
     bell = math.exp(-0.5 * number**2) / math.sqrt(2 * math.pi)
     dx[place] = g[place] * (cdf + number * bell)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -23,4 +23,11 @@ exercise = Exercise(
     "does. The engine: clip_grad_norm_ in minattn/optim.py.",
     cases=cases,
     answers=("norm", "clipped"),
+    edges=(
+        Edge(
+            "where all gradients are 0",
+            "their norm is 0, and nothing can be divided by it: they stay as they are",
+            ([np.zeros((2, 2)), np.zeros(3)], 1.0),
+        ),
+    ),
 )

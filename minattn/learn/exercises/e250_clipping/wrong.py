@@ -17,4 +17,4 @@ norm = sum(np.linalg.norm(g) for g in gradients)
 
 # norm is the length after the clipping; the log wants the one before.
 norm = min(np.sqrt(sum((g * g).sum() for g in gradients)), max_norm)
-scale = min(1.0, max_norm / np.sqrt(sum((g * g).sum() for g in gradients)))
+scale = max_norm / max(max_norm, np.sqrt(sum((g * g).sum() for g in gradients)))

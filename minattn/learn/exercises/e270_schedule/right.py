@@ -2,7 +2,7 @@
 
 # a squared cosine
 done = max(step - warmup, 0) / (steps - warmup)
-rate = peak * min((step + 1) / warmup, 1) * math.cos(math.pi / 2 * done) ** 2
+rate = peak * min((step + 1) / max(warmup, 1), 1) * math.cos(math.pi / 2 * done) ** 2
 
 # tabulated
 rise = [peak * (i + 1) / warmup for i in range(warmup)]

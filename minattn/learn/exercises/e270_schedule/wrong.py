@@ -1,17 +1,16 @@
 """Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
 
 # The first step has the rate 0 and changes nothing; the rise starts at peak / warmup.
-rise = peak * step / warmup
+rise = step / warmup
 
 # The fall is counted from step 0, so that the rate jumps at the end of the warm-up.
 done = step / steps
 
 # The fall is a straight line; it should be half a cosine.
-fall = peak * (1 - done)
+fall = 1 - done
 
 # The cosine runs over a whole turn and rises again; it is half a turn, π.
-fall = peak * (1 + math.cos(2 * math.pi * done)) / 2
+fall = (1 + math.cos(2 * math.pi * done)) / 2
 
 # There is no warm-up: the rate starts at the peak.
-done = max(step - warmup, 0) / (steps - warmup)
-rate = fall
+rise = 1.0
