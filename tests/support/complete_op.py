@@ -30,13 +30,14 @@ def op_of(name):
 
 def missing_from(op):
     """What a registered op lacks: a sentence for each thing."""
-    name, known = snake_case(op), catalogue.get(op, [])
+    name, entries = snake_case(op), catalogue.get(op, [])
+    known = [entry for entry in entries if "NotImplementedError" not in entry.backward.__code__.co_names]
     own = [function for function in functions() if op_of(function) == op]
     if not own and op not in map(op_of, vars(Tensor)):
         yield f"{op} has no function: put one into minattn/functional.py (python tools/new.py function {name})"
         own = [name]
     if len(known) < MISTAKES:
-        file = Path(inspect.getfile(known[0].backward)).name if known else f"{name}.py"
+        file = Path(inspect.getfile(entries[0].backward)).name if entries else f"{name}.py"
         yield (
             f"{op} has {len(known)} of at least {MISTAKES} known mistakes: put some into "
             f"minattn/check/catalogue/{file} (python tools/new.py mistake {name})"
