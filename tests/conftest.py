@@ -15,7 +15,7 @@ os.environ.pop("COLUMNS", None)  # what is captured is as wide as it likes, whoe
 
 def pytest_itemcollected(item):
     """Let -k find a test of an op by the name of its class and by that of its function: RMSNorm, rms_norm."""
-    for word in re.findall(r"\w+", item.name.partition("[")[2]):
+    for word in re.findall(r"\w+", item.name):
         item.extra_keyword_matches |= {snake_case(word), word.replace("_", "")}
 
 
