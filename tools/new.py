@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minattn.check.catalogue import catalogue, find_op
+from minattn.check.catalogue import catalogue, find_op, usual_mistakes
 from minattn.check.catalogue.registered_op import snake_case
 from minattn.errors import InputError
 from minattn.ops import Op, registry
@@ -88,11 +88,17 @@ def make(kind: str, name: str, root: Path = ROOT) -> str:
     if kind not in FILES:
         return f"{text}\n{next_steps}"
     path = root / FILES[kind].format(name=name)
-    if kind == "mistake" and op in catalogue:
-        path = Path(inspect.getfile(catalogue[op][0].backward)).relative_to(ROOT)
-        return f"{text[text.index('@mistake') :]}\nPut this into {path}. {next_steps}"
+    if kind == "mistake" and (file := mistakes_file(op)).exists():
+        return f"{text[text.index('@mistake') :]}\nPut this into {file.relative_to(ROOT)}. {next_steps}"
     write({path: text}, root)
     return f"{path.relative_to(root)} is made. {next_steps}"
+
+
+def mistakes_file(op: str) -> Path:
+    """The file that the mistakes of an op alone are in, or go into."""
+    made = (entry.backward for entry in catalogue.get(op, []) if entry.backward.__module__ != usual_mistakes.__name__)
+    own = next(made, None)
+    return Path(inspect.getfile(own)) if own else ROOT / FILES["mistake"].format(name=snake_case(op))
 
 
 def make_exercise(name: str, root: Path) -> str:

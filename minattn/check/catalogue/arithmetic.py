@@ -4,21 +4,7 @@ import numpy as np
 
 from ...backend import Array
 from .base import mistake
-from .right_parts import Pair, average_copies, last_copy, unbroadcast
-
-
-@mistake("Add", "broadcast_not_summed")
-def add_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    """Both gradients keep the shape of the sum; an operand that was broadcast was used once for every copy, and the sum
-    over its copies belongs there."""
-    return g.copy(), g.copy()
-
-
-@mistake("Add", "constant_factor")
-def add_copies_averaged(g: Array, a: Array, b: Array) -> Pair:
-    """The gradient of a broadcast operand is the mean over its copies; the sum belongs there, because every copy adds
-    its own effect."""
-    return average_copies(g, a.shape), average_copies(g, b.shape)
+from .right_parts import Pair, last_copy, unbroadcast
 
 
 @mistake("Add", "overwritten_not_accumulated")
@@ -48,13 +34,6 @@ def add_product_rule(g: Array, a: Array, b: Array) -> Pair:
     return unbroadcast(g * b, a.shape), unbroadcast(g * a, b.shape)
 
 
-@mistake("Add", "upstream_ignored")
-def add_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    """Both gradients are ones, the slope of a sum, and the upstream gradient that belongs on it as a factor is left
-    out."""
-    return unbroadcast(np.ones_like(g), a.shape), unbroadcast(np.ones_like(g), b.shape)
-
-
 @mistake("Subtract", "sign")
 def subtract_sign_of_b(g: Array, a: Array, b: Array) -> Pair:
     """The gradient of b has the sign of the upstream gradient; b is subtracted, so that -g belongs there."""
@@ -67,40 +46,10 @@ def subtract_swapped(g: Array, a: Array, b: Array) -> Pair:
     return unbroadcast(-g, a.shape), unbroadcast(g, b.shape)
 
 
-@mistake("Subtract", "broadcast_not_summed")
-def subtract_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    """Both gradients keep the shape of the difference; an operand that was broadcast gets the sum over its copies."""
-    return g.copy(), -g
-
-
-@mistake("Subtract", "constant_factor")
-def subtract_copies_averaged(g: Array, a: Array, b: Array) -> Pair:
-    """The gradient of a broadcast operand is the mean over its copies; the sum belongs there."""
-    return average_copies(g, a.shape), average_copies(-g, b.shape)
-
-
-@mistake("Subtract", "treated_as_constant")
-def subtract_b_constant(g: Array, a: Array, b: Array) -> Pair:
-    """What is subtracted is treated as a constant and gets zeros; -g belongs there."""
-    return unbroadcast(g, a.shape), np.zeros_like(b)
-
-
-@mistake("Subtract", "upstream_ignored")
-def subtract_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    """The gradients are 1 and -1, the slopes of a difference, and the upstream gradient is not multiplied on."""
-    return unbroadcast(np.ones_like(g), a.shape), unbroadcast(-np.ones_like(g), b.shape)
-
-
 @mistake("Negate", "sign")
 def negate_sign(g: Array, x: Array) -> Array:
     """The upstream gradient is handed on with its own sign; -g belongs there."""
     return g.copy()
-
-
-@mistake("Negate", "upstream_ignored")
-def negate_upstream_ignored(g: Array, x: Array) -> Array:
-    """The gradient is -1 everywhere, the slope alone; the upstream gradient belongs on it as a factor."""
-    return -np.ones_like(g)
 
 
 @mistake("Negate", "wrong_variable")

@@ -186,12 +186,6 @@ def attention_sign(g: Array, q: Array, k: Array, v: Array, *mask: Array, **optio
     return _backward(g, q, k, v, *mask, **options, softmax=lambda p, dp: -_softmax_backward(p, dp))
 
 
-@mistake("ScaledDotProductAttention", "upstream_ignored")
-def attention_upstream_ignored(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    """The upstream gradient is taken to be 1 everywhere; g itself belongs in dv = pᵀ g and dp = g vᵀ."""
-    return _backward(np.ones_like(g), q, k, v, *mask, **options)
-
-
 @mistake("ScaledDotProductAttention", "not_finite")
 def attention_masked_row_not_finite(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     """A query that may look nowhere gets 0/0 in the softmax, and NaN runs into the gradients; the weights of such a row

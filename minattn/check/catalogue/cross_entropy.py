@@ -119,11 +119,3 @@ def cross_entropy_smoothing_not_shared(g: Array, x: Array, targets: Array, **opt
     eps, classes = options.get("label_smoothing", 0.0), x.shape[-1]
     wanted = _wanted(x, targets, **options) - eps / classes + eps
     return _losses_gradient(g, targets, **options) * (softmax_of(x) - wanted), None
-
-
-@mistake("CrossEntropy", "upstream_ignored")
-def cross_entropy_upstream_ignored(g: Array, x: Array, targets: Array, **options: Any) -> Pair:
-    """The upstream gradient is taken to be 1, as if nothing came after the loss; it belongs on the gradient as a
-    factor."""
-    one = np.ones_like(g)
-    return _losses_gradient(one, targets, **options) * (softmax_of(x) - _wanted(x, targets, **options)), None

@@ -73,13 +73,6 @@ def einsum_letters_reversed(g: Array, a: Array, b: Array, equation: str) -> Pair
     return da.T.copy(), unbroadcast(_pull(g, out, a, first, b, second), b.shape)
 
 
-@mistake("Einsum", "treated_as_constant")
-def einsum_second_operand_constant(g: Array, a: Array, b: Array, equation: str) -> Pair:
-    """The second operand is treated as a constant and gets zeros; the einsum of g and a belongs there."""
-    first, second, out = _letters(equation, a, b)
-    return unbroadcast(_pull(g, out, b, second, a, first), a.shape), np.zeros_like(b)
-
-
 @mistake("Einsum", "swapped_arguments")
 def einsum_own_operand(g: Array, a: Array, b: Array, equation: str) -> Pair:
     """Each gradient is the einsum of g with the operand itself, which fits only where both have the same letters; with
@@ -87,12 +80,3 @@ def einsum_own_operand(g: Array, a: Array, b: Array, equation: str) -> Pair:
     first, second, out = _letters(equation, a, b)
     da, db = np.einsum(f"{out},{first}->{first}", g, a), np.einsum(f"{out},{second}->{second}", g, b)
     return da, db
-
-
-@mistake("Einsum", "upstream_ignored")
-def einsum_upstream_ignored(g: Array, a: Array, b: Array, equation: str) -> Pair:
-    """The upstream gradient is taken to be 1 everywhere; g itself belongs in both einsums."""
-    first, second, out = _letters(equation, a, b)
-    one = np.ones_like(g)
-    da, db = _pull(one, out, b, second, a, first), _pull(one, out, a, first, b, second)
-    return unbroadcast(da, a.shape), unbroadcast(db, b.shape)

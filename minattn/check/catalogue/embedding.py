@@ -26,14 +26,6 @@ def embedding_first_occurrence(g: Array, ids: Array, weight: Array) -> Pair:
     return None, dweight
 
 
-@mistake("Embedding", "upstream_ignored")
-def embedding_occurrences_counted(g: Array, ids: Array, weight: Array) -> Pair:
-    """Every row counts how often its token occurs; the upstream gradients of those occurrences are added up there."""
-    dweight = np.zeros_like(weight)
-    np.add.at(dweight, ids, 1.0)
-    return None, dweight
-
-
 @mistake("Embedding", "constant_factor")
 def embedding_occurrences_averaged(g: Array, ids: Array, weight: Array) -> Pair:
     """A token that occurs several times gets the mean of its gradients; it gets their sum."""

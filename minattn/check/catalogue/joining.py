@@ -50,12 +50,6 @@ def concatenate_only_first(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
     return first, *(np.zeros_like(x) for x in inputs[1:])
 
 
-@mistake("Concatenate", "upstream_ignored")
-def concatenate_upstream_ignored(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
-    """Every gradient is 1, the slope alone; each input's own stretch of the upstream gradient belongs there."""
-    return tuple(np.ones_like(x) for x in inputs)
-
-
 @mistake("Stack", "shape")
 def stack_axis_kept(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
     """The layers are cut out with the new axis kept at length 1; without that axis they have the shape of the
@@ -85,12 +79,6 @@ def stack_summed(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
 def stack_only_first(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
     """Only the first input gets its layer, the others get zeros; each gets its own."""
     return g.take(0, axis=axis), *(np.zeros_like(x) for x in inputs[1:])
-
-
-@mistake("Stack", "upstream_ignored")
-def stack_upstream_ignored(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
-    """Every gradient is 1, the slope alone; each input's own layer of the upstream gradient belongs there."""
-    return tuple(np.ones_like(x) for x in inputs)
 
 
 @mistake("Split", "shape")
@@ -125,14 +113,6 @@ def split_starts_from_input(g: Array, x: Array, start: int, stop: int, axis: int
     return dx
 
 
-@mistake("Split", "upstream_ignored")
-def split_upstream_ignored(g: Array, x: Array, start: int, stop: int, axis: int = 0) -> Array:
-    """The gradient is 1 inside the piece, the slope alone; the upstream gradient belongs there."""
-    dx = np.zeros_like(x)
-    dx[_along(axis, x.ndim, start, stop)] = 1
-    return dx
-
-
 @mistake("Index", "overwritten_not_accumulated")
 def index_assigned(g: Array, x: Array, key: Any) -> Array:
     """The gradients are assigned, or added with a buffered dx[key] += g, so that of an element that was picked twice
@@ -147,14 +127,6 @@ def index_not_placed(g: Array, x: Array, key: Any) -> Array:
     """The upstream gradient is returned in the shape of what was picked; it belongs at the picked places in zeros of
     the input's shape."""
     return g.copy()
-
-
-@mistake("Index", "upstream_ignored")
-def index_picks_counted(g: Array, x: Array, key: Any) -> Array:
-    """The gradient counts how often an element was picked; the upstream gradients of those picks are added up there."""
-    dx = np.zeros_like(x)
-    np.add.at(dx, key, 1.0)
-    return dx
 
 
 @mistake("Index", "constant_factor")

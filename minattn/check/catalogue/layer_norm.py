@@ -159,11 +159,3 @@ def layer_norm_eps_forgotten(g: Array, x: Array, gamma: Array, beta: Array, eps:
     error that grows where a token's features are nearly equal."""
     n, r, features, tokens = _normalise(x, gamma, 0.0)
     return _dx(g * gamma, n, r, features), (g * n).sum(axis=tokens), g.sum(axis=tokens)
-
-
-@mistake("LayerNorm", "upstream_ignored")
-def layer_norm_upstream_ignored(g: Array, x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Three:
-    """The upstream gradient is taken to be 1 everywhere; g itself belongs in all three gradients."""
-    n, r, features, tokens = _normalise(x, gamma, eps)
-    one = np.ones_like(g)
-    return _dx(one * gamma, n, r, features), n.sum(axis=tokens), one.sum(axis=tokens)

@@ -127,10 +127,3 @@ def linear_cross_entropy_bias_forgotten(g: Array, x: Array, weight: Array, *rest
     """The bias is forgotten when the logits are computed again for the way back; the probabilities of the forward pass
     belong there."""
     return _linear_backward(_dz(g, x, weight, rest[0], **options), x, weight, *rest)
-
-
-@mistake("LinearCrossEntropy", "upstream_ignored")
-def linear_cross_entropy_upstream_ignored(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
-    """The upstream gradient is taken to be 1, as if nothing came after the loss; it belongs on every gradient as a
-    factor."""
-    return _right(np.ones_like(g), x, weight, *rest, **options)

@@ -4,32 +4,13 @@ import numpy as np
 
 from ...backend import Array
 from .base import mistake
-from .right_parts import Pair, average_copies, unbroadcast
+from .right_parts import Pair, unbroadcast
 
 
 @mistake("Multiply", "swapped_arguments")
 def multiply_swapped(g: Array, a: Array, b: Array) -> Pair:
     """Each operand's gradient is the upstream gradient times that operand itself; it is times the other one."""
     return unbroadcast(g * a, a.shape), unbroadcast(g * b, b.shape)
-
-
-@mistake("Multiply", "broadcast_not_summed")
-def multiply_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    """Both gradients keep the shape of the product; an operand that was broadcast gets the sum over its copies."""
-    return g * b, g * a
-
-
-@mistake("Multiply", "constant_factor")
-def multiply_copies_averaged(g: Array, a: Array, b: Array) -> Pair:
-    """The gradient of a broadcast operand is the mean over its copies; the sum belongs there."""
-    return average_copies(g * b, a.shape), average_copies(g * a, b.shape)
-
-
-@mistake("Multiply", "upstream_ignored")
-def multiply_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    """The gradients are the other operand alone; the upstream gradient belongs on them as a factor."""
-    one = np.ones_like(g)
-    return unbroadcast(one * b, a.shape), unbroadcast(one * a, b.shape)
 
 
 @mistake("Multiply", "wrong_variable")
@@ -44,23 +25,11 @@ def multiply_by_output(g: Array, a: Array, b: Array) -> Pair:
     return unbroadcast(g * a * b, a.shape), unbroadcast(g * a * b, b.shape)
 
 
-@mistake("Multiply", "treated_as_constant")
-def multiply_b_constant(g: Array, a: Array, b: Array) -> Pair:
-    """The second operand is treated as a constant, as a gain or a mask would be, and gets zeros; g a belongs there."""
-    return unbroadcast(g * b, a.shape), np.zeros_like(b)
-
-
 @mistake("Divide", "sign")
 def divide_sign_of_b(g: Array, a: Array, b: Array) -> Pair:
     """The gradient of the divisor is g a / b²; a larger divisor makes the quotient smaller, and -g a / b² belongs
     there."""
     return unbroadcast(g / b, a.shape), unbroadcast(g * a / b**2, b.shape)
-
-
-@mistake("Divide", "treated_as_constant")
-def divide_b_constant(g: Array, a: Array, b: Array) -> Pair:
-    """The divisor is treated as a constant and gets zeros; -g a / b² belongs there."""
-    return unbroadcast(g / b, a.shape), np.zeros_like(b)
 
 
 @mistake("Divide", "wrong_variable")
@@ -85,25 +54,6 @@ def divide_multiplied_back(g: Array, a: Array, b: Array) -> Pair:
 def divide_swapped(g: Array, a: Array, b: Array) -> Pair:
     """The gradients are those of b / a; the forward pass is a / b, with g / b for a and -g a / b² for b."""
     return unbroadcast(-g * b / a**2, a.shape), unbroadcast(g / a, b.shape)
-
-
-@mistake("Divide", "broadcast_not_summed")
-def divide_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    """Both gradients keep the shape of the quotient; an operand that was broadcast gets the sum over its copies."""
-    return g / b, -g * a / b**2
-
-
-@mistake("Divide", "upstream_ignored")
-def divide_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    """The gradients are the slopes 1 / b and -a / b² alone; the upstream gradient belongs on both as a factor."""
-    one = np.ones_like(g)
-    return unbroadcast(one / b, a.shape), unbroadcast(-one * a / b**2, b.shape)
-
-
-@mistake("Power", "treated_as_constant")
-def power_exponent_constant(g: Array, a: Array, b: Array) -> Pair:
-    """The exponent is treated as a constant and gets zeros; g a^b ln a belongs there."""
-    return unbroadcast(g * b * a ** (b - 1), a.shape), np.zeros_like(b)
 
 
 @mistake("Power", "wrong_variable")
@@ -135,16 +85,3 @@ def power_logarithm_forgotten(g: Array, a: Array, b: Array) -> Pair:
 def power_decimal_logarithm(g: Array, a: Array, b: Array) -> Pair:
     """The logarithm to base 10 is taken for the exponent's gradient; the natural logarithm belongs there."""
     return unbroadcast(g * b * a ** (b - 1), a.shape), unbroadcast(g * a**b * np.log10(a), b.shape)
-
-
-@mistake("Power", "broadcast_not_summed")
-def power_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    """Both gradients keep the shape of the power; an operand that was broadcast gets the sum over its copies."""
-    return g * b * a ** (b - 1), g * a**b * np.log(a)
-
-
-@mistake("Power", "upstream_ignored")
-def power_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    """The gradients are the slopes alone; the upstream gradient belongs on both as a factor."""
-    one = np.ones_like(g)
-    return unbroadcast(one * b * a ** (b - 1), a.shape), unbroadcast(one * a**b * np.log(a), b.shape)

@@ -19,12 +19,6 @@ def exp_slope_one(g: Array, x: Array) -> Array:
     return g.copy()
 
 
-@mistake("Exp", "upstream_ignored")
-def exp_upstream_ignored(g: Array, x: Array) -> Array:
-    """The slope e^x is returned alone; the upstream gradient belongs on it as a factor."""
-    return np.exp(x)
-
-
 @mistake("Exp", "wrong_variable")
 def exp_times_input(g: Array, x: Array) -> Array:
     """The upstream gradient is multiplied by the input x; the output e^x belongs there."""
@@ -54,12 +48,6 @@ def log_times_input(g: Array, x: Array) -> Array:
 def log_divided_by_output(g: Array, x: Array) -> Array:
     """The upstream gradient is divided by the output ln x; it is divided by the input, g / x."""
     return g / np.log(x)
-
-
-@mistake("Log", "upstream_ignored")
-def log_upstream_ignored(g: Array, x: Array) -> Array:
-    """The slope 1 / x is returned alone; the upstream gradient belongs on it as a factor."""
-    return 1 / x
 
 
 @mistake("Log", "wrong_variable")
@@ -106,12 +94,6 @@ def sqrt_of_reciprocal(g: Array, x: Array) -> Array:
     return -g / (2 * x * np.sqrt(x))
 
 
-@mistake("Sqrt", "upstream_ignored")
-def sqrt_upstream_ignored(g: Array, x: Array) -> Array:
-    """The slope 1 / (2 √x) is returned alone; the upstream gradient belongs on it as a factor."""
-    return 1 / (2 * np.sqrt(x))
-
-
 @mistake("Sqrt", "wrong_place")
 def sqrt_slope_half(g: Array, x: Array) -> Array:
     """The slope is 1/2 everywhere, right only at x = 1; g / (2 √x) belongs there."""
@@ -149,12 +131,6 @@ def tanh_sign(g: Array, x: Array) -> Array:
     return g * (1 + np.tanh(x) ** 2)
 
 
-@mistake("Tanh", "upstream_ignored")
-def tanh_upstream_ignored(g: Array, x: Array) -> Array:
-    """The slope 1 - y² is returned alone; the upstream gradient belongs on it as a factor."""
-    return 1 - np.tanh(x) ** 2
-
-
 def _sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
@@ -189,13 +165,6 @@ def sigmoid_sign(g: Array, x: Array) -> Array:
     """The difference is the wrong way round: g y (y - 1) in place of g y (1 - y)."""
     y = _sigmoid(x)
     return g * y * (y - 1)
-
-
-@mistake("Sigmoid", "upstream_ignored")
-def sigmoid_upstream_ignored(g: Array, x: Array) -> Array:
-    """The slope y (1 - y) is returned alone; the upstream gradient belongs on it as a factor."""
-    y = _sigmoid(x)
-    return y * (1 - y)
 
 
 @mistake("Sigmoid", "wrong_place")

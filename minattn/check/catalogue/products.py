@@ -97,13 +97,6 @@ def matmul_all_axes_reversed(g: Array, a: Array, b: Array) -> Pair:
     return _for_inputs(gm @ bm.T, am.T @ gm, a, b)
 
 
-@mistake("MatMul", "upstream_ignored")
-def matmul_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    """The upstream gradient is taken to be 1 everywhere; g itself belongs in g bᵀ and aᵀ g."""
-    gm, am, bm = _as_matrices(np.ones_like(g), a, b)
-    return _for_inputs(gm @ transpose(bm), transpose(am) @ gm, a, b)
-
-
 Gradients = tuple[Array, ...]
 
 
@@ -169,10 +162,3 @@ def linear_bias_zero(g: Array, x: Array, weight: Array, *bias: Array) -> Gradien
     """The bias gets zeros, as if it had no part in the output; the sum of the upstream gradient over the rows belongs
     there."""
     return g @ weight, rows(g).T @ rows(x), *(np.zeros_like(b) for b in bias)
-
-
-@mistake("Linear", "upstream_ignored")
-def linear_upstream_ignored(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    """The upstream gradient is taken to be 1 everywhere; g itself belongs in g W, gᵀ x and Σ g."""
-    one = np.ones_like(g)
-    return one @ weight, rows(one).T @ rows(x), *(rows(one).sum(axis=0) for _ in bias)

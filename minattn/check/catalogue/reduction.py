@@ -13,12 +13,6 @@ def sum_rule_of_mean(g: Array, x: Array, axis: Axis = None, keepdims: bool = Fal
     return stretch(g, x, axis, keepdims) / max(reduced_count(x, axis), 1)
 
 
-@mistake("Sum", "upstream_ignored")
-def sum_upstream_ignored(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The gradient is 1 everywhere, the slope alone; every term gets the upstream gradient of its own sum."""
-    return np.ones_like(x)
-
-
 @mistake("Sum", "wrong_axis")
 def sum_spread_over_everything(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The upstream gradients are added up before they are spread, which mixes sums that have nothing to do with each
@@ -63,12 +57,6 @@ def mean_divided_by_first_axis(g: Array, x: Array, axis: Axis = None, keepdims: 
     """The upstream gradient is divided by the length of the first axis; it is divided by the length of the axes that
     were averaged."""
     return stretch(g, x, axis, keepdims) / len(x)
-
-
-@mistake("Mean", "upstream_ignored")
-def mean_upstream_ignored(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The gradient is 1/N everywhere, the slope alone; the upstream gradient belongs on it as a factor."""
-    return np.full(x.shape, 1 / reduced_count(x, axis))
 
 
 @mistake("Mean", "wrong_axis")
@@ -126,14 +114,6 @@ def variance_sign(g: Array, x: Array, axis: Axis = None, keepdims: bool = False,
     return stretch(g, x, axis, keepdims) * 2 * -_centred(x, axis) / (reduced_count(x, axis) - correction)
 
 
-@mistake("Variance", "upstream_ignored")
-def variance_upstream_ignored(
-    g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1
-) -> Array:
-    """The slope 2 c / (N - correction) is returned alone; the upstream gradient belongs on it as a factor."""
-    return 2 * _centred(x, axis) / (reduced_count(x, axis) - correction)
-
-
 def _is_largest(x: Array, axis: Axis) -> Array:
     return x == x.max(axis=axis, keepdims=True)
 
@@ -142,12 +122,6 @@ def _is_largest(x: Array, axis: Axis) -> Array:
 def max_everyone_gets_it(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """Every element gets the upstream gradient; only the largest one does, and 0 belongs at the others."""
     return stretch(g, x, axis, keepdims).copy()
-
-
-@mistake("Max", "upstream_ignored")
-def max_upstream_ignored(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The gradient is 1 at the largest element, the slope alone; the upstream gradient belongs on it as a factor."""
-    return _is_largest(x, axis).astype(float)
 
 
 @mistake("Max", "wrong_axis")

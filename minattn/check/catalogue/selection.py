@@ -4,7 +4,7 @@ import numpy as np
 
 from ...backend import Array
 from .base import mistake
-from .right_parts import Pair, average_copies, unbroadcast
+from .right_parts import Pair, unbroadcast
 
 Chosen = tuple[None, Array, Array]
 
@@ -36,25 +36,6 @@ def maximum_times_value(g: Array, a: Array, b: Array) -> Pair:
     return unbroadcast(g * a * (a > b), a.shape), unbroadcast(g * b * (b > a), b.shape)
 
 
-@mistake("Maximum", "treated_as_constant")
-def maximum_threshold_constant(g: Array, a: Array, b: Array) -> Pair:
-    """The second operand is treated as a fixed threshold and gets zeros; it gets g where it is the larger one."""
-    return unbroadcast(g * (a > b), a.shape), np.zeros_like(b)
-
-
-@mistake("Maximum", "broadcast_not_summed")
-def maximum_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    """Both gradients keep the shape of the output; an operand that was broadcast gets the sum over its copies."""
-    return g * (a > b), g * (b > a)
-
-
-@mistake("Maximum", "upstream_ignored")
-def maximum_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    """The gradients are the masks of who is larger; the upstream gradient belongs on them as a factor."""
-    one = np.ones_like(g)
-    return unbroadcast(one * (a > b), a.shape), unbroadcast(one * (b > a), b.shape)
-
-
 @mistake("Where", "swapped_arguments")
 def where_branches_swapped(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
     """The two branches are mixed up: a gets the gradient where the condition does not hold, and b where it does; it is
@@ -75,31 +56,12 @@ def where_second_branch_not_masked(g: Array, condition: Array, a: Array, b: Arra
     return None, unbroadcast(np.where(condition, g, 0), a.shape), unbroadcast(g, b.shape)
 
 
-@mistake("Where", "treated_as_constant")
-def where_second_branch_constant(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
-    """The second branch is treated as a constant and gets zeros; it gets g where the condition does not hold."""
-    return None, unbroadcast(np.where(condition, g, 0), a.shape), np.zeros_like(b)
-
-
 @mistake("Where", "wrong_variable")
 def where_times_value(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
     """The upstream gradient is multiplied by the chosen values; the slope of choosing is 1, and g alone belongs
     there."""
     da, db = np.where(condition, g * a, 0), np.where(condition, 0, g * b)
     return None, unbroadcast(da, a.shape), unbroadcast(db, b.shape)
-
-
-@mistake("Where", "broadcast_not_summed")
-def where_broadcast_not_summed(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
-    """Both gradients keep the shape of the output; an operand that was broadcast gets the sum over its copies."""
-    return None, np.where(condition, g, 0), np.where(condition, 0, g)
-
-
-@mistake("Where", "constant_factor")
-def where_copies_averaged(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
-    """The gradient of a broadcast operand is the mean over its copies; the sum belongs there."""
-    da, db = np.where(condition, g, 0), np.where(condition, 0, g)
-    return None, average_copies(da, a.shape), average_copies(db, b.shape)
 
 
 @mistake("Where", "shape")

@@ -7,7 +7,7 @@ import numpy as np
 from ...backend import Array
 from ...ops import Sample
 from .base import mistake, telling_samples
-from .right_parts import average_copies, last_copy, unbroadcast
+from .right_parts import last_copy
 
 Shape = tuple[int, ...]
 
@@ -50,12 +50,6 @@ def reshape_zero(g: Array, x: Array, shape: Shape) -> Array:
     return np.zeros_like(x)
 
 
-@mistake("Reshape", "upstream_ignored")
-def reshape_upstream_ignored(g: Array, x: Array, shape: Shape) -> Array:
-    """The gradient is 1 everywhere, the slope alone; the upstream gradient in the shape of the input belongs there."""
-    return np.ones_like(x)
-
-
 @mistake("Reshape", "wrong_variable")
 def reshape_returns_input(g: Array, x: Array, shape: Shape) -> Array:
     """The input itself is returned; the upstream gradient in the shape of the input belongs there."""
@@ -94,25 +88,6 @@ def transpose_last_two_axes(g: Array, x: Array, axes: Shape) -> Array:
     return g.swapaxes(-1, -2).copy()
 
 
-@mistake("Transpose", "upstream_ignored")
-def transpose_upstream_ignored(g: Array, x: Array, axes: Shape) -> Array:
-    """The gradient is 1 everywhere, the slope alone; the upstream gradient, permuted back, belongs there."""
-    return np.ones_like(x)
-
-
-@mistake("BroadcastTo", "broadcast_not_summed")
-def broadcast_to_not_summed(g: Array, x: Array, shape: Shape) -> Array:
-    """The upstream gradient keeps the shape of the copies; an element that was repeated gets the sum over its
-    copies."""
-    return g.copy()
-
-
-@mistake("BroadcastTo", "constant_factor")
-def broadcast_to_averaged(g: Array, x: Array, shape: Shape) -> Array:
-    """The gradient is the mean over the copies; the sum belongs there, because every copy adds its own effect."""
-    return average_copies(g, x.shape)
-
-
 @mistake("BroadcastTo", "overwritten_not_accumulated")
 def broadcast_to_last_copy(g: Array, x: Array, shape: Shape) -> Array:
     """Every copy overwrites the gradient of the copy before it, so that only the last one is left; the sum over all
@@ -130,9 +105,3 @@ def broadcast_to_leading_axes_only(g: Array, x: Array, shape: Shape) -> Array:
 def broadcast_to_summed_over_everything(g: Array, x: Array, shape: Shape) -> Array:
     """The sum runs over everything; it belongs only along the axes that were repeated."""
     return np.full(x.shape, g.sum())
-
-
-@mistake("BroadcastTo", "upstream_ignored")
-def broadcast_to_upstream_ignored(g: Array, x: Array, shape: Shape) -> Array:
-    """The gradient is the number of copies, a sum of ones; the upstream gradients of the copies belong in the sum."""
-    return unbroadcast(np.ones_like(g), x.shape)

@@ -191,12 +191,6 @@ def logsumexp_not_normalised(g: Array, x: Array, axis: int = -1, keepdims: bool 
     return _row_gradient(g, axis, keepdims) * np.exp(x)
 
 
-@mistake("LogSumExp", "upstream_ignored")
-def logsumexp_upstream_ignored(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
-    """The slope softmax(x) is returned alone; the upstream gradient belongs on it as a factor."""
-    return softmax_of(x, axis)
-
-
 @mistake("LogSumExp", "wrong_axis")
 def logsumexp_softmax_over_everything(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
     """The softmax is taken over the whole array; it belongs along the reduced axis, one distribution for each
