@@ -282,7 +282,7 @@ ONLY_ORDINARY = {
     "mask": (
         "exp = np.exp(np.where(mask, s, -np.inf))\ntotal = exp.sum(axis=-1, keepdims=True)\n"
         "p = exp / np.where(total == 0, 1, total)\nds = p * (g - (g * p).sum(axis=-1, keepdims=True))",
-        "p has NaN in 2 of 6 entries",
+        "p has NaN in 2 of 8 entries",
     ),
     "attention": (
         SOFTMAX.format("q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])") + find("attention").solution,

@@ -31,7 +31,7 @@ exercise = Exercise(
         Edge(
             "where the scores that may be looked at are 1000 or -1000",
             "exp(1000) is infinite, exp(-1000) is 0: shift by the largest score that may be looked at, and by no other",
-            (np.array([[1000.0, 999.0, 0.0], [-1000.0, -1001.0, 0.0]]), np.array([True, True, False]), np.ones((2, 3))),
+            (np.array([[1000.0, 999, 0, 0], [-1000, -1001, 0, 0]]), np.arange(4) < 2, np.ones((2, 4))),
         ),
     ),
 )

@@ -6,7 +6,7 @@ gradients: a list of arrays of any shapes; max_norm, a number -> norm, clipped (
 
 If norm is larger than max_norm, all gradients are multiplied by one and the same number, so that the length becomes
 max_norm. If it is not, they stay as they are, also if all are 0. The norm that is returned is the one before, for the
-log. Return new arrays; what comes in must stay as it is.
+log. What comes in must stay as it is.
 
 One strange sentence in a batch can make a gradient a hundred times longer than usual, and one such step can undo an
 hour of training.

@@ -27,7 +27,7 @@ exercise = Exercise(
     ),
     note="m̂ / √v̂ is about ±1 where a gradient always says the same, and about 0 where it wavers: the size of the "
     "gradient cancels. That is why a loss that is a thousand times too large trains just as well. The engine: AdamW in "
-    "minattn/optim.py, which spares biases and norms the decay.",
+    "minattn/optim.py; training spares biases and norms the decay, as a group of their own.",
     cases=cases,
     answers=("new_p", "new_m", "new_v"),
 )
