@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import RunError
 from .answer_comparison import NOT_COMPARABLE, form_error, is_unwritten, wrong_numbers
 from .course import Edge, Exercise, find
-from .gap import gap_of
+from .gap import gap_of, unwritten_function
 from .learner_folder import find_file, read_source
 from .runner import Runner
 from .submission import CallResult, Submission
@@ -90,6 +90,8 @@ def check_submission(exercise: Exercise, submission: Submission, path: str, sour
         return verdict("to do", sentence=f"{path}: the part between the marks is still to be written")
     try:
         functions = submission.load(path, source)
+        if name := unwritten_function(source):
+            raise CannotCheck("to do", f"{path}: {name} is still to be written")
         if exercise.function not in functions:
             said = f"{path} defines no function {exercise.function}; the template has one to be filled"
             raise CannotCheck("error", said)

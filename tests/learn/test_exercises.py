@@ -43,6 +43,16 @@ def test_the_template_fails_as_not_written_yet(exercise):
 
 
 @every
+def test_a_name_that_is_still_three_dots_is_to_do_whatever_else_is_written(exercise):
+    gap = gap_of(exercise.text)
+    for name in re.findall(r"^ *(\w+) = \.\.\.", gap, re.MULTILINE):
+        assert verdict(exercise, f"{exercise.solution}\n{name} = ...").result == "to do", name
+    for name in re.findall(r"^def (\w+)", gap, re.MULTILINE):
+        said = verdict(exercise, f"{exercise.solution}\n\n\ndef {name}(*given):\n    ...")
+        assert said.result == "to do" and said.sentence == f"{exercise.file}: {name} is still to be written"
+
+
+@every
 def test_a_template_that_was_only_moved_about_still_fails(exercise):
     said = verdict(exercise, gap_of(exercise.text) + "\npass  # later")
     assert said.result in ("to do", "error", "wrong"), said
