@@ -17,7 +17,7 @@ from .learner_folder import find_file, read_source
 from .runner import Runner
 from .submission import CallResult, Submission
 from .verdict import CannotCheck, Reason, Remark, Verdict
-from .wrong_answer import copied, gradient_check, likely_mistake, why_wrong
+from .wrong_answer import copied, gradient_check, likely_mistake, nearly_right, why_wrong
 
 
 def check_file(
@@ -140,8 +140,10 @@ def _wrong_at_edge(exercise: Exercise, submission: Submission, edge: Edge, seed:
     try:
         answer = submission.call(function, arguments).result
         kind, said = form_error(answer, expected, function, names) or ("", "")
-        if not said:
-            said = "; ".join(f"{e.where} has {e}" for e in wrong_numbers(answer, expected, names, least=0.0))
+        found = [] if said else list(wrong_numbers(answer, expected, names, least=0.0))
+        if found and (text := nearly_right(found)):
+            return Reason("measured", f"right, but not {edge.where}: {text}")
+        said = said or "; ".join(f"{entry.where} has {entry}" for entry in found)
     except CannotCheck as error:
         if error.result != "error":
             raise

@@ -334,6 +334,23 @@ def test_a_solution_that_is_right_on_ordinary_inputs_alone_is_refused_and_told_w
     assert said in failed.sentence and failed.remarks[-1] == ("look at", edge.why)
 
 
+def test_slopes_from_four_points_are_told_apart_where_inputs_are_large():
+    gap = """
+    def copy(x):
+        exp = np.exp(x - x.max(axis=-1, keepdims=True))
+        return exp / exp.sum(axis=-1, keepdims=True)
+
+    dx = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        for h, weight in ((1e-3, 8), (-1e-3, -8), (2e-3, -1), (-2e-3, 1)):
+            moved = x.copy()
+            moved[place] += h
+            dx[place] += weight * (g * copy(moved)).sum() / 12e-3
+    """
+    said = verdict(find("softmax"), gap)
+    assert said.kind == "measured" and "dx is right to 10 digits only, as a measured slope is" in said.sentence, said
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "argument"),
     [
