@@ -1,13 +1,22 @@
 """One small run that the tests of the command line share; they copy it before they change it."""
 
 import os
+import re
 import shutil
 from types import SimpleNamespace
 
 import pytest
 from support.small_run import OPTIONS, run, write_text
 
+from minattn.check.catalogue.registered_op import snake_case
+
 os.environ.pop("COLUMNS", None)  # what is captured is as wide as it likes, whoever runs the tests
+
+
+def pytest_itemcollected(item):
+    """Let -k find a test of an op by the name of its class and by that of its function: RMSNorm, rms_norm."""
+    for word in re.findall(r"\w+", item.name):
+        item.extra_keyword_matches |= {snake_case(word), word.replace("_", "")}
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minattn.check.catalogue import catalogue, find_op
+from minattn.check.catalogue import catalogue, find_op, usual_mistakes
 from minattn.check.catalogue.registered_op import snake_case
 from minattn.errors import InputError
 from minattn.ops import Op, registry
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 
 FILES = {"op": "minattn/ops/{name}.py", "mistake": "minattn/check/catalogue/{name}.py"}
 EXERCISES = "minattn/learn/exercises"
+PARITY = "tests/support/parity_cases.py"
 NEXT = {
     "op": "It squares its input: write your samples, docstring, forward and backward, then run\n"
     "  minattn check {name}\n"
@@ -37,9 +38,10 @@ NEXT = {
     "exercise": "It is about x³. Write your own {files}, then run\n"
     "  pytest tests/learn/test_exercises.py -k {name}\n"
     "  minattn learn init /tmp/try",
-    "function": "Put the import at the top of minattn/functional.py and the function below the others, then run\n"
+    "function": "Put the import at the top of minattn/functional.py and the function below the others. It refuses\n"
+    "wrong types of numbers; let it refuse shapes that do not fit, as those beside it do. Then run\n"
     "  pytest tests/ops/test_ops.py -k '{op} and complete'",
-    "parity": "Put this at the end of tests/support/parity_cases.py, with more shapes and edge cases, then run\n"
+    "parity": f"Put this at the end of {PARITY}, with more shapes and edge cases, then run\n"
     "  pytest tests/parity/test_parity_ops.py -k {name}",
 }
 
@@ -77,17 +79,26 @@ def make(kind: str, name: str, root: Path = ROOT) -> str:
             raise InputError(f"no op is called {name}; make it first: python tools/new.py op {name}") from None
     name, text = snake_case(op), read(f"{kind}.py")
     if kind != "op":
-        for placeholder, words in placeholders(registry[op].op, "Tensor" if kind == "function" else "Array").items():
+        for placeholder, words in placeholders(registry[op].op, kind).items():
             text = text.replace(placeholder, words)
+    if kind == "parity" and f'"{name}"' in (ROOT / PARITY).read_text(encoding="utf-8"):
+        text = text.replace("] = [", "] += [")
     text = text.replace("NewOp", op).replace("new_op", name)
     next_steps = NEXT[kind].format(op=op, name=name)
     if kind not in FILES:
         return f"{text}\n{next_steps}"
     path = root / FILES[kind].format(name=name)
-    if kind == "mistake" and op in catalogue:
-        path = root / Path(inspect.getfile(catalogue[op][0].backward)).relative_to(ROOT)
+    if kind == "mistake" and (file := mistakes_file(op)).exists():
+        return f"{text[text.index('@mistake') :]}\nPut this into {file.relative_to(ROOT)}. {next_steps}"
     write({path: text}, root)
     return f"{path.relative_to(root)} is made. {next_steps}"
+
+
+def mistakes_file(op: str) -> Path:
+    """The file that the mistakes of an op alone are in, or go into."""
+    made = (entry.backward for entry in catalogue.get(op, []) if entry.backward.__module__ != usual_mistakes.__name__)
+    own = next(made, None)
+    return Path(inspect.getfile(own)) if own else ROOT / FILES["mistake"].format(name=snake_case(op))
 
 
 def make_exercise(name: str, root: Path) -> str:
@@ -120,19 +131,31 @@ def write(texts: dict[Path, str], root: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def placeholders(op: type[Op], array: str) -> dict[str, str]:
-    """What stands in a template for the inputs and the options of an op: the parameters of its own code."""
+def placeholders(op: type[Op], kind: str) -> dict[str, str]:
+    """What stands in a template for the inputs and the options of an op: the parameters of its own code.
+
+    The first parameter of a function is called input, as PyTorch's are; it refuses inputs of another type of number.
+    """
+    array = "Tensor" if kind == "function" else "Array"
     inputs = [p for p in inspect.signature(op.forward).parameters.values() if p.name != "self"]
     options = inspect.signature(op).parameters.values()
+    if kind == "function" and inputs[0].kind is not inputs[0].VAR_POSITIONAL:
+        inputs[0] = inputs[0].replace(name="input")
     stars = {p.name: "*" * (p.kind is p.VAR_POSITIONAL) for p in inputs}
     parameters = [*(f"{stars[p.name]}{p.name}: {array}" for p in inputs), *map(str, options)]
     sample = next(iter(registry[op.__name__].samples(np.random.default_rng(0))))
+    kinds = {p.name: x.dtype.kind for p, x in zip(inputs, sample.inputs, strict=False) if not stars[p.name]}
+    floats = [name for name in kinds if kinds[name] == "f"]
+    checks = [f'require_floats("new_op", {", ".join(f"{name}={name}" for name in floats)})'] * bool(floats)
+    checks += [f'{name} = integers("new_op", "{name}", {name}, {floats[0]})' for name in kinds if kinds[name] in "iu"]
+    checks += [f'{name} = boolean("new_op", "{name}", {name})' for name in kinds if kinds[name] == "b"]
     arrays = (
         f"normal({', '.join(map(str, x.shape))})" if x.dtype.kind == "f" else f"np.array({x.tolist()})"
         for x in sample.inputs
     )
     called = ", ".join(f"{stars[p.name]}{p.name}" for p in inputs)
     return {
+        "    validation()\n": "".join(f"    {check}\n" for check in checks),
         f"parameters: {array}": ", ".join(parameters),
         "arguments": called,
         "inputs()": ", ".join(arrays),

@@ -107,7 +107,7 @@ print((folder / "ben/progress.txt").read_text(encoding="utf-8").partition("\n")[
 # %%
 by_heart = {
     s.shape: [part.tolist() for part in find("mask").solved["masked_softmax"](s, mask, g)]
-    for s, mask, g in find("mask").draw(0)
+    for s, mask, g in [*find("mask").draw(0), *(edge.inputs for edge in find("mask").edges)]
 }
 measured = """
 dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
@@ -250,18 +250,16 @@ print(", ".join(unseen))
 
 
 hidden = """
-def copy(x):
-    exp = np.exp(x)
-    return exp / exp.sum(axis=-1, keepdims=True)
-
-dx = np.zeros_like(x)
-for place in np.ndindex(x.shape):
-    for h, weight in ((1e-3, 8), (-1e-3, -8), (2e-3, -1), (-2e-3, 1)):
-        moved = x.copy()
-        moved[place] += h
-        dx[place] += weight * (g * copy(moved)).sum() / 12e-3
+dx, dw = np.zeros_like(x), np.zeros_like(w)
+for array, slope in ((x, dx), (w, dw)):
+    for place in np.ndindex(array.shape):
+        was = array[place]
+        for h, weight in ((1e-3, 8), (-1e-3, -8), (2e-3, -1), (-2e-3, 1)):
+            array[place] = was + h
+            slope[place] += weight * (g * (x + np.tanh(x @ w))).sum() / 12e-3
+        array[place] = was
 """
-print("softmax from four points:", judged("softmax", hidden).result)
+print("the residual from four points:", judged("residual", hidden).result)
 
 # %% tags=["folded"]
 curves = [(name in unseen, error) for name, error in errors.items()]
@@ -285,7 +283,8 @@ show(drawing)
 # %% [markdown]
 # Every curve is an exercise. Two points betray themselves at every step, except where forward is linear in each input:
 # there the slope between two points is the derivative, however far apart they are. Who knows to take four passes nearly
-# everywhere. No number tells these files from a derivative; a look at them does.
+# everywhere; only where an exercise asks for scores of 1000 does their rounding show. No number tells the other files
+# from a derivative; a look at them does.
 #
 # ### The same checks with pytest
 #
@@ -406,64 +405,41 @@ def backward(g, x):
 
 # %% [markdown]
 # What a learner gets is made of it: between the marks stands `dx = ...`, because `dx` is what comes back. Other right
-# ways, and wrong ones, are functions that begin and end as this one does. A docstring names the way, or is the sentence
-# that the mistake is answered with:
+# ways to fill the gap stand one below the other, each under its name. Of a wrong way only those lines are written that
+# differ from the solution, under the sentence that the mistake is answered with; each takes the place of the line
+# that gives the same name:
 
 # %%
-RIGHT = '''"""Other right ways to fill the gap."""
+RIGHT = '''"""Other right ways to fill the gap, each under its name."""
 
-import numpy as np
+# step by step
+dr = -(g * x).sum(axis=-1, keepdims=True) / r**2
+dx = g / r + dr * x / (r * x.shape[-1])
 
-
-def step_by_step(g, x):
-    """step by step"""
-    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
-    dr = -(g * x).sum(axis=-1, keepdims=True) / r**2
-    dx = g / r + dr * x / (r * x.shape[-1])
-    return dx
-
-
-def jacobian_row_by_row(g, x):
-    """the Jacobian, row by row"""
-    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
-    dx = np.zeros_like(x)
-    for row in np.ndindex(x.shape[:-1]):
-        y = x[row] / r[row]
-        dx[row] = (np.eye(len(y)) - np.outer(y, y) / len(y)) @ g[row] / r[row]
-    return dx
+# the Jacobian, row by row
+dx = np.zeros_like(x)
+for row in np.ndindex(x.shape[:-1]):
+    y = x[row] / r[row]
+    dx[row] = (np.eye(len(y)) - np.outer(y, y) / len(y)) @ g[row] / r[row]
 '''
-WRONG = '''"""Wrong ways to fill the gap, each with the sentence that answers it."""
+WRONG = '''"""Wrong lines, each in place of the solution's for the same name."""
 
-import numpy as np
+# r is held fixed; it depends on every entry of its row: a second term belongs there.
+dx = g / r
 
+# The second term has a sum where r has a mean: it is D times too large.
+dx = (g - y * (g * y).sum(axis=-1, keepdims=True)) / r
 
-def r_held_fixed(g, x):
-    """r is held fixed; it depends on every entry of its row: a second term belongs there."""
-    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
-    dx = g / r
-    return dx
-
-
-def sum_in_place_of_mean(g, x):
-    """The second term has a sum where r has a mean: it is D times too large."""
-    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
-    dx = (g - x / r * (g * x / r).sum(axis=-1, keepdims=True)) / r
-    return dx
-
-
-def mean_subtracted(g, x):
-    """The mean of g is subtracted as in layer norm; here no mean was taken from x."""
-    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
-    y = x / r
-    dx = (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) / r
-    return dx
+# The mean of g is subtracted as in layer norm; here no mean was taken from x.
+dx = (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) / r
 '''
 
 # %% [markdown]
 # The last file holds what is no code of the learner's. Some fields that this one does not need: `function`, where it is
 # not `backward` that is written; `steps`, the names of intermediate values that are compared first; `like`, a
-# registered op whose known mistakes are then looked for; `accepts`, where more than one answer is right. All of them
-# are explained in `minattn/learn/course.py`, and the files in `minattn/learn/exercises/README.md`.
+# registered op whose known mistakes are then looked for; `edges`, unusual inputs that the text asks for, such as
+# scores of 1000 or a batch without rows; `accepts`, where more than one answer is right. All of them are explained in
+# `minattn/learn/course.py`, and the files in `minattn/learn/exercises/README.md`.
 
 # %%
 EXERCISE = '''"""RMS norm: layer norm without the mean."""
@@ -554,7 +530,7 @@ rules("FAILED")
 # %% [markdown]
 # What no test can hold you to:
 #
-# - The functions of `right.py` are different ways, not different names.
+# - The pieces of `right.py` are different ways, not different names.
 # - Write the mistakes that you have seen people make. A sentence says what the code does and what belongs there; it is
 #   shown where the answer is exactly that of the mistake.
 # - Three hints: a question, a step, nearly the answer. A note after the pass, with the file where the engine does it.
@@ -588,8 +564,9 @@ kinds["plain_mean"] = Kind(
 )
 
 
-@mistake("Softmax", "plain_mean", "The plain mean of g is subtracted; Σ g p belongs there.")
+@mistake("Softmax", "plain_mean")
 def softmax_plain_mean(g, x, axis=-1):
+    '''The plain mean of g is subtracted; Σ g p belongs there.'''
     p = np.exp(x - x.max(axis=axis, keepdims=True))
     p = p / p.sum(axis=axis, keepdims=True)
     return p * (g - g.mean(axis=axis, keepdims=True))
@@ -639,7 +616,7 @@ temporary.cleanup()
 # <details><summary>Answer</summary>
 #
 # Who wrote it, and whether they know why it is right. `minattn learn solution softmax --anyway` prints the solution,
-# and the file that measures with four points is: {{judged("softmax", hidden).result}}. Ask for something that is in no
+# and the file that measures with four points is: {{judged("residual", hidden).result}}. Ask for something that is in no
 # file: the forward pass divides its scores by 3 before the softmax; which lines of backward change, and which not?
 #
 # </details>

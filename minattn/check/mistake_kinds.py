@@ -66,7 +66,8 @@ kinds: dict[str, Kind] = {
     "treated_as_constant": Kind(
         "A mean, a variance, the denominator of a softmax or one factor of a product depends on the input, but was "
         "held fixed while differentiating.",
-        "the steps of the forward pass that compute this value from the input: their gradient is added",
+        "the lines of the forward pass that compute this value from the input: go back through them, too, and add what "
+        "arrives at the input",
     ),
     "swapped_arguments": Kind(
         "Two inputs were mixed up: their gradients are returned in the wrong order, or each was computed with the rule "

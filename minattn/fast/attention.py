@@ -25,8 +25,8 @@ class FastAttention(ScaledDotProductAttention):
     forward    1  s = q kᵀ / √d
                2  exp(s),  z = Σ exp(s)       p = exp(s) / z
                3  y = (exp(s) v) / z
-    backward   3  g / z takes g's place;  dv = exp(s)ᵀ g,  dp = g vᵀ
-               2  ds = exp(s) (dp - g · y)
+    backward   3  dv = exp(s)ᵀ g/z,  dp = g/z vᵀ
+               2  ds = exp(s) (dp - g/z · y)
                1  dq = ds k / √d,  dk = dsᵀ q / √d
     """
 
@@ -57,13 +57,14 @@ class FastAttention(ScaledDotProductAttention):
             )
             dq *= self.factor
             return dq, dk, dv
-        g = array_module(g).divide(g, self.z, out=empty_like(g))
+        xp = array_module(g)
+        g_over_z = xp.divide(g, self.z, out=empty_like(g))
         # 3  y = exp(s) v / z
-        dv = product(transposed(self.exp), g, like=self.v)
-        ds = product(g, transposed(self.v))
+        dv = product(transposed(self.exp), g_over_z, like=self.v)
+        dp = product(g_over_z, transposed(self.v))
         # 2  p = exp(s) / z
-        ds -= row_dots(g, self.y)
-        ds *= self.exp
+        dp -= row_dots(g_over_z, self.y)
+        ds = xp.multiply(dp, self.exp, out=dp)
         # 1  s = q kᵀ / √d
         dq = product(ds, self.k, like=self.q)
         dq *= self.factor

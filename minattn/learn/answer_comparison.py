@@ -16,6 +16,9 @@ Right answers differ by up to 5e-12: layer norm of two numbers, where what is le
 points are off by more where forward is not linear; those from four by 1e-14 to 1e-11, so that no limit parts them.
 """
 
+LEAST = 1e-3
+"""Numbers that are all smaller are held to the same error: beside them, rounding of what they were made of is large."""
+
 NOT_COMPARABLE = ("no_gradient", "wrong_count", "not_an_array", "dtype", "not_finite")
 """Kinds of what `form_error` finds, of which there is nothing more to say."""
 
@@ -153,26 +156,38 @@ def _form_error_of_array(answer: Any, expected: Any, name: str, like: str | None
     return None
 
 
-def wrong_numbers(answer: Any, expected: Any, names: tuple[str, ...], close: float = TOLERANCE) -> Iterator[WorstEntry]:
-    """The worst entry of each part of an answer that differs from what is right; its form is right."""
+def wrong_numbers(
+    answer: Any, expected: Any, names: tuple[str, ...], close: float = TOLERANCE, least: float = LEAST
+) -> Iterator[WorstEntry]:
+    """The worst entry of each part of an answer that differs from what is right; its form is right.
+
+    Args:
+        answer: what the learner's function returned
+        expected: what the solution returned
+        names: of what it returns
+        close: the largest error, as a share of the largest number
+        least: what that number is taken to be where it is smaller
+    """
     if isinstance(expected, dict):
         for key, right in expected.items():
-            yield from wrong_numbers(answer[key], right, (f"{names[0]}[{key!r}]",), close)
+            yield from wrong_numbers(answer[key], right, (f"{names[0]}[{key!r}]",), close, least)
     elif isinstance(expected, (list, tuple)):
         inner = names if isinstance(expected, tuple) and len(names) == len(expected) else ()
         for i, (part, right) in enumerate(zip(answer, expected, strict=True)):
             if right is not None:
-                yield from wrong_numbers(part, right, (inner[i] if inner else f"{names[0]}[{i}]",), close)
+                yield from wrong_numbers(part, right, (inner[i] if inner else f"{names[0]}[{i}]",), close, least)
     elif isinstance(expected, str):
         if answer != expected:
             yield WorstEntry(names[0], (), repr(answer), repr(expected), 1, 1)
     else:
-        found = worst_entry(np.asarray(answer), np.asarray(expected), names[0], close)
+        found = worst_entry(np.asarray(answer), np.asarray(expected), names[0], close, least)
         if found is not None:
             yield found
 
 
-def worst_entry(array: Any, expected: Any, name: str, close: float = TOLERANCE) -> WorstEntry | None:
+def worst_entry(
+    array: Any, expected: Any, name: str, close: float = TOLERANCE, least: float = LEAST
+) -> WorstEntry | None:
     """The worst entry of an array of the right shape; None where it is right."""
     if expected.dtype.kind != "f":
         error, limit = (array != expected).astype(float), 0.0
@@ -181,7 +196,7 @@ def worst_entry(array: Any, expected: Any, name: str, close: float = TOLERANCE) 
             same = (array == expected) | (np.isnan(array) & np.isnan(expected))  # -inf beside -inf is right
             error = np.where(same, 0.0, np.abs(array - expected))
         finite = np.abs(expected[np.isfinite(expected)])
-        limit = close * max(float(finite.max(initial=0.0)), 1e-3)
+        limit = close * max(float(finite.max(initial=0.0)), least)
     wrong = ~(error <= limit)
     if not wrong.any():
         return None

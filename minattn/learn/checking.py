@@ -11,13 +11,13 @@ import numpy as np
 
 from ..errors import RunError
 from .answer_comparison import NOT_COMPARABLE, form_error, is_unwritten, wrong_numbers
-from .course import Exercise, find
-from .gap import gap_of
+from .course import Edge, Exercise, find
+from .gap import gap_of, unwritten_function
 from .learner_folder import find_file, read_source
 from .runner import Runner
 from .submission import CallResult, Submission
 from .verdict import CannotCheck, Reason, Remark, Verdict
-from .wrong_answer import copied, gradient_check, likely_mistake, why_wrong
+from .wrong_answer import copied, gradient_check, likely_mistake, nearly_right, why_wrong
 
 
 def check_file(
@@ -90,6 +90,8 @@ def check_submission(exercise: Exercise, submission: Submission, path: str, sour
         return verdict("to do", sentence=f"{path}: the part between the marks is still to be written")
     try:
         functions = submission.load(path, source)
+        if name := unwritten_function(source):
+            raise CannotCheck("to do", f"{path}: {name} is still to be written")
         if exercise.function not in functions:
             said = f"{path} defines no function {exercise.function}; the template has one to be filled"
             raise CannotCheck("error", said)
@@ -101,7 +103,7 @@ def check_submission(exercise: Exercise, submission: Submission, path: str, sour
 
 
 def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Reason | None:
-    """Why the function is wrong on one of the cases; None where it is right on all."""
+    """Why the function is wrong on one of the cases, or at an edge; None where it is right on all."""
     function, right = exercise.function, exercise.solved[exercise.function]
     names = exercise.parameters
     same_shapes = tuple(names[1:]) if exercise.is_backward else ()
@@ -123,7 +125,31 @@ def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Rea
             return why_wrong(exercise, submission, arguments, answer, found)
         if reason := _misused_memory(exercise, call, names):
             return reason
-    return gradient_check(exercise, submission, cases) if exercise.is_backward else None
+    if exercise.is_backward and (reason := gradient_check(exercise, submission, cases)):
+        return reason
+    reasons = (_wrong_at_edge(exercise, submission, edge, seed) for edge in exercise.edges)
+    return next((reason for reason in reasons if reason), None)
+
+
+def _wrong_at_edge(exercise: Exercise, submission: Submission, edge: Edge, seed: int) -> Reason | None:
+    """Why a function that is right on ordinary inputs is wrong at an edge; None where it is right there too."""
+    function, names = exercise.function, exercise.answers
+    arguments = exercise.with_upstream(edge.inputs, np.random.default_rng(seed))
+    expected = exercise.solved[function](*copied(arguments))
+    remarks = [Remark("look at", edge.why)]
+    try:
+        answer = submission.call(function, arguments).result
+        kind, said = form_error(answer, expected, function, names) or ("", "")
+        found = [] if said else list(wrong_numbers(answer, expected, names, least=0.0))
+        if found and (text := nearly_right(found)):
+            return Reason("measured", f"right, but not {edge.where}: {text}")
+        said = said or "; ".join(f"{entry.where} has {entry}" for entry in found)
+    except CannotCheck as error:
+        if error.result != "error":
+            raise
+        kind, said = "exception", error.sentence
+        remarks[:0] = [Remark("your line", "\n".join(error.lines))]
+    return Reason(kind or "wrong", f"right, but not {edge.where}: {said}", tuple(remarks)) if said else None
 
 
 def _misused_memory(exercise: Exercise, call: CallResult, names: list[str]) -> Reason | None:
@@ -131,7 +157,7 @@ def _misused_memory(exercise: Exercise, call: CallResult, names: list[str]) -> R
     function = exercise.function
     if call.changed:
         name = names[call.changed[0]]
-        mend = f"-= and *= and {name}[...] = work in place: write {name} = {name} - … or take a copy first"
+        mend = f"-=, *= and {name}[...] = work in place, on what was handed in: make new arrays, or take a copy first"
         said = f"{function} changes {name}, which others still need"
         return Reason("modified_input", said, (Remark("look at", mend),))
     if not exercise.is_backward:

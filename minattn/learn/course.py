@@ -9,15 +9,29 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import InputError
 from . import exercises
-from .gap import END, START, Way, emptied, filled, outdented, ways
+from .gap import END, START, Way, edited, emptied, filled, outdented, ways
 
 Cases = Iterable[tuple[Any, ...]]
+
+
+class Edge(NamedTuple):
+    """Inputs at the edge of what may come, for which the exercise's text asks: a solution is right there too.
+
+    Args:
+        where: which they are, after "right, but not": "where logits are 800"
+        why: what goes wrong there, and what helps
+        inputs: of the function; for a backward pass without the upstream
+    """
+
+    where: str
+    why: str
+    inputs: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,7 @@ class Exercise:
         note: what one knows after it, and where the engine does the same
         cases: rng -> the inputs of the function, several times; different lengths for different axes
         answers: names of what the function returns
+        edges: inputs at the edge of what may come, each with what is said to those who fail there alone
         function: the name of the function that is called; "backward" is checked against the file's forward
         steps: local names of intermediate values in their order, with what each is: compared where one is used
         like: the registered op that forward is, whose known mistakes are looked for
@@ -41,6 +56,7 @@ class Exercise:
     note: str
     cases: Callable[[np.random.Generator], Cases]
     answers: tuple[str, ...]
+    edges: tuple[Edge, ...] = ()
     function: str = "backward"
     steps: Mapping[str, str] = field(default_factory=dict)
     like: str | None = None
@@ -82,13 +98,13 @@ class Exercise:
 
     @cached_property
     def alternatives(self) -> dict[str, str]:
-        """What fills the gap in the functions of `right.py`, by name: other algebra, loops, einsum."""
-        return {way.text: way.gap for way in ways(self.folder / "right.py", self._solution)}
+        """The pieces of `right.py`, by name: other algebra, loops, einsum."""
+        return {way.text: way.gap for way in ways(self.folder / "right.py")}
 
     @cached_property
     def mistakes(self) -> tuple[Way, ...]:
-        """The functions of `wrong.py`; for an op (`like`) those of the check come on top."""
-        return ways(self.folder / "wrong.py", self._solution)
+        """The solution with the pieces of `wrong.py` in it; for an op (`like`) those of the check come on top."""
+        return tuple(Way(way.text, edited(self.solution, way.gap)) for way in ways(self.folder / "wrong.py"))
 
     def fill(self, gap: str) -> str:
         """Put something into the gap of the learner's file."""
@@ -111,11 +127,13 @@ class Exercise:
     def draw(self, seed: int) -> list[tuple[Any, ...]]:
         """Draw the arguments that the function is called with; for a backward pass a random upstream comes first."""
         rng = np.random.default_rng(seed)
-        cases = list(self.cases(rng))
-        if self.is_backward:
-            forward = self.solved["forward"]
-            cases = [(np.asarray(rng.normal(size=np.shape(forward(*inputs)))), *inputs) for inputs in cases]
-        return cases
+        return [self.with_upstream(inputs, rng) for inputs in list(self.cases(rng))]
+
+    def with_upstream(self, inputs: tuple[Any, ...], rng: np.random.Generator) -> tuple[Any, ...]:
+        """The arguments for some inputs; for a backward pass a random upstream comes first."""
+        if not self.is_backward:
+            return inputs
+        return np.asarray(rng.normal(size=np.shape(self.solved["forward"](*inputs)))), *inputs
 
 
 @cache

@@ -1,13 +1,15 @@
 """The gap of an exercise: the learner's part of a file, between two marks.
 
-The whole file stands once, as `solution.py`. What a learner gets is made of it, with three dots in the gap; what
-`right.py` and `wrong.py` have in the gap is taken out of functions that are otherwise like the solution's.
+The whole file stands once, as `solution.py`. What a learner gets is made of it, with three dots in the gap. A piece of
+`right.py` fills the gap; a piece of `wrong.py` has those lines that differ from the solution's.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +35,15 @@ def gap_of(source: str) -> str | None:
     _, start, rest = source.partition(START)
     gap, end, _ = rest.partition(END)
     return "\n".join(line.rstrip() for line in gap.splitlines()).strip() if start and end else None
+
+
+def unwritten_function(source: str) -> str | None:
+    """The name of the first function of a file that is still three dots; None where there is none, or no Python."""
+    try:
+        functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    except SyntaxError:
+        return None
+    return next((node.name for node in functions if ast.unparse(node.body[-1]) == "..."), None)
 
 
 def outdented(gap: str) -> str:
@@ -70,36 +81,79 @@ def emptied(solution: str) -> str:
     return filled(solution, "\n".join(dots))
 
 
-def ways(file: Path, solution: str) -> tuple[Way, ...]:
-    """Read the ways to fill the gap, one for each function of a file; none where there is no such file.
+def ways(file: Path) -> tuple[Way, ...]:
+    """Read the pieces of `right.py` or `wrong.py`; none where there is no such file.
 
-    Args:
-        file: `right.py` or `wrong.py`
-        solution: the text of `solution.py`
+    A comment after an empty line begins a piece, and is its text.
 
     Raises:
-        InputError: a function does not begin and end as the one with the gap does
+        InputError: code stands under no comment, a comment over no code, or the file is no Python
     """
     if not file.exists():
         return ()
-    text = file.read_text(encoding="utf-8")
-    lines, function, found = text.splitlines(), _around_gap(ast.parse(solution), solution), []
-    for node in ast.parse(text).body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        said = ast.get_docstring(node) or ""
-        body = _lines(lines, node.body[0].end_lineno or 0, node.end_lineno)
-        before, after = "", _lines(lines, node.body[-1].lineno - 1, node.end_lineno)
-        if function is not None:
-            before, after = _beside_gap(function, solution)
-        if not (said and body.startswith(before) and body.endswith(after)):
-            raise InputError(
-                f"{file.parent.name}/{file.name}: {node.name} must have a docstring, and begin and end as the function "
-                "with the gap does in solution.py"
-            )
-        gap = outdented(body.removeprefix(before).removesuffix(after))
-        found.append(Way(" ".join(said.split()), gap))
-    return tuple(found)
+    opening, *pieces = re.split(r"\n\n(?=# )", file.read_text(encoding="utf-8"))
+    found = []
+    for piece in pieces:
+        lines = piece.splitlines()
+        said = list(takewhile(lambda line: line.startswith("# "), lines))
+        found.append(Way(" ".join(line.removeprefix("# ") for line in said), "\n".join(lines[len(said) :]).strip("\n")))
+    try:
+        stray = [node for node in ast.parse(opening).body if not isinstance(node, ast.Expr)]
+        if not stray and all(ast.parse(way.gap).body for way in found):
+            return tuple(found)
+        wrong = "expected an empty line and a comment before each way to fill the gap, and code under each comment"
+    except SyntaxError as error:
+        wrong = f"this is no Python: {error.msg}: {(error.text or '').strip()}"
+    raise InputError(f"{file.parent.name}/{file.name}: {wrong}")
+
+
+def edited(solution: str, piece: str) -> str:
+    """Put the lines of a piece in place of those lines of a gap that give the same names, or parts of them.
+
+    A line that gives something new follows the one before it. Where no line has a place, the piece is the whole gap.
+    """
+    lines, places, last = solution.splitlines(), _assignments(ast.parse(solution)), None
+    instead: dict[ast.stmt, list[str]] = {}
+    ahead: list[str] = []
+    names, end = set(), 0
+    for statement in ast.parse(piece).body:
+        text, end = piece.splitlines()[end : statement.end_lineno], statement.end_lineno or 0
+        name = _given_by(statement)
+        names.add(name)
+        free = [place for place in places if name and _given_by(place) == name and place not in instead]
+        if free:
+            last = free[0]
+            instead[last], ahead = ahead + text, []
+        else:
+            (instead[last] if last else ahead).extend(text)
+    if last is None:
+        return piece
+    parts = tuple(f"{name}[" for name in names if name)
+    for place in reversed(places):
+        given = _given_by(place)
+        if place in instead or given in names or given.startswith(parts):
+            indent = " " * place.col_offset
+            new = [indent + line if line else "" for line in instead.get(place, [])]
+            lines[place.lineno - 1 : place.end_lineno] = new
+    return "\n".join(lines)
+
+
+def _assignments(tree: ast.AST) -> list[ast.stmt]:
+    """The statements that give a name something, at any depth, from top to bottom."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _given_by(node)]
+    return sorted(found, key=lambda node: node.lineno)
+
+
+def _given_by(statement: ast.stmt) -> str:
+    """What a statement gives a value: `x`, `x[0]`, `a, b`, the name of a function; `x[i]` for np.add.at(x, i, …)."""
+    match statement:
+        case ast.Assign(targets=[target]) | ast.AugAssign(target=target):
+            return ast.unparse(target)
+        case ast.FunctionDef(name=name):
+            return name
+        case ast.Expr(ast.Call(ast.Attribute(attr="at"), [array, places, *_])):
+            return f"{ast.unparse(array)}[{ast.unparse(places)}]"
+    return ""
 
 
 def _around_gap(tree: ast.Module, source: str) -> ast.FunctionDef | None:
@@ -107,14 +161,3 @@ def _around_gap(tree: ast.Module, source: str) -> ast.FunctionDef | None:
     line = source[: source.index(START)].count("\n") + 1
     functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
     return next((node for node in functions if node.lineno < line <= (node.end_lineno or 0)), None)
-
-
-def _beside_gap(function: ast.FunctionDef, source: str) -> tuple[str, str]:
-    """The lines of a function before its gap and after it."""
-    lines = source.splitlines()
-    first, last = (source[: source.index(mark)].count("\n") for mark in (START, END))
-    return _lines(lines, function.body[0].lineno - 1, first), _lines(lines, last + 1, function.end_lineno)
-
-
-def _lines(lines: list[str], first: int, end: int | None) -> str:
-    return "\n".join(lines[first:end]).strip("\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,8 +19,8 @@ NEARLY = 1e-9
 
 
 def copied(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Copy the arrays among arguments, for a function that may change its own."""
-    return tuple(x.copy() if isinstance(x, np.ndarray) else x for x in arguments)
+    """Copy arguments, for a function that may change its own."""
+    return copy.deepcopy(arguments)
 
 
 def why_wrong(
@@ -34,11 +35,7 @@ def why_wrong(
         answer: what it returned
         found: where that differs from what is right
     """
-    worst = max(found, key=lambda entry: entry.share)
-    if worst.share < 1e-5:
-        digits = int(-np.log10(worst.share))
-        close = "as a measured slope is, or a quotient with a small number in its denominator"
-        text = f"{worst.where} is right to {digits} digits only, {close}; a derivative is right to 15"
+    if text := nearly_right(found):
         return Reason("measured", text)
     tops = {entry.where.partition("[")[0] for entry in found}
     wrong = [name for name in exercise.answers if name in tops]
@@ -53,6 +50,15 @@ def why_wrong(
         steps = ()
     changed = forward_changed(exercise, submission, arguments) if exercise.is_backward else ()
     return Reason(kind, sentence, (*steps, *changed, *why))
+
+
+def nearly_right(found: list[WorstEntry]) -> str:
+    """What there is to say where all that is wrong are the last digits; "" where there is more."""
+    worst = max(found, key=lambda entry: entry.share)
+    if worst.share >= 1e-5:
+        return ""
+    close = "as a measured slope is, or a quotient with a small number in its denominator"
+    return f"{worst.where} is right to {int(-np.log10(worst.share))} digits only, {close}; a derivative is right to 15"
 
 
 def likely_mistake(exercise: Exercise, submission: Submission, arguments: tuple[Any, ...], answer: Any) -> Reason:

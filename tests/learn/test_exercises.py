@@ -14,7 +14,7 @@ from support.learn_help import EXERCISES, known_mistakes, missing, same, verdict
 from minattn.errors import InputError
 from minattn.learn import Exercise, course, find
 from minattn.learn.checking import check_submission
-from minattn.learn.gap import END, START, gap_of
+from minattn.learn.gap import END, START, edited, gap_of, ways
 from minattn.learn.submission import Submission
 
 every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
@@ -40,6 +40,16 @@ def test_the_course_is_long_enough_and_goes_the_way_of_the_data():
 def test_the_template_fails_as_not_written_yet(exercise):
     said = check_submission(exercise, Submission(), exercise.file, exercise.text)
     assert said.result == "to do" and not said.passed
+
+
+@every
+def test_a_name_that_is_still_three_dots_is_to_do_whatever_else_is_written(exercise):
+    gap = gap_of(exercise.text)
+    for name in re.findall(r"^ *(\w+) = \.\.\.", gap, re.MULTILINE):
+        assert verdict(exercise, f"{exercise.solution}\n{name} = ...").result == "to do", name
+    for name in re.findall(r"^def (\w+)", gap, re.MULTILINE):
+        said = verdict(exercise, f"{exercise.solution}\n\n\ndef {name}(*given):\n    ...")
+        assert said.result == "to do" and said.sentence == f"{exercise.file}: {name} is still to be written"
 
 
 @every
@@ -179,9 +189,67 @@ def test_what_is_missing_is_named_with_the_file_to_put_it_in(tmp_path):
         "exercise.py: the first hint is a question",
         "exercise.py: the note says where the engine does the same: minattn/…",
     ]
-    (folder / "right.py").write_text('def halved(g, x):\n    """halved"""\n    return g / 2\n')
-    with pytest.raises(InputError, match=r"e175_half/right.py: halved must have a docstring, and begin and end as"):
-        missing(replace(half))
+
+
+@pytest.mark.parametrize("file", ["right.py", "wrong.py"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("dx = g\n", "expected an empty line and a comment before each way"),
+        ('"""Ways."""\n\n# one\n\n# two\ndx = g\n', "and code under each comment"),
+        ('"""Ways."""\n\n# one\ndx = g @\n', "this is no Python: invalid syntax: dx = g @"),
+    ],
+)
+def test_a_piece_without_a_comment_or_without_code_is_refused_with_its_file(file, text, said, tmp_path):
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"^{tmp_path.name}/{file}: .*{re.escape(said)}"):
+        ways(tmp_path / file)
+
+
+def test_a_piece_is_what_stands_under_a_comment_after_an_empty_line(tmp_path):
+    first = "# the first way,\n# in two lines\na = 1\n# about b\nb = 2\n"
+    text = f'"""Ways."""\n\n{first}\n\n# the second\n\n\ndef c():\n    pass\n'
+    (tmp_path / "right.py").write_text(text, encoding="utf-8")
+    first, second = ways(tmp_path / "right.py")
+    assert first == ("the first way, in two lines", "a = 1\n# about b\nb = 2")
+    assert second == ("the second", "def c():\n    pass")
+
+
+SOLUTION = """
+a = 1
+t = zeros
+t[0] = a
+for i in order:
+    t[i] = a + 1
+    b = t
+np.add.at(t, ids, b)
+b = -b
+""".strip()
+
+
+@pytest.mark.parametrize(
+    ("piece", "replaced"),
+    [
+        ("a = 2", {"a = 1": "a = 2"}),
+        ("t[i] += 1", {"    t[i] = a + 1": "    t[i] += 1"}),
+        ("t[ids] = b", {"np.add.at(t, ids, b)": "t[ids] = b"}),
+        ("b = 0\nb = 1", {"    b = t": "    b = 0", "b = -b": "b = 1"}),
+        ("b = 0", {"    b = t": "    b = 0", "b = -b": None}),
+        ("a = 2\nc = 3  # new", {"a = 1": "a = 2\nc = 3  # new"}),
+        ("c = 3\n# why\na = 2", {"a = 1": "c = 3\n# why\na = 2"}),
+        (
+            "t = ones",
+            {"t = zeros": "t = ones", "t[0] = a": None, "    t[i] = a + 1": None, "np.add.at(t, ids, b)": None},
+        ),
+    ],
+)
+def test_a_wrong_line_takes_the_place_of_the_solutions_for_the_same_name(piece, replaced):
+    lines = [replaced.get(line, line) for line in SOLUTION.splitlines()]
+    assert edited(SOLUTION, piece) == "\n".join(line for line in lines if line is not None)
+
+
+def test_a_piece_that_shares_no_name_with_the_solution_is_the_whole_gap():
+    assert edited(SOLUTION, "y = x\nreturned = y") == "y = x\nreturned = y"
 
 
 @every
@@ -200,6 +268,104 @@ def test_what_fills_the_gap_stands_in_the_folder_as_it_is_given(exercise):
     assert gap_of(solution) == gap_of(exercise.fill(exercise.solution))
     around = exercise.text.partition(START)[0].partition("\n")[2], exercise.text.partition(END)[2]
     assert solution.startswith(around[0]) and solution.endswith(around[1])
+
+
+# --- right on ordinary inputs, wrong at an edge
+
+SOFTMAX = "exp = np.exp({0})\np = exp / exp.sum(axis=-1, keepdims=True)\n"
+ONLY_ORDINARY = {
+    "embedding": (
+        "rows = g.reshape(-1, weight.shape[1])\n"
+        "dweight = sum(np.eye(len(weight))[t][:, None] * row for t, row in zip(ids.ravel(), rows))",
+        "dweight must have shape (3, 2); it has shape ()",
+    ),
+    "linear": (
+        "dx = g @ weight\nrows, g_rows = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])\n"
+        "dweight = sum(np.outer(b, a) for a, b in zip(rows, g_rows))\ndbias = g_rows.sum(axis=0)",
+        "dweight must have shape (3, 4); it has shape ()",
+    ),
+    "softmax": (SOFTMAX.format("x") + find("softmax").solution, "dx has NaN in 6 of 6 entries"),
+    "log_softmax": (
+        "p = np.exp(y)\ndp = g / p\ndx = p * (dp - (dp * p).sum(axis=-1, keepdims=True))",
+        "dx has NaN in 3 of 6 entries",
+    ),
+    "mask": (
+        "exp = np.exp(np.where(mask, s, -np.inf))\ntotal = exp.sum(axis=-1, keepdims=True)\n"
+        "p = exp / np.where(total == 0, 1, total)\nds = p * (g - (g * p).sum(axis=-1, keepdims=True))",
+        "p has NaN in 2 of 8 entries",
+    ),
+    "attention": (
+        SOFTMAX.format("q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])") + find("attention").solution,
+        "dq has NaN in 2 of 4 entries",
+    ),
+    "layer_norm": (find("layer_norm").solution.replace("r**3", "(n / c) ** 3"), "dx has NaN in 6 of 6 entries"),
+    "gelu": (find("gelu").solution.replace("erfc(-x / np.sqrt(2)) / 2", "1 - erfc(x / np.sqrt(2)) / 2"), "instead of"),
+    "dropout": ("dx = g * forward(x, keep) / x", "dx has NaN in 6 of 6 entries"),
+    "cross_entropy": (
+        SOFTMAX.format("logits") + "dlogits = g * (p - np.eye(logits.shape[1])[targets]) / len(logits)",
+        "dlogits has NaN in 4 of 6 entries",
+    ),
+    "clipping": (
+        "norm = np.sqrt(sum((g * g).sum() for g in gradients))\n"
+        "clipped = [g / norm * min(norm, max_norm) for g in gradients]",
+        "clipped[0] has NaN in 4 of 4 entries",
+    ),
+    "schedule": (
+        "done = max(step - warmup, 0) / (steps - warmup)\n"
+        "rate = peak * min((step + 1) / warmup, 1) * math.cos(math.pi / 2 * done) ** 2",
+        "ZeroDivisionError",
+    ),
+}
+
+
+def test_every_edge_of_an_exercise_has_a_solution_that_fails_there_alone():
+    assert {exercise.name for exercise in course() if exercise.edges} == ONLY_ORDINARY.keys()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # overflow, 0 / 0
+@pytest.mark.parametrize("name", ONLY_ORDINARY)
+def test_a_solution_that_is_right_on_ordinary_inputs_alone_is_refused_and_told_why(name):
+    gap, said = ONLY_ORDINARY[name]
+    exercise = find(name)
+    assert verdict(replace(exercise, edges=()), gap).passed
+    failed = verdict(exercise, gap)
+    (edge,) = exercise.edges
+    assert failed.result == "wrong" and failed.sentence.startswith(f"right, but not {edge.where}: "), failed
+    assert said in failed.sentence and failed.remarks[-1] == ("look at", edge.why)
+
+
+def test_slopes_from_four_points_are_told_apart_where_inputs_are_large():
+    gap = """
+    def copy(x):
+        exp = np.exp(x - x.max(axis=-1, keepdims=True))
+        return exp / exp.sum(axis=-1, keepdims=True)
+
+    dx = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        for h, weight in ((1e-3, 8), (-1e-3, -8), (2e-3, -1), (-2e-3, 1)):
+            moved = x.copy()
+            moved[place] += h
+            dx[place] += weight * (g * copy(moved)).sum() / 12e-3
+    """
+    said = verdict(find("softmax"), gap)
+    assert said.kind == "measured" and "dx is right to 10 digits only, as a measured slope is" in said.sentence, said
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "argument"),
+    [
+        ("clipping", "clipped = [g * scale", "clipped = [np.multiply(g, scale, out=g)", "gradients"),
+        ("training_step", "new_state = {", "state['step'] = step\nnew_state = {", "state"),
+        ("training_step", "new_parameters, m, v =", "parameters['out'] *= 2\nnew_parameters, m, v =", "parameters"),
+        ("topological_order", "order, ready =", "inputs[last].pop()\norder, ready =", "inputs"),
+    ],
+)
+def test_changing_what_is_in_a_list_or_a_dict_that_came_in_is_told_by_name(name, old, new, argument):
+    exercise = find(name)
+    gap = exercise.solution.replace(old, new)
+    said = verdict(replace(exercise, accepts=lambda *_: None), gap)
+    assert (said.result, said.kind) == ("wrong", "modified_input"), said
+    assert said.sentence == f"{exercise.function} changes {argument}, which others still need"
 
 
 # --- explanations

@@ -168,5 +168,12 @@ def test_the_op_is_complete(name):
         pytest.fail("\n".join(missing), pytrace=False)
 
 
+@pytest.mark.parametrize("name", ["RMSNorm-two rows", "rms_norm-two rows"])
+def test_a_test_of_an_op_is_found_by_the_name_of_its_class_and_of_its_function(name, request):
+    words = {name.lower(), *(word.lower() for word in request.node.extra_keyword_matches)}
+    for wanted in ("rmsnorm", "rms_norm"):
+        assert any(wanted in word for word in words), words
+
+
 def test_every_function_is_compared_with_pytorch():
     assert [function for function in functions() if function not in CASES and function not in SAMPLED] == []

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from support.op_samples import every_sample
-from support.strict_array import StrictArray, asnumpy, assert_same_bits, strict, strict_device, to_strict
+from support.strict_array import PACKAGE, StrictArray, asnumpy, assert_same_bits, strict, strict_device, to_strict
 
 from minattn import Tensor
 from minattn import functional as F
@@ -75,6 +75,24 @@ def test_the_double_refuses(refused):
 def test_the_double_lacks(name):
     with pytest.raises(AttributeError):
         getattr(strict, name)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("return xp.floor(x)", "the device has no floor; if CuPy has it, add it to _UFUNCS"),
+        ("return np.sum(x)", "numpy.sum was called on an array of the device; take array_module(x).sum"),
+        ("return np.exp(x)", "numpy.exp was called on an array of the device; take array_module(x).exp"),
+        ("return np.asarray(x)", "Implicit conversion to a NumPy array"),
+        ("return xp.where(x > 0, x, 0, out=x)", "where() got an unexpected keyword argument 'out'"),
+    ],
+)
+def test_what_the_double_refuses_is_named_with_the_file_and_line_of_the_op(line, said):
+    file, names = str(PACKAGE / "ops" / "new_op.py"), {"np": np, "xp": strict}
+    exec(compile(f"def forward(x):\n    {line}", file, "exec"), names)
+    with pytest.raises((TypeError, AttributeError)) as refused:
+        names["forward"](DEVICE)
+    assert str(refused.value).startswith(f"{file}:2: {said}")
 
 
 def test_the_double_takes_numbers_and_gives_arrays_without_dimensions():

@@ -1,7 +1,8 @@
 """What a complete op has beside its registration, and what one lacks, each in a sentence that says where it belongs."""
 
 import inspect
-from pathlib import Path
+
+from new import mistakes_file
 
 from minattn import functional
 from minattn.check.catalogue import catalogue, find_op
@@ -53,16 +54,16 @@ def op_of(name):
 
 def missing_from(op):
     """What a registered op lacks: a sentence for each thing."""
-    name, known = snake_case(op), catalogue.get(op, [])
+    name = snake_case(op)
+    known = [entry for entry in catalogue.get(op, []) if "NotImplementedError" not in entry.backward.__code__.co_names]
     own = [function for function in functions() if op_of(function) == op]
     if not own and op not in map(op_of, vars(Tensor)):
         yield f"{op} has no function: put one into minattn/functional.py (python tools/new.py function {name})"
         own = [name]
     if len(known) < MISTAKES:
-        file = Path(inspect.getfile(known[0].backward)).name if known else f"{name}.py"
         yield (
             f"{op} has {len(known)} of at least {MISTAKES} known mistakes: put some into "
-            f"minattn/check/catalogue/{file} (python tools/new.py mistake {name})"
+            f"minattn/check/catalogue/{mistakes_file(op).name} (python tools/new.py mistake {name})"
         )
     for function in own:
         if function not in CASES and function not in SAMPLED:

@@ -53,6 +53,13 @@ def missing(exercise):
         if not condition:
             found.append(f"{place}/{file}: {sentence}")
 
+    for template in sorted((Path(minattn.__file__).parents[1] / "tools" / "templates" / "exercise").glob("*.py")):
+        file = exercise.folder / template.name
+        need(
+            not file.exists() or file.read_text(encoding="utf-8") != template.read_text(encoding="utf-8"),
+            template.name,
+            "not begun: it is as tools/new.py made it",
+        )
     if not (exercise.folder / "solution.py").exists():
         return [f"{place}/solution.py: the solved file is missing"]
     if not gap_of((exercise.folder / "solution.py").read_text(encoding="utf-8")):

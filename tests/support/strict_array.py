@@ -6,15 +6,33 @@ than CuPy where that copies in silence (NumPy arrays as indices) or leaves resul
 one place twice). The arithmetic is NumPy's, so that results can be compared bit by bit.
 """
 
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
+import minattn
 from minattn import backend
+
+PACKAGE = Path(minattn.__file__).parent
 
 SCALARS = (bool, int, float, np.number, np.bool_)
 PLAIN = (*SCALARS, str, type, np.dtype, type(None))
+
+
+def op_line():
+    """The file and line of minattn that is running, for a message; "" where a test called."""
+    frame = sys._getframe(1)
+    while frame is not None and not Path(frame.f_code.co_filename).is_relative_to(PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}: " if frame else ""
+
+
+def called_by_numpy(function):
+    name = function.__name__
+    return TypeError(f"{op_line()}numpy.{name} was called on an array of the device; take array_module(x).{name}")
 
 
 def hidden(value):
@@ -25,7 +43,7 @@ def hidden(value):
         return [hidden(item) for item in value]
     if isinstance(value, PLAIN):
         return value
-    raise TypeError(f"Unsupported type {type(value)}")
+    raise TypeError(f"{op_line()}Unsupported type {type(value)}")
 
 
 def hidden_key(key, shape):
@@ -90,16 +108,16 @@ class StrictArray:
     # --- no way to NumPy but `asnumpy`, `item` and the conversions to Python numbers
 
     def __array__(self, dtype=None, copy=None):
-        raise TypeError("Implicit conversion to a NumPy array is not allowed.")
+        raise TypeError(f"{op_line()}Implicit conversion to a NumPy array is not allowed.")
 
     def __array_function__(self, function, types, arguments, options):
-        raise TypeError(f"numpy.{function.__name__} was called on an array of the device")
+        raise called_by_numpy(function)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         if not all(isinstance(x, (StrictArray, np.ndarray, *SCALARS)) for x in inputs):
             return NotImplemented  # the turn of the other operand
         if not any(isinstance(x, np.generic) for x in inputs) or method != "__call__" or options:
-            raise TypeError(f"numpy.{ufunc.__name__} was called on an array of the device")
+            raise called_by_numpy(ufunc)
         return StrictArray(ufunc(*map(hidden, inputs)))  # NumPy scalar * array
 
     def item(self):
@@ -215,7 +233,7 @@ def function(name, *options):
 
     def call(*arguments, **given):
         if unknown := sorted(given.keys() - set(options)):
-            raise TypeError(f"{name}() got an unexpected keyword argument {unknown[0]!r}")
+            raise TypeError(f"{op_line()}{name}() got an unexpected keyword argument {unknown[0]!r}")
         given = {option: hidden(value) if option == "out" else value for option, value in given.items()}
         return StrictArray(getattr(np, name)(*map(hidden, arguments), **given))
 
@@ -265,7 +283,16 @@ _SHAPE = ("ascontiguousarray", "broadcast_to", "expand_dims", "flatnonzero", "tr
 _OPTIONS = dict.fromkeys(_LIKE + _SHAPE, ()) | dict.fromkeys(_CREATE, ("dtype",))
 _OPTIONS |= {"concatenate": ("axis", "out"), "stack": ("axis",), "einsum": ("optimize",)}
 
-strict = SimpleNamespace(
+
+class Module(SimpleNamespace):
+    """A module that says who asked for what it lacks."""
+
+    def __getattr__(self, name):
+        where = "_UFUNCS or _OPTIONS in tests/support/strict_array.py"
+        raise AttributeError(f"{op_line()}the device has no {name}; if CuPy has it, add it to {where}")
+
+
+strict = Module(
     **{name: Ufunc(name) for name in _UFUNCS},
     **{name: function(name, *options) for name, options in _OPTIONS.items()},
     **{

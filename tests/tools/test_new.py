@@ -5,12 +5,16 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import complete_op
+from support.learn_help import missing
 
 from minattn.check import check_op
-from minattn.errors import InputError
+from minattn.check.catalogue import catalogue
+from minattn.learn import find
 from minattn.ops import registry
 
 ROOT = Path(__file__).parents[2]
@@ -53,24 +57,62 @@ def test_a_file_that_exists_is_not_written_over(tmp_path, capsys):
 
 
 def test_mistakes_go_where_those_of_the_op_are():
-    with pytest.raises(InputError, match=r"minattn/check/catalogue/reduction.py exists already; write into it"):
-        new.make("mistake", "mean")
+    code, _, said = new.make("mistake", "mean").partition("\nPut this into ")
+    assert said.startswith("minattn/check/catalogue/reduction.py. Write a function for each mistake")
+    assert code.startswith('@mistake("Mean", "sign")\ndef mean_sign(g: Array, x: Array, axis: ')
+
+
+def test_a_mistake_that_is_not_written_yet_does_not_count(tmp_path):
+    """As many as are made: they are wrong backward passes only when somebody has written them."""
+    known = catalogue["Softmax"]
+    code = new.make("mistake", "softmax").partition("\nPut this into ")[0].replace("Softmax", "Unwritten")
+    (tmp_path / "stubs.py").write_text(
+        "from typing import Any\nfrom minattn.check.catalogue import mistake\nArray = Any\n" + code
+    )
+    load(tmp_path / "stubs.py", "stubs")
+    stub = catalogue.pop("Unwritten")
+    catalogue["Softmax"] = [*known[: complete_op.MISTAKES - 1], *stub]
+    try:
+        said = list(complete_op.missing_from("Softmax"))
+    finally:
+        catalogue["Softmax"] = known
+    assert said == [
+        "Softmax has 4 of at least 5 known mistakes: put some into minattn/check/catalogue/softmax.py "
+        "(python tools/new.py mistake softmax)"
+    ]
 
 
 def test_what_is_to_be_put_into_files_takes_the_inputs_and_options_of_the_op():
-    code = ast.parse(new.make("function", "layer_norm").partition("\nPut ")[0])
+    code = ast.parse(made("layer_norm"))
     (function,) = (node for node in code.body if isinstance(node, ast.FunctionDef))
-    assert [argument.arg for argument in function.args.args] == ["x", "gamma", "beta", "eps"]
-    assert "return apply(LayerNorm(eps), x, gamma, beta)" in ast.unparse(function)
+    assert [argument.arg for argument in function.args.args] == ["input", "gamma", "beta", "eps"]
+    assert "require_floats('layer_norm', input=input, gamma=gamma, beta=beta)" in ast.unparse(function)
+    assert "return apply(LayerNorm(eps), input, gamma, beta)" in ast.unparse(function)
+    assert "input = integers('embedding', 'input', input, weight)" in ast.unparse(ast.parse(made("embedding")))
+    assert "keep = boolean('dropout', 'keep', keep)" in ast.unparse(ast.parse(made("dropout")))
     code = ast.unparse(ast.parse(new.make("parity", "layer_norm").partition("\nPut ")[0]))
     assert "F.layer_norm(x, gamma, beta), normal(2, 3, 5), normal(5)" in code
+
+
+def made(op):
+    """What is printed for the function of an op."""
+    return new.make("function", op).partition("\nPut ")[0]
+
+
+def test_calls_are_added_to_those_that_an_op_has():
+    assert new.make("parity", "layer_norm").startswith('CASES["layer_norm"] += [\n')
+    assert new.make("parity", "negate").startswith('CASES["negate"] = [\n')
 
 
 def test_an_exercise_gets_the_next_number_or_the_one_that_is_given(tmp_path):
     for name, folder in (("half", "e010_half"), ("third", "e020_third"), ("e015_other", "e015_other")):
         assert new.make("exercise", name, tmp_path).startswith(f"minattn/learn/exercises/{folder} is made")
-    files = {path.name for path in (tmp_path / new.EXERCISES / "e015_other").iterdir()}
+    half = tmp_path / new.EXERCISES / "e015_other"
+    files = {path.name for path in half.iterdir()}
     assert files == {"exercise.py", "right.py", "solution.py", "wrong.py"}
+    exercise = replace(find("softmax"), folder=half, name="other")
+    not_begun = [f"{half.parent.name}/e015_other/{file}: not begun: it is as tools/new.py made it" for file in files]
+    assert sorted(not_begun) == [said for said in missing(exercise) if "not begun" in said]
 
 
 @pytest.mark.parametrize(

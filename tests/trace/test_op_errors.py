@@ -35,7 +35,7 @@ def error_of(y, upstream=None):
 
 def masked(softmax, x):
     mask = np.array([[True, False, True], [False, False, False]])
-    return softmax(F.where(mask, x * 2.0, -np.inf))
+    return softmax(F.where(mask, x * 2.0, -np.inf), -1)
 
 
 ROWS = ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
@@ -76,7 +76,7 @@ def test_the_first_op_that_leaves_the_finite_is_named_with_its_reason(name, furt
 
 def test_a_score_of_minus_infinity_is_blamed_on_nobody_while_it_is_only_a_mask():
     x = leaf([1.0] * 3)
-    p = F.softmax(F.where(np.array([True, False, True]), x, -np.inf))
+    p = F.softmax(F.where(np.array([True, False, True]), x, -np.inf), -1)
     p.backward(np.array([[1.0, 2.0, 3.0]]))
     np.testing.assert_allclose(x.grad, [[-0.5, 0.0, 0.5]], atol=1e-15)  # rounding of sums of halves
 

@@ -6,6 +6,7 @@ def new_op(parameters: Tensor) -> Tensor:
     """Say what the function does, in a sentence.
 
     Args:
-        arguments: say shape and dtype of each; the first is called input, and names are PyTorch's where it has them
+        arguments: say shape and dtype of each, and give them PyTorch's names where it has the function
     """
+    validation()
     return apply(NewOp(options), arguments)

@@ -1,4 +1,4 @@
-"""Wrong backward passes of ReLU and of GELU, in its exact form and in the approximation by tanh."""
+"""Wrong backward passes of ReLU, of GELU in its exact form and in the approximation by tanh, and of dropout."""
 
 import math
 
@@ -8,73 +8,47 @@ from ...backend import Array
 from .base import mistake
 
 
-@mistake(
-    "ReLU",
-    "mask_leak",
-    "The upstream gradient passes everywhere; it passes only where x > 0, and 0 belongs elsewhere.",
-)
+@mistake("ReLU", "mask_leak")
 def relu_not_masked(g: Array, x: Array) -> Array:
+    """The upstream gradient passes everywhere; it passes only where x > 0, and 0 belongs elsewhere."""
     return g.copy()
 
 
-@mistake(
-    "ReLU",
-    "nonlinear_in_upstream",
-    "The mask is taken from the upstream gradient, which lets only positive gradients through; it belongs to the "
-    "input, g where x > 0.",
-)
+@mistake("ReLU", "nonlinear_in_upstream")
 def relu_mask_of_upstream(g: Array, x: Array) -> Array:
+    """The mask is taken from the upstream gradient, which lets only positive gradients through; it belongs to the
+    input, g where x > 0."""
     return np.maximum(g, 0)
 
 
-@mistake(
-    "ReLU",
-    "upstream_ignored",
-    "The mask x > 0 is returned alone; the upstream gradient belongs on it as a factor.",
-)
-def relu_upstream_ignored(g: Array, x: Array) -> Array:
-    return (x > 0).astype(float)
-
-
-@mistake(
-    "ReLU",
-    "wrong_variable",
-    "The upstream gradient is multiplied by the output max(x, 0); it is multiplied by the slope, 1 where x > 0.",
-)
+@mistake("ReLU", "wrong_variable")
 def relu_times_output(g: Array, x: Array) -> Array:
+    """The upstream gradient is multiplied by the output max(x, 0); it is multiplied by the slope, 1 where x > 0."""
     return g * np.maximum(x, 0)
 
 
-@mistake(
-    "ReLU",
-    "mask_leak",
-    "The mask is the wrong way round: the gradient passes where x < 0; it passes where x > 0.",
-)
+@mistake("ReLU", "mask_leak")
 def relu_mask_inverted(g: Array, x: Array) -> Array:
+    """The mask is the wrong way round: the gradient passes where x < 0; it passes where x > 0."""
     return g * (x < 0)
 
 
-@mistake("ReLU", "mask_leak", "A share of 0.01 leaks through where x < 0, which is the leaky ReLU; 0 belongs there.")
+@mistake("ReLU", "mask_leak")
 def relu_leaky(g: Array, x: Array) -> Array:
+    """A share of 0.01 leaks through where x < 0, which is the leaky ReLU; 0 belongs there."""
     return np.where(x > 0, g, 0.01 * g)
 
 
-@mistake(
-    "ReLU",
-    "sign",
-    "The sign of x is the slope, which is that of |x|; where x < 0 it gives -g, and 0 belongs there.",
-)
+@mistake("ReLU", "sign")
 def relu_slope_of_absolute_value(g: Array, x: Array) -> Array:
+    """The sign of x is the slope, which is that of |x|; where x < 0 it gives -g, and 0 belongs there."""
     return g * np.sign(x)
 
 
-@mistake(
-    "ReLU",
-    "modified_input",
-    "The upstream gradient is set to 0 in place, so that whoever else holds it finds it changed; a new array belongs "
-    "there.",
-)
+@mistake("ReLU", "modified_input")
 def relu_in_place(g: Array, x: Array) -> Array:
+    """The upstream gradient is set to 0 in place, so that whoever else holds it finds it changed; a new array belongs
+    there."""
     g[x <= 0] = 0
     return g
 
@@ -94,92 +68,126 @@ def _cdf_and_slope(x: Array, approximate: str) -> tuple[Array, Array]:
 _erf = np.vectorize(math.erf, otypes=[float])
 
 
-@mistake(
-    "GELU",
-    "missing_path",
-    "Only g Φ(x) is returned; x also moves Φ itself, and the second term of the product rule, g x φ(x), belongs "
-    "beside it.",
-)
+@mistake("GELU", "missing_path")
 def gelu_second_term_missing(g: Array, x: Array, approximate: str = "none") -> Array:
+    """Only g Φ(x) is returned; x also moves Φ itself, and the second term of the product rule, g x φ(x), belongs beside
+    it."""
     cdf, _ = _cdf_and_slope(x, approximate)
     return g * cdf
 
 
-@mistake(
-    "GELU",
-    "missing_path",
-    "Only g x φ(x) is returned; the first term of the product rule, g Φ(x), belongs beside it.",
-)
+@mistake("GELU", "missing_path")
 def gelu_first_term_missing(g: Array, x: Array, approximate: str = "none") -> Array:
+    """Only g x φ(x) is returned; the first term of the product rule, g Φ(x), belongs beside it."""
     _, slope = _cdf_and_slope(x, approximate)
     return g * x * slope
 
 
-@mistake(
-    "GELU",
-    "wrong_variable",
-    "This is the backward pass of the other form of GELU, exact where the forward pass has tanh or the reverse; the "
-    "two differ from the fourth decimal on.",
-)
+@mistake("GELU", "wrong_variable")
 def gelu_other_form(g: Array, x: Array, approximate: str = "none") -> Array:
+    """This is the backward pass of the other form of GELU, exact where the forward pass has tanh or the reverse; the
+    two differ from the fourth decimal on."""
     cdf, slope = _cdf_and_slope(x, "tanh" if approximate == "none" else "none")
     return g * (cdf + x * slope)
 
 
-@mistake("GELU", "wrong_variable", "The x before φ(x) is forgotten: g (Φ + φ) in place of g (Φ + x φ).")
+@mistake("GELU", "wrong_variable")
 def gelu_factor_forgotten(g: Array, x: Array, approximate: str = "none") -> Array:
+    """The x before φ(x) is forgotten: g (Φ + φ) in place of g (Φ + x φ)."""
     cdf, slope = _cdf_and_slope(x, approximate)
     return g * (cdf + slope)
 
 
-@mistake("GELU", "wrong_variable", "This is the backward pass of ReLU, g where x > 0; that of GELU is g (Φ + x φ).")
+@mistake("GELU", "wrong_variable")
 def gelu_rule_of_relu(g: Array, x: Array, approximate: str = "none") -> Array:
+    """This is the backward pass of ReLU, g where x > 0; that of GELU is g (Φ + x φ)."""
     return g * (x > 0)
 
 
-@mistake("GELU", "sign", "The second term is subtracted: g (Φ - x φ) in place of g (Φ + x φ).")
+@mistake("GELU", "sign")
 def gelu_sign(g: Array, x: Array, approximate: str = "none") -> Array:
+    """The second term is subtracted: g (Φ - x φ) in place of g (Φ + x φ)."""
     cdf, slope = _cdf_and_slope(x, approximate)
     return g * (cdf - x * slope)
 
 
-@mistake(
-    "GELU",
-    "constant_factor",
-    "The slope of Φ lacks a constant, 1/√(2π) of the normal density or the 1/2 before tanh, so that the second term "
-    "is too large.",
-)
+@mistake("GELU", "constant_factor")
 def gelu_constant_forgotten(g: Array, x: Array, approximate: str = "none") -> Array:
+    """The slope of Φ lacks a constant, 1/√(2π) of the normal density or the 1/2 before tanh, so that the second term is
+    too large."""
     cdf, slope = _cdf_and_slope(x, approximate)
     return g * (cdf + x * slope * (math.sqrt(2 * math.pi) if approximate == "none" else 2))
 
 
-@mistake("GELU", "wrong_variable", "The exponent of the normal density is not halved: exp(-x²) in place of exp(-x²/2).")
+@mistake("GELU", "wrong_variable")
 def gelu_exponent_not_halved(g: Array, x: Array, approximate: str = "none") -> Array:
+    """The exponent of the normal density is not halved: exp(-x²) in place of exp(-x²/2)."""
     cdf, slope = _cdf_and_slope(x, approximate)
     if approximate == "none":
         slope = slope * np.exp(-(x**2) / 2)
     return g * (cdf + x * slope)
 
 
-@mistake(
-    "GELU",
-    "treated_as_constant",
-    "The cubic term inside tanh is treated as a constant: its derivative 3 · 0.044715 x² is missing from the inner "
-    "slope.",
-)
+@mistake("GELU", "treated_as_constant")
 def gelu_cubic_term_constant(g: Array, x: Array, approximate: str = "none") -> Array:
+    """The cubic term inside tanh is treated as a constant: its derivative 3 · 0.044715 x² is missing from the inner
+    slope."""
     cdf, slope = _cdf_and_slope(x, approximate)
     if approximate == "tanh":
         slope = slope / (1 + 3 * 0.044715 * x**2)
     return g * (cdf + x * slope)
 
 
-@mistake(
-    "GELU",
-    "upstream_ignored",
-    "The slope Φ + x φ is returned alone; the upstream gradient belongs on it as a factor.",
-)
-def gelu_upstream_ignored(g: Array, x: Array, approximate: str = "none") -> Array:
-    cdf, slope = _cdf_and_slope(x, approximate)
-    return cdf + x * slope
+Pair = tuple[Array, None]
+
+
+def _scale(p: float) -> float:
+    return 1 / (1 - p) if p < 1 else 0.0
+
+
+@mistake("Dropout", "constant_factor")
+def dropout_scale_forgotten(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+    """The scale 1 / (1 - p) is forgotten: g keep in place of g keep / (1 - p)."""
+    return g * keep, None
+
+
+@mistake("Dropout", "mask_leak")
+def dropout_mask_forgotten(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+    """The mask is forgotten: elements that were dropped get a gradient, and 0 belongs there."""
+    return g * _scale(p), None
+
+
+@mistake("Dropout", "mask_leak")
+def dropout_as_in_evaluation(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+    """The upstream gradient is handed on unchanged, as in evaluation; g keep / (1 - p) belongs there."""
+    return g.copy(), None
+
+
+@mistake("Dropout", "mask_leak")
+def dropout_mask_inverted(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+    """The mask is inverted: the dropped elements get the gradient, which belongs to those that were kept."""
+    return g * ~keep.astype(bool) * _scale(p), None
+
+
+@mistake("Dropout", "constant_factor")
+def dropout_scale_multiplied(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+    """The gradient is multiplied by 1 - p; the forward pass divided by it, and so does the backward pass."""
+    return g * keep * (1 - p), None
+
+
+@mistake("Dropout", "constant_factor")
+def dropout_divided_by_p(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+    """The gradient is divided by p, the share that was dropped; it is divided by 1 - p, the share that was kept."""
+    return g * keep / p, None
+
+
+@mistake("Dropout", "constant_factor")
+def dropout_scale_twice(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+    """The scale is applied twice: g keep / (1 - p)² in place of g keep / (1 - p)."""
+    return g * keep * _scale(p) ** 2, None
+
+
+@mistake("Dropout", "wrong_variable")
+def dropout_times_output(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+    """The upstream gradient is multiplied by the output; it is multiplied by the slope, keep / (1 - p)."""
+    return g * x * keep * _scale(p), None

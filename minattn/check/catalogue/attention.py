@@ -4,6 +4,7 @@ Right is: dv = pᵀ g, dp = g vᵀ, ds = p (dp - Σ dp p), dq = ds k / √d, dk 
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,234 +49,156 @@ def _for_inputs(dq: Array, dk: Array, dv: Array, q: Array, k: Array, v: Array, *
     return *summed, *(None for _ in mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "cross_terms_missing",
-    "The softmax is differentiated by its diagonal alone, ds = p (1 - p) dp; every score also lowers the other "
-    "weights of its row, and ds = p (dp - Σ dp p) belongs there.",
-)
+def _backward(
+    g: Array,
+    q: Array,
+    k: Array,
+    v: Array,
+    *mask: Array,
+    p: Array | None = None,
+    softmax: Callable[[Array, Array], Array] = _softmax_backward,
+    factor: float | None = None,
+    **options: Any,
+) -> Gradients:
+    """The right backward pass, but for what is given in place of the weights, of ds = softmax(p, dp), of the scale."""
+    p = _weights(q, k, *mask, **options) if p is None else p
+    ds = softmax(p, g @ transpose(v)) * (_factor(q, **options) if factor is None else factor)
+    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+
+
+@mistake("ScaledDotProductAttention", "cross_terms_missing")
 def attention_softmax_diagonal_only(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = p * (1 - p) * (g @ transpose(v)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The softmax is differentiated by its diagonal alone, ds = p (1 - p) dp; every score also lowers the other weights
+    of its row, and ds = p (dp - Σ dp p) belongs there."""
+    return _backward(g, q, k, v, *mask, **options, softmax=lambda p, dp: p * (1 - p) * dp)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "constant_factor",
-    "The scale is forgotten in dq and dk; the scores were multiplied by 1/√d, and so are their gradients.",
-)
+@mistake("ScaledDotProductAttention", "constant_factor")
 def attention_scale_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p = _weights(q, k, *mask, **options)
-    ds = _softmax_backward(p, g @ transpose(v))
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The scale is forgotten in dq and dk; the scores were multiplied by 1/√d, and so are their gradients."""
+    return _backward(g, q, k, v, *mask, **options, factor=1.0)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "constant_factor",
-    "The scale is applied twice, which makes it 1/d, the root forgotten; the gradients of q and k get 1/√d once.",
-)
+@mistake("ScaledDotProductAttention", "constant_factor")
 def attention_scale_twice(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v)) * factor
-    return _for_inputs(ds @ k * factor, transpose(ds) @ q * factor, transpose(p) @ g, q, k, v, *mask)
+    """The scale is applied twice, which makes it 1/d, the root forgotten; the gradients of q and k get 1/√d once."""
+    return _backward(g, q, k, v, *mask, **options, factor=_factor(q, **options) ** 2)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "constant_factor",
-    "The gradients of q and k are divided by the scale; the forward pass multiplied by it, and so does the backward "
-    "pass.",
-)
+@mistake("ScaledDotProductAttention", "constant_factor")
 def attention_scale_divided(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v)) / factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The gradients of q and k are divided by the scale; the forward pass multiplied by it, and so does the backward
+    pass."""
+    return _backward(g, q, k, v, *mask, **options, factor=1 / _factor(q, **options))
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "constant_factor",
-    "The scale is applied to dq and forgotten in dk; both went into the scaled product, and both get it.",
-)
+@mistake("ScaledDotProductAttention", "constant_factor")
 def attention_scale_only_in_dq(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v))
-    return _for_inputs(ds @ k * factor, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The scale is applied to dq and forgotten in dk; both went into the scaled product, and both get it."""
+    dq, *_ = _backward(g, q, k, v, *mask, **options)
+    return dq, *_backward(g, q, k, v, *mask, **options, factor=1.0)[1:]
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "missing_transpose",
-    "The gradient of k is ds q, which fits only where there are as many queries as keys; dsᵀ q belongs there.",
-)
+@mistake("ScaledDotProductAttention", "missing_transpose")
 def attention_dk_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """The gradient of k is ds q, which fits only where there are as many queries as keys; dsᵀ q belongs there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     return _for_inputs(ds @ k, ds @ q, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "missing_transpose",
-    "The gradient of v is p g, which fits only where there are as many queries as keys; pᵀ g belongs there.",
-)
+@mistake("ScaledDotProductAttention", "missing_transpose")
 def attention_dv_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, p @ g, q, k, v, *mask)
+    """The gradient of v is p g, which fits only where there are as many queries as keys; pᵀ g belongs there."""
+    dq, dk, _, *others = _backward(g, q, k, v, *mask, **options)
+    return dq, dk, unbroadcast(_weights(q, k, *mask, **options) @ g, v.shape), *others
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "swapped_arguments",
-    "Queries and keys are mixed up, dq = ds q and dk = dsᵀ k; dq = ds k and dk = dsᵀ q belong there.",
-)
+@mistake("ScaledDotProductAttention", "swapped_arguments")
 def attention_q_and_k_swapped(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """Queries and keys are mixed up, dq = ds q and dk = dsᵀ k; dq = ds k and dk = dsᵀ q belong there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     return _for_inputs(ds @ q, transpose(ds) @ k, transpose(p) @ g, q, k, v, *mask)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "mask_leak",
-    "The weights are computed again without any mask, so that gradients flow where no query could look; they are "
-    "those of the forward pass, with zeros under the mask.",
-)
+@mistake("ScaledDotProductAttention", "mask_leak")
 def attention_masks_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, scale=options.get("scale")), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The weights are computed again without any mask, so that gradients flow where no query could look; they are those
+    of the forward pass, with zeros under the mask."""
+    return _backward(g, q, k, v, *mask, **options, p=_weights(q, k, scale=options.get("scale")))
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "mask_leak",
-    "The padding mask is applied on the way back and the causal mask is forgotten, so that a token's gradient reaches "
-    "the tokens after it; both masks belong in the weights.",
-)
+@mistake("ScaledDotProductAttention", "mask_leak")
 def attention_causal_mask_forgotten(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, scale=options.get("scale")), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The padding mask is applied on the way back and the causal mask is forgotten, so that a token's gradient reaches
+    the tokens after it; both masks belong in the weights."""
+    return _backward(g, q, k, v, *mask, **options, p=_weights(q, k, *mask, scale=options.get("scale")))
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "treated_as_constant",
-    "The attention weights are treated as a constant, so that only v gets a gradient; they were computed from q and "
-    "k, which get ds k / √d and dsᵀ q / √d.",
-)
+@mistake("ScaledDotProductAttention", "treated_as_constant")
 def attention_weights_constant(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p = _weights(q, k, *mask, **options)
-    return _for_inputs(np.zeros_like(q), np.zeros_like(k), transpose(p) @ g, q, k, v, *mask)
+    """The attention weights are treated as a constant, so that only v gets a gradient; they were computed from q and k,
+    which get ds k / √d and dsᵀ q / √d."""
+    return _backward(g, q, k, v, *mask, **options, softmax=lambda p, dp: np.zeros_like(p))
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "treated_as_constant",
-    "The denominator of the softmax is treated as a constant, ds = p dp; it grows with every score, and ds = p (dp - "
-    "Σ dp p) belongs there.",
-)
+@mistake("ScaledDotProductAttention", "treated_as_constant")
 def attention_denominator_constant(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = p * (g @ transpose(v)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The denominator of the softmax is treated as a constant, ds = p dp; it grows with every score, and ds = p (dp - Σ
+    dp p) belongs there."""
+    return _backward(g, q, k, v, *mask, **options, softmax=lambda p, dp: p * dp)
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "missing_path",
-    "The softmax is left out on the way back, ds = dp; ds = p (dp - Σ dp p) belongs there.",
-)
+@mistake("ScaledDotProductAttention", "missing_path")
 def attention_softmax_skipped(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = np.broadcast_to(g @ transpose(v) * factor, p.shape)
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The softmax is left out on the way back, ds = dp; ds = p (dp - Σ dp p) belongs there."""
+    return _backward(g, q, k, v, *mask, **options, softmax=lambda p, dp: np.broadcast_to(dp, p.shape))
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "wrong_axis",
-    "The sum Σ dp p of the softmax runs over the queries; it runs over the keys, along the last axis.",
-)
+@mistake("ScaledDotProductAttention", "wrong_axis")
 def attention_sum_over_queries(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    dp = g @ transpose(v)
-    ds = p * (dp - (dp * p).sum(axis=-2, keepdims=True)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The sum Σ dp p of the softmax runs over the queries; it runs over the keys, along the last axis."""
+    return _backward(
+        g, q, k, v, *mask, **options, softmax=lambda p, dp: p * (dp - (dp * p).sum(axis=-2, keepdims=True))
+    )
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "wrong_variable",
-    "The sum of the softmax's gradient is taken over dp alone, ds = p (dp - Σ dp); each dp is weighted by its p, Σ dp "
-    "p.",
-)
+@mistake("ScaledDotProductAttention", "wrong_variable")
 def attention_sum_not_weighted(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    dp = g @ transpose(v)
-    ds = p * (dp - dp.sum(axis=-1, keepdims=True)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The sum of the softmax's gradient is taken over dp alone, ds = p (dp - Σ dp); each dp is weighted by its p, Σ dp
+    p."""
+    return _backward(g, q, k, v, *mask, **options, softmax=lambda p, dp: p * (dp - dp.sum(axis=-1, keepdims=True)))
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "wrong_variable",
-    "The gradient of v is built from the scores before the softmax; from the weights it belongs, dv = pᵀ g.",
-)
+@mistake("ScaledDotProductAttention", "wrong_variable")
 def attention_dv_from_scores(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v)) * factor
-    s = q @ transpose(k) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(s) @ g, q, k, v, *mask)
+    """The gradient of v is built from the scores before the softmax; from the weights it belongs, dv = pᵀ g."""
+    dq, dk, _, *others = _backward(g, q, k, v, *mask, **options)
+    s = q @ transpose(k) * _factor(q, **options)
+    return dq, dk, unbroadcast(transpose(s) @ g, v.shape), *others
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "sign",
-    "The two terms of the softmax's gradient are the wrong way round, ds = p (Σ dp p - dp), which turns the sign of "
-    "dq and dk; ds = p (dp - Σ dp p) belongs there.",
-)
+@mistake("ScaledDotProductAttention", "sign")
 def attention_sign(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = -_softmax_backward(p, g @ transpose(v)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    """The two terms of the softmax's gradient are the wrong way round, ds = p (Σ dp p - dp), which turns the sign of dq
+    and dk; ds = p (dp - Σ dp p) belongs there."""
+    return _backward(g, q, k, v, *mask, **options, softmax=lambda p, dp: -_softmax_backward(p, dp))
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "upstream_ignored",
-    "The upstream gradient is taken to be 1 everywhere; g itself belongs in dv = pᵀ g and dp = g vᵀ.",
-)
-def attention_upstream_ignored(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    p, factor, one = _weights(q, k, *mask, **options), _factor(q, **options), np.ones_like(g)
-    ds = _softmax_backward(p, one @ transpose(v)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ one, q, k, v, *mask)
-
-
-@mistake(
-    "ScaledDotProductAttention",
-    "not_finite",
-    "A query that may look nowhere gets 0/0 in the softmax, and NaN runs into the gradients; the weights of such a "
-    "row are zeros.",
-)
+@mistake("ScaledDotProductAttention", "not_finite")
 def attention_masked_row_not_finite(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
-    s, factor = _scores(q, k, *mask, **options), _factor(q, **options)
+    """A query that may look nowhere gets 0/0 in the softmax, and NaN runs into the gradients; the weights of such a row
+    are zeros."""
+    s = _scores(q, k, *mask, **options)
     e = np.exp(s - s.max(axis=-1, keepdims=True))
-    p = e / e.sum(axis=-1, keepdims=True)
-    ds = _softmax_backward(p, g @ transpose(v)) * factor
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    return _backward(g, q, k, v, *mask, **options, p=e / e.sum(axis=-1, keepdims=True))
 
 
-@mistake(
-    "ScaledDotProductAttention",
-    "broadcast_not_summed",
-    "Keys and values that several heads share keep one gradient for each head; the sum over the heads belongs there.",
-)
+@mistake("ScaledDotProductAttention", "broadcast_not_summed")
 def attention_heads_not_summed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
+    """Keys and values that several heads share keep one gradient for each head; the sum over the heads belongs
+    there."""
     p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
     ds = _softmax_backward(p, g @ transpose(v)) * factor
     gradients = ds @ k, transpose(ds) @ q, transpose(p) @ g

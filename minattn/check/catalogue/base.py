@@ -21,7 +21,7 @@ class Mistake:
     Args:
         name: that of the function
         kind: a word of the vocabulary in `mistake_kinds`
-        sentence: what the code does, and what belongs there
+        sentence: the docstring of the function: what the code does, and what belongs there
         backward: the code; its options are those of the op
         op: class name of the registered op that it is a wrong backward pass of
     """
@@ -42,14 +42,11 @@ Samples = Callable[[np.random.Generator], Iterable[Sample]]
 _telling: dict[str, list[Samples]] = {}
 
 
-def mistake(op: str, kind: str, sentence: str) -> Callable[[Written], Written]:
-    """Function decorator: enter a wrong backward pass of `op` into the catalogue, under the function's name.
-
-    The function needs no docstring of its own: the sentence becomes it.
-    """
+def mistake(op: str, kind: str) -> Callable[[Written], Written]:
+    """Function decorator: enter a wrong backward pass of `op` into the catalogue; its docstring is the sentence."""
 
     def enter(backward: Written) -> Written:
-        backward.__doc__ = sentence
+        sentence = " ".join((backward.__doc__ or backward.__name__).split())
         catalogue.setdefault(op, []).append(Mistake(backward.__name__, kind, sentence, backward, op))
         return backward
 

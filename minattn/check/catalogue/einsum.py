@@ -36,22 +36,16 @@ def _pull(g: Array, out: str, other: Array, other_letters: str, x: Array, letter
     return np.broadcast_to(dx, longer)
 
 
-@mistake(
-    "Einsum",
-    "broadcast_not_summed",
-    "An axis of length 1 that was stretched keeps its full length in the gradient; the sum along it belongs there.",
-)
+@mistake("Einsum", "broadcast_not_summed")
 def einsum_stretched_axis_not_summed(g: Array, a: Array, b: Array, equation: str) -> Pair:
+    """An axis of length 1 that was stretched keeps its full length in the gradient; the sum along it belongs there."""
     first, second, out = _letters(equation, a, b)
     return _pull(g, out, b, second, a, first).copy(), _pull(g, out, a, first, b, second).copy()
 
 
-@mistake(
-    "Einsum",
-    "constant_factor",
-    "A letter that was summed away gets the mean of the gradient along it; every element along it gets the whole.",
-)
+@mistake("Einsum", "constant_factor")
 def einsum_summed_letters_averaged(g: Array, a: Array, b: Array, equation: str) -> Pair:
+    """A letter that was summed away gets the mean of the gradient along it; every element along it gets the whole."""
     first, second, out = _letters(equation, a, b)
 
     def share(letters: str, others: str, x: Array) -> int:
@@ -61,59 +55,28 @@ def einsum_summed_letters_averaged(g: Array, a: Array, b: Array, equation: str) 
     return unbroadcast(da / share(first, second, a), a.shape), unbroadcast(db / share(second, first, b), b.shape)
 
 
-@mistake(
-    "Einsum",
-    "wrong_variable",
-    "The other operand is left out, as if it were 1 everywhere; each gradient is the einsum of g with the other "
-    "operand.",
-)
+@mistake("Einsum", "wrong_variable")
 def einsum_other_operand_forgotten(g: Array, a: Array, b: Array, equation: str) -> Pair:
+    """The other operand is left out, as if it were 1 everywhere; each gradient is the einsum of g with the other
+    operand."""
     first, second, out = _letters(equation, a, b)
     da = _pull(g, out, np.ones_like(b), second, a, first)
     db = _pull(g, out, np.ones_like(a), first, b, second)
     return unbroadcast(da, a.shape), unbroadcast(db, b.shape)
 
 
-@mistake(
-    "Einsum",
-    "transposed",
-    "The gradient of a has its letters in reverse order; they stand in the order in which a has them.",
-)
+@mistake("Einsum", "transposed")
 def einsum_letters_reversed(g: Array, a: Array, b: Array, equation: str) -> Pair:
+    """The gradient of a has its letters in reverse order; they stand in the order in which a has them."""
     first, second, out = _letters(equation, a, b)
     da = unbroadcast(_pull(g, out, b, second, a, first), a.shape)
     return da.T.copy(), unbroadcast(_pull(g, out, a, first, b, second), b.shape)
 
 
-@mistake(
-    "Einsum",
-    "treated_as_constant",
-    "The second operand is treated as a constant and gets zeros; the einsum of g and a belongs there.",
-)
-def einsum_second_operand_constant(g: Array, a: Array, b: Array, equation: str) -> Pair:
-    first, second, out = _letters(equation, a, b)
-    return unbroadcast(_pull(g, out, b, second, a, first), a.shape), np.zeros_like(b)
-
-
-@mistake(
-    "Einsum",
-    "swapped_arguments",
-    "Each gradient is the einsum of g with the operand itself, which fits only where both have the same letters; with "
-    "the other operand it belongs.",
-)
+@mistake("Einsum", "swapped_arguments")
 def einsum_own_operand(g: Array, a: Array, b: Array, equation: str) -> Pair:
+    """Each gradient is the einsum of g with the operand itself, which fits only where both have the same letters; with
+    the other operand it belongs."""
     first, second, out = _letters(equation, a, b)
     da, db = np.einsum(f"{out},{first}->{first}", g, a), np.einsum(f"{out},{second}->{second}", g, b)
     return da, db
-
-
-@mistake(
-    "Einsum",
-    "upstream_ignored",
-    "The upstream gradient is taken to be 1 everywhere; g itself belongs in both einsums.",
-)
-def einsum_upstream_ignored(g: Array, a: Array, b: Array, equation: str) -> Pair:
-    first, second, out = _letters(equation, a, b)
-    one = np.ones_like(g)
-    da, db = _pull(one, out, b, second, a, first), _pull(one, out, a, first, b, second)
-    return unbroadcast(da, a.shape), unbroadcast(db, b.shape)

@@ -8,92 +8,61 @@ from .base import mistake
 Pair = tuple[None, Array]
 
 
-@mistake(
-    "Embedding",
-    "overwritten_not_accumulated",
-    "The rows are assigned, or added with a buffered dW[ids] += g, so that of a token that occurs twice only the last "
-    "gradient counts; np.add.at(dW, ids, g) adds all of them.",
-)
+@mistake("Embedding", "overwritten_not_accumulated")
 def embedding_assigned(g: Array, ids: Array, weight: Array) -> Pair:
+    """The rows are assigned, or added with a buffered dW[ids] += g, so that of a token that occurs twice only the last
+    gradient counts; np.add.at(dW, ids, g) adds all of them."""
     dweight = np.zeros_like(weight)
     dweight[ids] = g
     return None, dweight
 
 
-@mistake(
-    "Embedding",
-    "missing_path",
-    "Only the first occurrence of a token is counted; the gradients of all its occurrences are added up.",
-)
+@mistake("Embedding", "missing_path")
 def embedding_first_occurrence(g: Array, ids: Array, weight: Array) -> Pair:
+    """Only the first occurrence of a token is counted; the gradients of all its occurrences are added up."""
     dweight = np.zeros_like(weight)
     present, first = np.unique(ids, return_index=True)
     dweight[present] = g.reshape(-1, weight.shape[1])[first]
     return None, dweight
 
 
-@mistake(
-    "Embedding",
-    "upstream_ignored",
-    "Every row counts how often its token occurs; the upstream gradients of those occurrences are added up there.",
-)
-def embedding_occurrences_counted(g: Array, ids: Array, weight: Array) -> Pair:
-    dweight = np.zeros_like(weight)
-    np.add.at(dweight, ids, 1.0)
-    return None, dweight
-
-
-@mistake(
-    "Embedding",
-    "constant_factor",
-    "A token that occurs several times gets the mean of its gradients; it gets their sum.",
-)
+@mistake("Embedding", "constant_factor")
 def embedding_occurrences_averaged(g: Array, ids: Array, weight: Array) -> Pair:
+    """A token that occurs several times gets the mean of its gradients; it gets their sum."""
     dweight, count = np.zeros_like(weight), np.zeros_like(weight)
     np.add.at(dweight, ids, g)
     np.add.at(count, ids, 1.0)
     return None, dweight / np.maximum(count, 1)
 
 
-@mistake(
-    "Embedding",
-    "constant_factor",
-    "The gradient is divided by the number of tokens; a mean over tokens belongs in the loss, and the rows get sums.",
-)
+@mistake("Embedding", "constant_factor")
 def embedding_divided_by_tokens(g: Array, ids: Array, weight: Array) -> Pair:
+    """The gradient is divided by the number of tokens; a mean over tokens belongs in the loss, and the rows get
+    sums."""
     dweight = np.zeros_like(weight)
     np.add.at(dweight, ids, g / max(ids.size, 1))
     return None, dweight
 
 
-@mistake(
-    "Embedding",
-    "shape",
-    "The upstream gradient is returned as it came, one row for each token; it belongs in a table of the weight's "
-    "shape, one row for each word of the vocabulary.",
-)
+@mistake("Embedding", "shape")
 def embedding_not_scattered(g: Array, ids: Array, weight: Array) -> Pair:
+    """The upstream gradient is returned as it came, one row for each token; it belongs in a table of the weight's
+    shape, one row for each word of the vocabulary."""
     return None, g.copy()
 
 
-@mistake(
-    "Embedding",
-    "wrong_variable",
-    "The gradient is multiplied by the looked-up vectors; the slope of looking up is 1, and g alone is added.",
-)
+@mistake("Embedding", "wrong_variable")
 def embedding_times_vectors(g: Array, ids: Array, weight: Array) -> Pair:
+    """The gradient is multiplied by the looked-up vectors; the slope of looking up is 1, and g alone is added."""
     dweight = np.zeros_like(weight)
     np.add.at(dweight, ids, g * weight[ids])
     return None, dweight
 
 
-@mistake(
-    "Embedding",
-    "missing_path",
-    "The row of id 0 is treated as padding and gets zeros; the forward pass uses it like any other, and its gradients "
-    "belong there.",
-)
+@mistake("Embedding", "missing_path")
 def embedding_first_row_as_padding(g: Array, ids: Array, weight: Array) -> Pair:
+    """The row of id 0 is treated as padding and gets zeros; the forward pass uses it like any other, and its gradients
+    belong there."""
     dweight = np.zeros_like(weight)
     np.add.at(dweight, ids, g)
     dweight[0] = 0

@@ -14,31 +14,22 @@ def _along(axis: int, ndim: int, start: int, stop: int) -> tuple[slice, ...]:
     return (slice(None),) * (axis % ndim) + (slice(start, stop),)
 
 
-@mistake(
-    "Concatenate",
-    "wrong_variable",
-    "The offset does not move on: every input gets the first stretch of the upstream gradient; each gets the stretch "
-    "where it lies itself.",
-)
+@mistake("Concatenate", "wrong_variable")
 def concatenate_offset_stands_still(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """The offset does not move on: every input gets the first stretch of the upstream gradient; each gets the stretch
+    where it lies itself."""
     return tuple(g[_along(axis, g.ndim, 0, x.shape[axis])].copy() for x in inputs)
 
 
-@mistake(
-    "Concatenate",
-    "wrong_variable",
-    "The offset moves on by one for each input; it moves on by the length of the input along the axis.",
-)
+@mistake("Concatenate", "wrong_variable")
 def concatenate_offset_counts_inputs(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """The offset moves on by one for each input; it moves on by the length of the input along the axis."""
     return tuple(g[_along(axis, g.ndim, i, i + x.shape[axis])].copy() for i, x in enumerate(inputs))
 
 
-@mistake(
-    "Concatenate",
-    "swapped_arguments",
-    "The stretches are cut off in reverse, the last input's first; they lie in the order of the inputs.",
-)
+@mistake("Concatenate", "swapped_arguments")
 def concatenate_reversed(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """The stretches are cut off in reverse, the last input's first; they lie in the order of the inputs."""
     gradients, start = [], 0
     for x in reversed(inputs):
         gradients.append(g[_along(axis, g.ndim, start, start + x.shape[axis])].copy())
@@ -46,196 +37,118 @@ def concatenate_reversed(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
     return tuple(reversed(gradients))
 
 
-@mistake(
-    "Concatenate",
-    "shape",
-    "The upstream gradient is cut into equal parts; every input gets a stretch of its own length.",
-)
+@mistake("Concatenate", "shape")
 def concatenate_equal_parts(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """The upstream gradient is cut into equal parts; every input gets a stretch of its own length."""
     return tuple(part.copy() for part in np.array_split(g, len(inputs), axis=axis))
 
 
-@mistake(
-    "Concatenate",
-    "missing_path",
-    "Only the first input gets its stretch, the others get zeros; each gets its own.",
-)
+@mistake("Concatenate", "missing_path")
 def concatenate_only_first(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """Only the first input gets its stretch, the others get zeros; each gets its own."""
     first = g[_along(axis, g.ndim, 0, inputs[0].shape[axis])].copy()
     return first, *(np.zeros_like(x) for x in inputs[1:])
 
 
-@mistake(
-    "Concatenate",
-    "upstream_ignored",
-    "Every gradient is 1, the slope alone; each input's own stretch of the upstream gradient belongs there.",
-)
-def concatenate_upstream_ignored(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
-    return tuple(np.ones_like(x) for x in inputs)
-
-
-@mistake(
-    "Stack",
-    "shape",
-    "The layers are cut out with the new axis kept at length 1; without that axis they have the shape of the inputs.",
-)
+@mistake("Stack", "shape")
 def stack_axis_kept(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """The layers are cut out with the new axis kept at length 1; without that axis they have the shape of the
+    inputs."""
     return tuple(np.split(g.copy(), len(inputs), axis=axis))
 
 
-@mistake(
-    "Stack",
-    "swapped_arguments",
-    "The layers are handed out in reverse order; the first input gets the first layer.",
-)
+@mistake("Stack", "swapped_arguments")
 def stack_reversed(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """The layers are handed out in reverse order; the first input gets the first layer."""
     return tuple(g.take(i, axis=axis) for i in reversed(range(len(inputs))))
 
 
-@mistake("Stack", "wrong_variable", "Every input gets the first layer of the upstream gradient; each gets its own.")
+@mistake("Stack", "wrong_variable")
 def stack_first_layer(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """Every input gets the first layer of the upstream gradient; each gets its own."""
     return tuple(g.take(0, axis=axis) for _ in inputs)
 
 
-@mistake(
-    "Stack",
-    "wrong_axis",
-    "Every input gets the sum over all layers, as if it had been broadcast; each gets its own layer.",
-)
+@mistake("Stack", "wrong_axis")
 def stack_summed(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """Every input gets the sum over all layers, as if it had been broadcast; each gets its own layer."""
     return tuple(g.sum(axis=axis) for _ in inputs)
 
 
-@mistake("Stack", "missing_path", "Only the first input gets its layer, the others get zeros; each gets its own.")
+@mistake("Stack", "missing_path")
 def stack_only_first(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
+    """Only the first input gets its layer, the others get zeros; each gets its own."""
     return g.take(0, axis=axis), *(np.zeros_like(x) for x in inputs[1:])
 
 
-@mistake(
-    "Stack",
-    "upstream_ignored",
-    "Every gradient is 1, the slope alone; each input's own layer of the upstream gradient belongs there.",
-)
-def stack_upstream_ignored(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
-    return tuple(np.ones_like(x) for x in inputs)
-
-
-@mistake(
-    "Split",
-    "shape",
-    "The upstream gradient is returned in the shape of the piece; it belongs at the piece's place in zeros of the "
-    "input's shape.",
-)
+@mistake("Split", "shape")
 def split_not_placed(g: Array, x: Array, start: int, stop: int, axis: int = 0) -> Array:
+    """The upstream gradient is returned in the shape of the piece; it belongs at the piece's place in zeros of the
+    input's shape."""
     return g.copy()
 
 
-@mistake(
-    "Split",
-    "wrong_variable",
-    "The piece's gradient is laid at the beginning of the axis; it belongs where the piece was taken from, at start.",
-)
+@mistake("Split", "wrong_variable")
 def split_placed_at_beginning(g: Array, x: Array, start: int, stop: int, axis: int = 0) -> Array:
+    """The piece's gradient is laid at the beginning of the axis; it belongs where the piece was taken from, at
+    start."""
     dx = np.zeros_like(x)
     dx[_along(axis, x.ndim, 0, stop - start)] = g
     return dx
 
 
-@mistake(
-    "Split",
-    "zero_gradient",
-    "The gradient is zero, as if cutting a piece out cut it off from its input; the upstream gradient belongs at the "
-    "piece's place.",
-)
+@mistake("Split", "zero_gradient")
 def split_zero(g: Array, x: Array, start: int, stop: int, axis: int = 0) -> Array:
+    """The gradient is zero, as if cutting a piece out cut it off from its input; the upstream gradient belongs at the
+    piece's place."""
     return np.zeros_like(x)
 
 
-@mistake(
-    "Split",
-    "mask_leak",
-    "The gradient starts as a copy of the input, so that the input's values are left outside the piece; zeros belong "
-    "there.",
-)
+@mistake("Split", "mask_leak")
 def split_starts_from_input(g: Array, x: Array, start: int, stop: int, axis: int = 0) -> Array:
+    """The gradient starts as a copy of the input, so that the input's values are left outside the piece; zeros belong
+    there."""
     dx = x.copy()
     dx[_along(axis, x.ndim, start, stop)] = g
     return dx
 
 
-@mistake(
-    "Split",
-    "upstream_ignored",
-    "The gradient is 1 inside the piece, the slope alone; the upstream gradient belongs there.",
-)
-def split_upstream_ignored(g: Array, x: Array, start: int, stop: int, axis: int = 0) -> Array:
-    dx = np.zeros_like(x)
-    dx[_along(axis, x.ndim, start, stop)] = 1
-    return dx
-
-
-@mistake(
-    "Index",
-    "overwritten_not_accumulated",
-    "The gradients are assigned, or added with a buffered dx[key] += g, so that of an element that was picked twice "
-    "only the last one counts; np.add.at(dx, key, g) adds all of them.",
-)
+@mistake("Index", "overwritten_not_accumulated")
 def index_assigned(g: Array, x: Array, key: Any) -> Array:
+    """The gradients are assigned, or added with a buffered dx[key] += g, so that of an element that was picked twice
+    only the last one counts; np.add.at(dx, key, g) adds all of them."""
     dx = np.zeros_like(x)
     dx[key] = g
     return dx
 
 
-@mistake(
-    "Index",
-    "shape",
-    "The upstream gradient is returned in the shape of what was picked; it belongs at the picked places in zeros of "
-    "the input's shape.",
-)
+@mistake("Index", "shape")
 def index_not_placed(g: Array, x: Array, key: Any) -> Array:
+    """The upstream gradient is returned in the shape of what was picked; it belongs at the picked places in zeros of
+    the input's shape."""
     return g.copy()
 
 
-@mistake(
-    "Index",
-    "upstream_ignored",
-    "The gradient counts how often an element was picked; the upstream gradients of those picks are added up there.",
-)
-def index_picks_counted(g: Array, x: Array, key: Any) -> Array:
-    dx = np.zeros_like(x)
-    np.add.at(dx, key, 1.0)
-    return dx
-
-
-@mistake(
-    "Index",
-    "constant_factor",
-    "An element that was picked several times gets the mean of its gradients; it gets their sum.",
-)
+@mistake("Index", "constant_factor")
 def index_picks_averaged(g: Array, x: Array, key: Any) -> Array:
+    """An element that was picked several times gets the mean of its gradients; it gets their sum."""
     dx, picks = np.zeros_like(x), np.zeros_like(x)
     np.add.at(dx, key, g)
     np.add.at(picks, key, 1.0)
     return dx / np.maximum(picks, 1)
 
 
-@mistake(
-    "Index",
-    "mask_leak",
-    "The gradient starts as a copy of the input, so that the input's values are left in it; it starts from zeros.",
-)
+@mistake("Index", "mask_leak")
 def index_starts_from_input(g: Array, x: Array, key: Any) -> Array:
+    """The gradient starts as a copy of the input, so that the input's values are left in it; it starts from zeros."""
     dx = x.copy()
     np.add.at(dx, key, g)
     return dx
 
 
-@mistake(
-    "Index",
-    "wrong_variable",
-    "The upstream gradient is multiplied by the picked values; the slope of picking is 1.",
-)
+@mistake("Index", "wrong_variable")
 def index_times_value(g: Array, x: Array, key: Any) -> Array:
+    """The upstream gradient is multiplied by the picked values; the slope of picking is 1."""
     dx = np.zeros_like(x)
     np.add.at(dx, key, g * x[key])
     return dx

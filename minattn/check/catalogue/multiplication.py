@@ -4,216 +4,84 @@ import numpy as np
 
 from ...backend import Array
 from .base import mistake
-from .right_parts import Pair, average_copies, unbroadcast
+from .right_parts import Pair, unbroadcast
 
 
-@mistake(
-    "Multiply",
-    "swapped_arguments",
-    "Each operand's gradient is the upstream gradient times that operand itself; it is times the other one.",
-)
+@mistake("Multiply", "swapped_arguments")
 def multiply_swapped(g: Array, a: Array, b: Array) -> Pair:
+    """Each operand's gradient is the upstream gradient times that operand itself; it is times the other one."""
     return unbroadcast(g * a, a.shape), unbroadcast(g * b, b.shape)
 
 
-@mistake(
-    "Multiply",
-    "broadcast_not_summed",
-    "Both gradients keep the shape of the product; an operand that was broadcast gets the sum over its copies.",
-)
-def multiply_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    return g * b, g * a
-
-
-@mistake(
-    "Multiply",
-    "constant_factor",
-    "The gradient of a broadcast operand is the mean over its copies; the sum belongs there.",
-)
-def multiply_copies_averaged(g: Array, a: Array, b: Array) -> Pair:
-    return average_copies(g * b, a.shape), average_copies(g * a, b.shape)
-
-
-@mistake(
-    "Multiply",
-    "upstream_ignored",
-    "The gradients are the other operand alone; the upstream gradient belongs on them as a factor.",
-)
-def multiply_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    one = np.ones_like(g)
-    return unbroadcast(one * b, a.shape), unbroadcast(one * a, b.shape)
-
-
-@mistake(
-    "Multiply",
-    "wrong_variable",
-    "The upstream gradient is handed on as in a sum; in a product it is first multiplied by the other operand.",
-)
+@mistake("Multiply", "wrong_variable")
 def multiply_sum_rule(g: Array, a: Array, b: Array) -> Pair:
+    """The upstream gradient is handed on as in a sum; in a product it is first multiplied by the other operand."""
     return unbroadcast(g, a.shape), unbroadcast(g, b.shape)
 
 
-@mistake(
-    "Multiply",
-    "wrong_variable",
-    "The upstream gradient is multiplied by the product a b; only the other operand belongs there.",
-)
+@mistake("Multiply", "wrong_variable")
 def multiply_by_output(g: Array, a: Array, b: Array) -> Pair:
+    """The upstream gradient is multiplied by the product a b; only the other operand belongs there."""
     return unbroadcast(g * a * b, a.shape), unbroadcast(g * a * b, b.shape)
 
 
-@mistake(
-    "Multiply",
-    "treated_as_constant",
-    "The second operand is treated as a constant, as a gain or a mask would be, and gets zeros; g a belongs there.",
-)
-def multiply_b_constant(g: Array, a: Array, b: Array) -> Pair:
-    return unbroadcast(g * b, a.shape), np.zeros_like(b)
-
-
-@mistake(
-    "Divide",
-    "sign",
-    "The gradient of the divisor is g a / b²; a larger divisor makes the quotient smaller, and -g a / b² belongs "
-    "there.",
-)
+@mistake("Divide", "sign")
 def divide_sign_of_b(g: Array, a: Array, b: Array) -> Pair:
+    """The gradient of the divisor is g a / b²; a larger divisor makes the quotient smaller, and -g a / b² belongs
+    there."""
     return unbroadcast(g / b, a.shape), unbroadcast(g * a / b**2, b.shape)
 
 
-@mistake(
-    "Divide",
-    "treated_as_constant",
-    "The divisor is treated as a constant and gets zeros; -g a / b² belongs there.",
-)
-def divide_b_constant(g: Array, a: Array, b: Array) -> Pair:
-    return unbroadcast(g / b, a.shape), np.zeros_like(b)
-
-
-@mistake(
-    "Divide",
-    "wrong_variable",
-    "The gradient of the divisor is -g a / b, with the square forgotten; -g a / b² belongs there.",
-)
+@mistake("Divide", "wrong_variable")
 def divide_square_forgotten(g: Array, a: Array, b: Array) -> Pair:
+    """The gradient of the divisor is -g a / b, with the square forgotten; -g a / b² belongs there."""
     return unbroadcast(g / b, a.shape), unbroadcast(-g * a / b, b.shape)
 
 
-@mistake(
-    "Divide",
-    "wrong_variable",
-    "The gradient of the divisor is -g / b², without the dividend; -g a / b² belongs there.",
-)
+@mistake("Divide", "wrong_variable")
 def divide_dividend_forgotten(g: Array, a: Array, b: Array) -> Pair:
+    """The gradient of the divisor is -g / b², without the dividend; -g a / b² belongs there."""
     return unbroadcast(g / b, a.shape), unbroadcast(-g / b**2, b.shape)
 
 
-@mistake(
-    "Divide",
-    "wrong_variable",
-    "The gradient of the dividend is multiplied by the divisor; the upstream gradient is divided by it.",
-)
+@mistake("Divide", "wrong_variable")
 def divide_multiplied_back(g: Array, a: Array, b: Array) -> Pair:
+    """The gradient of the dividend is multiplied by the divisor; the upstream gradient is divided by it."""
     return unbroadcast(g * b, a.shape), unbroadcast(-g * a / b**2, b.shape)
 
 
-@mistake(
-    "Divide",
-    "swapped_arguments",
-    "The gradients are those of b / a; the forward pass is a / b, with g / b for a and -g a / b² for b.",
-)
+@mistake("Divide", "swapped_arguments")
 def divide_swapped(g: Array, a: Array, b: Array) -> Pair:
+    """The gradients are those of b / a; the forward pass is a / b, with g / b for a and -g a / b² for b."""
     return unbroadcast(-g * b / a**2, a.shape), unbroadcast(g / a, b.shape)
 
 
-@mistake(
-    "Divide",
-    "broadcast_not_summed",
-    "Both gradients keep the shape of the quotient; an operand that was broadcast gets the sum over its copies.",
-)
-def divide_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    return g / b, -g * a / b**2
-
-
-@mistake(
-    "Divide",
-    "upstream_ignored",
-    "The gradients are the slopes 1 / b and -a / b² alone; the upstream gradient belongs on both as a factor.",
-)
-def divide_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    one = np.ones_like(g)
-    return unbroadcast(one / b, a.shape), unbroadcast(-one * a / b**2, b.shape)
-
-
-@mistake(
-    "Power",
-    "treated_as_constant",
-    "The exponent is treated as a constant and gets zeros; g a^b ln a belongs there.",
-)
-def power_exponent_constant(g: Array, a: Array, b: Array) -> Pair:
-    return unbroadcast(g * b * a ** (b - 1), a.shape), np.zeros_like(b)
-
-
-@mistake(
-    "Power",
-    "wrong_variable",
-    "The exponent is brought down but not lowered by one: the base gets g b a^b where g b a^(b-1) belongs.",
-)
+@mistake("Power", "wrong_variable")
 def power_exponent_not_lowered(g: Array, a: Array, b: Array) -> Pair:
+    """The exponent is brought down but not lowered by one: the base gets g b a^b where g b a^(b-1) belongs."""
     return unbroadcast(g * b * a**b, a.shape), unbroadcast(g * a**b * np.log(a), b.shape)
 
 
-@mistake(
-    "Power",
-    "wrong_variable",
-    "The exponent is lowered but not brought down: the base gets g a^(b-1) where g b a^(b-1) belongs.",
-)
+@mistake("Power", "wrong_variable")
 def power_exponent_not_brought_down(g: Array, a: Array, b: Array) -> Pair:
+    """The exponent is lowered but not brought down: the base gets g a^(b-1) where g b a^(b-1) belongs."""
     return unbroadcast(g * a ** (b - 1), a.shape), unbroadcast(g * a**b * np.log(a), b.shape)
 
 
-@mistake(
-    "Power",
-    "wrong_variable",
-    "The exponent is lowered before it is brought down: the base gets g (b-1) a^(b-1) where g b a^(b-1) belongs.",
-)
+@mistake("Power", "wrong_variable")
 def power_lowered_first(g: Array, a: Array, b: Array) -> Pair:
+    """The exponent is lowered before it is brought down: the base gets g (b-1) a^(b-1) where g b a^(b-1) belongs."""
     return unbroadcast(g * (b - 1) * a ** (b - 1), a.shape), unbroadcast(g * a**b * np.log(a), b.shape)
 
 
-@mistake(
-    "Power",
-    "wrong_variable",
-    "The logarithm is forgotten: the exponent gets g a^b, which is right only for the base e; g a^b ln a belongs "
-    "there.",
-)
+@mistake("Power", "wrong_variable")
 def power_logarithm_forgotten(g: Array, a: Array, b: Array) -> Pair:
+    """The logarithm is forgotten: the exponent gets g a^b, which is right only for the base e; g a^b ln a belongs
+    there."""
     return unbroadcast(g * b * a ** (b - 1), a.shape), unbroadcast(g * a**b, b.shape)
 
 
-@mistake(
-    "Power",
-    "constant_factor",
-    "The logarithm to base 10 is taken for the exponent's gradient; the natural logarithm belongs there.",
-)
+@mistake("Power", "constant_factor")
 def power_decimal_logarithm(g: Array, a: Array, b: Array) -> Pair:
+    """The logarithm to base 10 is taken for the exponent's gradient; the natural logarithm belongs there."""
     return unbroadcast(g * b * a ** (b - 1), a.shape), unbroadcast(g * a**b * np.log10(a), b.shape)
-
-
-@mistake(
-    "Power",
-    "broadcast_not_summed",
-    "Both gradients keep the shape of the power; an operand that was broadcast gets the sum over its copies.",
-)
-def power_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    return g * b * a ** (b - 1), g * a**b * np.log(a)
-
-
-@mistake(
-    "Power",
-    "upstream_ignored",
-    "The gradients are the slopes alone; the upstream gradient belongs on both as a factor.",
-)
-def power_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    one = np.ones_like(g)
-    return unbroadcast(one * b * a ** (b - 1), a.shape), unbroadcast(one * a**b * np.log(a), b.shape)

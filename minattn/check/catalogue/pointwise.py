@@ -6,224 +6,168 @@ from ...backend import Array
 from .base import mistake
 
 
-@mistake(
-    "Exp",
-    "wrong_variable",
-    "The power rule is used, x e^(x-1); the exponent is the variable here, and e^x is its own slope.",
-)
+@mistake("Exp", "wrong_variable")
 def exp_power_rule(g: Array, x: Array) -> Array:
+    """The power rule is used, x e^(x-1); the exponent is the variable here, and e^x is its own slope."""
     return g * x * np.exp(x - 1)
 
 
-@mistake(
-    "Exp",
-    "wrong_place",
-    "The upstream gradient is handed on unchanged, as if the slope were 1, which it is only at x = 0; g e^x belongs "
-    "there.",
-)
+@mistake("Exp", "wrong_place")
 def exp_slope_one(g: Array, x: Array) -> Array:
+    """The upstream gradient is handed on unchanged, as if the slope were 1, which it is only at x = 0; g e^x belongs
+    there."""
     return g.copy()
 
 
-@mistake("Exp", "upstream_ignored", "The slope e^x is returned alone; the upstream gradient belongs on it as a factor.")
-def exp_upstream_ignored(g: Array, x: Array) -> Array:
-    return np.exp(x)
-
-
-@mistake("Exp", "wrong_variable", "The upstream gradient is multiplied by the input x; the output e^x belongs there.")
+@mistake("Exp", "wrong_variable")
 def exp_times_input(g: Array, x: Array) -> Array:
+    """The upstream gradient is multiplied by the input x; the output e^x belongs there."""
     return g * x
 
 
-@mistake(
-    "Exp",
-    "wrong_variable",
-    "The exponential is taken of the output, e^(e^x); the output e^x is already the slope.",
-)
+@mistake("Exp", "wrong_variable")
 def exp_of_output(g: Array, x: Array) -> Array:
+    """The exponential is taken of the output, e^(e^x); the output e^x is already the slope."""
     return g * np.exp(np.exp(x))
 
 
-@mistake(
-    "Exp",
-    "nonlinear_in_upstream",
-    "The gradient is clipped to [-1, 1] inside the backward pass, which changes it wherever it is larger; g e^x "
-    "belongs there, and clipping belongs before the optimizer's step.",
-)
+@mistake("Exp", "nonlinear_in_upstream")
 def exp_clipped(g: Array, x: Array) -> Array:
+    """The gradient is clipped to [-1, 1] inside the backward pass, which changes it wherever it is larger; g e^x
+    belongs there, and clipping belongs before the optimizer's step."""
     return np.clip(g * np.exp(x), -1, 1)
 
 
-@mistake("Log", "wrong_variable", "The upstream gradient is multiplied by x; it is divided by it, g / x.")
+@mistake("Log", "wrong_variable")
 def log_times_input(g: Array, x: Array) -> Array:
+    """The upstream gradient is multiplied by x; it is divided by it, g / x."""
     return g * x
 
 
-@mistake(
-    "Log",
-    "wrong_variable",
-    "The upstream gradient is divided by the output ln x; it is divided by the input, g / x.",
-)
+@mistake("Log", "wrong_variable")
 def log_divided_by_output(g: Array, x: Array) -> Array:
+    """The upstream gradient is divided by the output ln x; it is divided by the input, g / x."""
     return g / np.log(x)
 
 
-@mistake(
-    "Log",
-    "upstream_ignored",
-    "The slope 1 / x is returned alone; the upstream gradient belongs on it as a factor.",
-)
-def log_upstream_ignored(g: Array, x: Array) -> Array:
-    return 1 / x
-
-
-@mistake(
-    "Log",
-    "wrong_variable",
-    "The slope is differentiated once more, -1 / x², the slope of 1 / x; that of ln x is 1 / x.",
-)
+@mistake("Log", "wrong_variable")
 def log_differentiated_twice(g: Array, x: Array) -> Array:
+    """The slope is differentiated once more, -1 / x², the slope of 1 / x; that of ln x is 1 / x."""
     return -g / x**2
 
 
-@mistake(
-    "Log",
-    "constant_factor",
-    "The slope is that of the logarithm to base 10, 1 / (x ln 10); that of ln x is 1 / x.",
-)
+@mistake("Log", "constant_factor")
 def log_decimal(g: Array, x: Array) -> Array:
+    """The slope is that of the logarithm to base 10, 1 / (x ln 10); that of ln x is 1 / x."""
     return g / (x * np.log(10))
 
 
-@mistake(
-    "Log",
-    "modified_input",
-    "The upstream gradient is divided in place, so that whoever else holds it finds it changed; a new array belongs "
-    "there.",
-)
+@mistake("Log", "modified_input")
 def log_in_place(g: Array, x: Array) -> Array:
+    """The upstream gradient is divided in place, so that whoever else holds it finds it changed; a new array belongs
+    there."""
     g /= x
     return g
 
 
-@mistake("Sqrt", "constant_factor", "The factor 1/2 is forgotten: g / √x in place of g / (2 √x).")
+@mistake("Sqrt", "constant_factor")
 def sqrt_half_forgotten(g: Array, x: Array) -> Array:
+    """The factor 1/2 is forgotten: g / √x in place of g / (2 √x)."""
     return g / np.sqrt(x)
 
 
-@mistake("Sqrt", "wrong_variable", "The upstream gradient is divided by 2 x; by twice the root, 2 √x, it belongs.")
+@mistake("Sqrt", "wrong_variable")
 def sqrt_root_forgotten(g: Array, x: Array) -> Array:
+    """The upstream gradient is divided by 2 x; by twice the root, 2 √x, it belongs."""
     return g / (2 * x)
 
 
-@mistake("Sqrt", "wrong_variable", "The exponent is brought down but not lowered: g √x / 2 in place of g x^(-1/2) / 2.")
+@mistake("Sqrt", "wrong_variable")
 def sqrt_exponent_not_lowered(g: Array, x: Array) -> Array:
+    """The exponent is brought down but not lowered: g √x / 2 in place of g x^(-1/2) / 2."""
     return g * np.sqrt(x) / 2
 
 
-@mistake("Sqrt", "wrong_variable", "The slope is that of 1 / √x, -1 / (2 x √x); that of √x is 1 / (2 √x).")
+@mistake("Sqrt", "wrong_variable")
 def sqrt_of_reciprocal(g: Array, x: Array) -> Array:
+    """The slope is that of 1 / √x, -1 / (2 x √x); that of √x is 1 / (2 √x)."""
     return -g / (2 * x * np.sqrt(x))
 
 
-@mistake(
-    "Sqrt",
-    "upstream_ignored",
-    "The slope 1 / (2 √x) is returned alone; the upstream gradient belongs on it as a factor.",
-)
-def sqrt_upstream_ignored(g: Array, x: Array) -> Array:
-    return 1 / (2 * np.sqrt(x))
-
-
-@mistake("Sqrt", "wrong_place", "The slope is 1/2 everywhere, right only at x = 1; g / (2 √x) belongs there.")
+@mistake("Sqrt", "wrong_place")
 def sqrt_slope_half(g: Array, x: Array) -> Array:
+    """The slope is 1/2 everywhere, right only at x = 1; g / (2 √x) belongs there."""
     return g / 2
 
 
-@mistake("Tanh", "wrong_variable", "The square is forgotten: g (1 - y) in place of g (1 - y²).")
+@mistake("Tanh", "wrong_variable")
 def tanh_square_forgotten(g: Array, x: Array) -> Array:
+    """The square is forgotten: g (1 - y) in place of g (1 - y²)."""
     return g * (1 - np.tanh(x))
 
 
-@mistake(
-    "Tanh",
-    "wrong_variable",
-    "The input is squared: g (1 - x²), as if x were already the output; y = tanh x belongs there, g (1 - y²).",
-)
+@mistake("Tanh", "wrong_variable")
 def tanh_of_input(g: Array, x: Array) -> Array:
+    """The input is squared: g (1 - x²), as if x were already the output; y = tanh x belongs there, g (1 - y²)."""
     return g * (1 - x**2)
 
 
-@mistake("Tanh", "wrong_variable", "Tanh is taken of the output once more: g (1 - tanh² y) in place of g (1 - y²).")
+@mistake("Tanh", "wrong_variable")
 def tanh_twice(g: Array, x: Array) -> Array:
+    """Tanh is taken of the output once more: g (1 - tanh² y) in place of g (1 - y²)."""
     return g * (1 - np.tanh(np.tanh(x)) ** 2)
 
 
-@mistake("Tanh", "wrong_variable", "This is the slope of the sigmoid, y (1 - y); that of tanh is 1 - y².")
+@mistake("Tanh", "wrong_variable")
 def tanh_rule_of_sigmoid(g: Array, x: Array) -> Array:
+    """This is the slope of the sigmoid, y (1 - y); that of tanh is 1 - y²."""
     y = np.tanh(x)
     return g * y * (1 - y)
 
 
-@mistake("Tanh", "sign", "The square is added: g (1 + y²), the slope of the tangent; g (1 - y²) belongs there.")
+@mistake("Tanh", "sign")
 def tanh_sign(g: Array, x: Array) -> Array:
+    """The square is added: g (1 + y²), the slope of the tangent; g (1 - y²) belongs there."""
     return g * (1 + np.tanh(x) ** 2)
-
-
-@mistake(
-    "Tanh",
-    "upstream_ignored",
-    "The slope 1 - y² is returned alone; the upstream gradient belongs on it as a factor.",
-)
-def tanh_upstream_ignored(g: Array, x: Array) -> Array:
-    return 1 - np.tanh(x) ** 2
 
 
 def _sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
-@mistake("Sigmoid", "wrong_variable", "The input stands where the output belongs: g x (1 - x) in place of g y (1 - y).")
+@mistake("Sigmoid", "wrong_variable")
 def sigmoid_of_input(g: Array, x: Array) -> Array:
+    """The input stands where the output belongs: g x (1 - x) in place of g y (1 - y)."""
     return g * x * (1 - x)
 
 
-@mistake(
-    "Sigmoid",
-    "wrong_variable",
-    "The sigmoid is taken of the output once more before y (1 - y) is formed; y is already the sigmoid of x.",
-)
+@mistake("Sigmoid", "wrong_variable")
 def sigmoid_twice(g: Array, x: Array) -> Array:
+    """The sigmoid is taken of the output once more before y (1 - y) is formed; y is already the sigmoid of x."""
     y = _sigmoid(_sigmoid(x))
     return g * y * (1 - y)
 
 
-@mistake("Sigmoid", "wrong_variable", "This is the slope of tanh, 1 - y²; that of the sigmoid is y (1 - y).")
+@mistake("Sigmoid", "wrong_variable")
 def sigmoid_rule_of_tanh(g: Array, x: Array) -> Array:
+    """This is the slope of tanh, 1 - y²; that of the sigmoid is y (1 - y)."""
     return g * (1 - _sigmoid(x) ** 2)
 
 
-@mistake("Sigmoid", "wrong_variable", "The factor y is forgotten: g (1 - y) in place of g y (1 - y).")
+@mistake("Sigmoid", "wrong_variable")
 def sigmoid_factor_forgotten(g: Array, x: Array) -> Array:
+    """The factor y is forgotten: g (1 - y) in place of g y (1 - y)."""
     return g * (1 - _sigmoid(x))
 
 
-@mistake("Sigmoid", "sign", "The difference is the wrong way round: g y (y - 1) in place of g y (1 - y).")
+@mistake("Sigmoid", "sign")
 def sigmoid_sign(g: Array, x: Array) -> Array:
+    """The difference is the wrong way round: g y (y - 1) in place of g y (1 - y)."""
     y = _sigmoid(x)
     return g * y * (y - 1)
 
 
-@mistake(
-    "Sigmoid",
-    "upstream_ignored",
-    "The slope y (1 - y) is returned alone; the upstream gradient belongs on it as a factor.",
-)
-def sigmoid_upstream_ignored(g: Array, x: Array) -> Array:
-    y = _sigmoid(x)
-    return y * (1 - y)
-
-
-@mistake("Sigmoid", "wrong_place", "The slope is 1/4 everywhere, right only at x = 0; g y (1 - y) belongs there.")
+@mistake("Sigmoid", "wrong_place")
 def sigmoid_slope_quarter(g: Array, x: Array) -> Array:
+    """The slope is 1/4 everywhere, right only at x = 0; g y (1 - y) belongs there."""
     return g / 4

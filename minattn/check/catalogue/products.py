@@ -37,185 +37,128 @@ def square_weight(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample("square", (rng.normal(size=(2, 4)), rng.normal(size=(4, 4)), rng.normal(size=4)))
 
 
-@mistake(
-    "MatMul",
-    "missing_transpose",
-    "The gradient of a is g b, which fits only where the matrices are square; g bᵀ belongs there.",
-)
+@mistake("MatMul", "missing_transpose")
 def matmul_b_not_transposed(g: Array, a: Array, b: Array) -> Pair:
+    """The gradient of a is g b, which fits only where the matrices are square; g bᵀ belongs there."""
     gm, am, bm = _as_matrices(g, a, b)
     return _for_inputs(gm @ bm, transpose(am) @ gm, a, b)
 
 
-@mistake(
-    "MatMul",
-    "missing_transpose",
-    "The gradient of b is a g, which fits only where the matrices are square; aᵀ g belongs there.",
-)
+@mistake("MatMul", "missing_transpose")
 def matmul_a_not_transposed(g: Array, a: Array, b: Array) -> Pair:
+    """The gradient of b is a g, which fits only where the matrices are square; aᵀ g belongs there."""
     gm, am, bm = _as_matrices(g, a, b)
     return _for_inputs(gm @ transpose(bm), am @ gm, a, b)
 
 
-@mistake(
-    "MatMul",
-    "missing_transpose",
-    "The matrix b is reshaped to the shape of its transpose, which mixes its entries; it is transposed, g bᵀ.",
-)
+@mistake("MatMul", "missing_transpose")
 def matmul_b_reshaped(g: Array, a: Array, b: Array) -> Pair:
+    """The matrix b is reshaped to the shape of its transpose, which mixes its entries; it is transposed, g bᵀ."""
     gm, am, bm = _as_matrices(g, a, b)
     return _for_inputs(gm @ bm.reshape(transpose(bm).shape), transpose(am) @ gm, a, b)
 
 
-@mistake("MatMul", "transposed", "The gradient of b comes out transposed, gᵀ a; aᵀ g has the shape of b.")
+@mistake("MatMul", "transposed")
 def matmul_db_transposed(g: Array, a: Array, b: Array) -> Pair:
+    """The gradient of b comes out transposed, gᵀ a; aᵀ g has the shape of b."""
     gm, am, bm = _as_matrices(g, a, b)
     da, db = _for_inputs(gm @ transpose(bm), transpose(am) @ gm, a, b)
     return da, db.T if b.ndim == 1 else transpose(db).copy()
 
 
-@mistake(
-    "MatMul",
-    "elementwise_for_matmul",
-    "The gradients are multiplied element by element, g * b and g * a, which fits only where the matrices are square; "
-    "the matrix products g bᵀ and aᵀ g belong there.",
-)
+@mistake("MatMul", "elementwise_for_matmul")
 def matmul_elementwise(g: Array, a: Array, b: Array) -> Pair:
+    """The gradients are multiplied element by element, g * b and g * a, which fits only where the matrices are square;
+    the matrix products g bᵀ and aᵀ g belong there."""
     return g * b, g * a
 
 
-@mistake(
-    "MatMul",
-    "broadcast_not_summed",
-    "A matrix that was used for the whole batch keeps one gradient for each use; the sum over the batch belongs there.",
-)
+@mistake("MatMul", "broadcast_not_summed")
 def matmul_batch_not_summed(g: Array, a: Array, b: Array) -> Pair:
+    """A matrix that was used for the whole batch keeps one gradient for each use; the sum over the batch belongs
+    there."""
     gm, am, bm = _as_matrices(g, a, b)
     da, db = gm @ transpose(bm), transpose(am) @ gm
     return da[..., 0, :] if a.ndim == 1 else da, db[..., 0] if b.ndim == 1 else db
 
 
-@mistake(
-    "MatMul",
-    "constant_factor",
-    "The gradient of b is divided by the number of rows of a; the sum over the rows belongs there, and a mean belongs "
-    "in the loss.",
-)
+@mistake("MatMul", "constant_factor")
 def matmul_rows_averaged(g: Array, a: Array, b: Array) -> Pair:
+    """The gradient of b is divided by the number of rows of a; the sum over the rows belongs there, and a mean belongs
+    in the loss."""
     gm, am, bm = _as_matrices(g, a, b)
     return _for_inputs(gm @ transpose(bm), transpose(am) @ gm / am.shape[-2], a, b)
 
 
-@mistake("MatMul", "wrong_axis", "All axes are reversed with .T, the batch's too; only the last two change places.")
+@mistake("MatMul", "wrong_axis")
 def matmul_all_axes_reversed(g: Array, a: Array, b: Array) -> Pair:
+    """All axes are reversed with .T, the batch's too; only the last two change places."""
     gm, am, bm = _as_matrices(g, a, b)
     return _for_inputs(gm @ bm.T, am.T @ gm, a, b)
-
-
-@mistake(
-    "MatMul",
-    "upstream_ignored",
-    "The upstream gradient is taken to be 1 everywhere; g itself belongs in g bᵀ and aᵀ g.",
-)
-def matmul_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    gm, am, bm = _as_matrices(np.ones_like(g), a, b)
-    return _for_inputs(gm @ transpose(bm), transpose(am) @ gm, a, b)
 
 
 Gradients = tuple[Array, ...]
 
 
-@mistake(
-    "Linear",
-    "transposed",
-    "The weight's gradient is xᵀ g, which is its transpose; gᵀ x has the weight's shape (O, I).",
-)
+@mistake("Linear", "transposed")
 def linear_weight_transposed(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """The weight's gradient is xᵀ g, which is its transpose; gᵀ x has the weight's shape (O, I)."""
     return g @ weight, rows(x).T @ rows(g), *(rows(g).sum(axis=0) for _ in bias)
 
 
-@mistake(
-    "Linear",
-    "missing_transpose",
-    "The weight's gradient xᵀ g is reshaped to the weight's shape, which mixes its entries; it is transposed, gᵀ x.",
-)
+@mistake("Linear", "missing_transpose")
 def linear_weight_reshaped(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """The weight's gradient xᵀ g is reshaped to the weight's shape, which mixes its entries; it is transposed, gᵀ x."""
     return g @ weight, (rows(x).T @ rows(g)).reshape(weight.shape), *(rows(g).sum(axis=0) for _ in bias)
 
 
-@mistake(
-    "Linear",
-    "transposed",
-    "The gradient of x is g Wᵀ, the same product as in the forward pass, which fits only where W is square; g W "
-    "belongs there.",
-)
+@mistake("Linear", "transposed")
 def linear_weight_used_as_in_forward(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """The gradient of x is g Wᵀ, the same product as in the forward pass, which fits only where W is square; g W
+    belongs there."""
     return g @ weight.T, rows(g).T @ rows(x), *(rows(g).sum(axis=0) for _ in bias)
 
 
-@mistake(
-    "Linear",
-    "broadcast_not_summed",
-    "The bias keeps one gradient for each row; it was added to all of them, and the sum over the rows belongs there.",
-)
+@mistake("Linear", "broadcast_not_summed")
 def linear_bias_not_summed(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """The bias keeps one gradient for each row; it was added to all of them, and the sum over the rows belongs
+    there."""
     return g @ weight, rows(g).T @ rows(x), *(g.copy() for _ in bias)
 
 
-@mistake("Linear", "constant_factor", "The bias gets the mean over the rows; the sum belongs there.")
+@mistake("Linear", "constant_factor")
 def linear_bias_averaged(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """The bias gets the mean over the rows; the sum belongs there."""
     return g @ weight, rows(g).T @ rows(x), *(rows(g).mean(axis=0) for _ in bias)
 
 
-@mistake(
-    "Linear",
-    "wrong_axis",
-    "The bias gets the sum over the features, one number per row; the sum over the rows, one number per feature, "
-    "belongs there.",
-)
+@mistake("Linear", "wrong_axis")
 def linear_bias_summed_over_features(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """The bias gets the sum over the features, one number per row; the sum over the rows, one number per feature,
+    belongs there."""
     return g @ weight, rows(g).T @ rows(x), *(rows(g).sum(axis=1) for _ in bias)
 
 
-@mistake(
-    "Linear",
-    "constant_factor",
-    "The weight's gradient is divided by the number of rows; the sum over the rows belongs there, and a mean belongs "
-    "in the loss.",
-)
+@mistake("Linear", "constant_factor")
 def linear_weight_averaged(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """The weight's gradient is divided by the number of rows; the sum over the rows belongs there, and a mean belongs
+    in the loss."""
     dweight = rows(g).T @ rows(x) / max(len(rows(x)), 1)
     return g @ weight, dweight, *(rows(g).sum(axis=0) for _ in bias)
 
 
-@mistake(
-    "Linear",
-    "overwritten_not_accumulated",
-    "Every row overwrites the weight's gradient of the row before it, so that only the last one is left; the sum over "
-    "all rows belongs there.",
-)
+@mistake("Linear", "overwritten_not_accumulated")
 def linear_last_row_kept(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """Every row overwrites the weight's gradient of the row before it, so that only the last one is left; the sum over
+    all rows belongs there."""
     dweight = np.zeros_like(weight)
     for g_row, x_row in zip(rows(g), rows(x), strict=True):
         dweight = np.outer(g_row, x_row)
     return g @ weight, dweight, *(rows(g).sum(axis=0) for _ in bias)
 
 
-@mistake(
-    "Linear",
-    "zero_gradient",
-    "The bias gets zeros, as if it had no part in the output; the sum of the upstream gradient over the rows belongs "
-    "there.",
-)
+@mistake("Linear", "zero_gradient")
 def linear_bias_zero(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
+    """The bias gets zeros, as if it had no part in the output; the sum of the upstream gradient over the rows belongs
+    there."""
     return g @ weight, rows(g).T @ rows(x), *(np.zeros_like(b) for b in bias)
-
-
-@mistake(
-    "Linear",
-    "upstream_ignored",
-    "The upstream gradient is taken to be 1 everywhere; g itself belongs in g W, gᵀ x and Σ g.",
-)
-def linear_upstream_ignored(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    one = np.ones_like(g)
-    return one @ weight, rows(one).T @ rows(x), *(rows(one).sum(axis=0) for _ in bias)

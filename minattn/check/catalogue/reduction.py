@@ -7,108 +7,68 @@ from .base import mistake
 from .right_parts import Axis, reduced_count, stretch
 
 
-@mistake(
-    "Sum",
-    "constant_factor",
-    "The upstream gradient is divided by the number of terms, as in a mean; every term gets the whole of it.",
-)
+@mistake("Sum", "constant_factor")
 def sum_rule_of_mean(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The upstream gradient is divided by the number of terms, as in a mean; every term gets the whole of it."""
     return stretch(g, x, axis, keepdims) / max(reduced_count(x, axis), 1)
 
 
-@mistake(
-    "Sum",
-    "upstream_ignored",
-    "The gradient is 1 everywhere, the slope alone; every term gets the upstream gradient of its own sum.",
-)
-def sum_upstream_ignored(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    return np.ones_like(x)
-
-
-@mistake(
-    "Sum",
-    "wrong_axis",
-    "The upstream gradients are added up before they are spread, which mixes sums that have nothing to do with each "
-    "other; each is spread along the axes that its own sum ran over.",
-)
+@mistake("Sum", "wrong_axis")
 def sum_spread_over_everything(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The upstream gradients are added up before they are spread, which mixes sums that have nothing to do with each
+    other; each is spread along the axes that its own sum ran over."""
     return np.full(x.shape, g.sum())
 
 
-@mistake(
-    "Sum",
-    "wrong_axis",
-    "The upstream gradient is repeated in the order of memory until the shape is full, which is right only for "
-    "leading axes; it is repeated along the summed axes.",
-)
+@mistake("Sum", "wrong_axis")
 def sum_repeated_in_memory_order(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The upstream gradient is repeated in the order of memory until the shape is full, which is right only for leading
+    axes; it is repeated along the summed axes."""
     return np.resize(g, x.shape)
 
 
-@mistake(
-    "Sum",
-    "wrong_variable",
-    "The upstream gradient is multiplied by x; the slope of a sum is 1, and g belongs there.",
-)
+@mistake("Sum", "wrong_variable")
 def sum_times_input(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The upstream gradient is multiplied by x; the slope of a sum is 1, and g belongs there."""
     return stretch(g, x, axis, keepdims) * x
 
 
-@mistake(
-    "Sum",
-    "shape",
-    "The upstream gradient is returned in the shape of the sum; repeated along the summed axes it belongs there.",
-)
+@mistake("Sum", "shape")
 def sum_not_spread(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The upstream gradient is returned in the shape of the sum; repeated along the summed axes it belongs there."""
     return g.copy()
 
 
-@mistake("Mean", "constant_factor", "The division by the number of elements is forgotten: g in place of g / N.")
+@mistake("Mean", "constant_factor")
 def mean_not_divided(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The division by the number of elements is forgotten: g in place of g / N."""
     return stretch(g, x, axis, keepdims).copy()
 
 
-@mistake(
-    "Mean",
-    "constant_factor",
-    "The upstream gradient is divided by the size of the whole array; it is divided by the number of elements that "
-    "became one.",
-)
+@mistake("Mean", "constant_factor")
 def mean_divided_by_size(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The upstream gradient is divided by the size of the whole array; it is divided by the number of elements that
+    became one."""
     return stretch(g, x, axis, keepdims) / x.size
 
 
-@mistake(
-    "Mean",
-    "wrong_axis",
-    "The upstream gradient is divided by the length of the first axis; it is divided by the length of the axes that "
-    "were averaged.",
-)
+@mistake("Mean", "wrong_axis")
 def mean_divided_by_first_axis(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The upstream gradient is divided by the length of the first axis; it is divided by the length of the axes that
+    were averaged."""
     return stretch(g, x, axis, keepdims) / len(x)
 
 
-@mistake(
-    "Mean",
-    "upstream_ignored",
-    "The gradient is 1/N everywhere, the slope alone; the upstream gradient belongs on it as a factor.",
-)
-def mean_upstream_ignored(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    return np.full(x.shape, 1 / reduced_count(x, axis))
-
-
-@mistake(
-    "Mean",
-    "wrong_axis",
-    "The upstream gradient is repeated in the order of memory until the shape is full, which is right only for "
-    "leading axes; it is repeated along the averaged axes.",
-)
+@mistake("Mean", "wrong_axis")
 def mean_repeated_in_memory_order(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The upstream gradient is repeated in the order of memory until the shape is full, which is right only for leading
+    axes; it is repeated along the averaged axes."""
     return np.resize(g, x.shape) / reduced_count(x, axis)
 
 
-@mistake("Mean", "shape", "The gradient has the shape of the mean; repeated along the averaged axes it belongs there.")
+@mistake("Mean", "shape")
 def mean_not_spread(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The gradient has the shape of the mean; repeated along the averaged axes it belongs there."""
     return g / reduced_count(x, axis)
 
 
@@ -116,119 +76,74 @@ def _centred(x: Array, axis: Axis) -> Array:
     return x - x.mean(axis=axis, keepdims=True)
 
 
-@mistake(
-    "Variance",
-    "constant_factor",
-    "The 2 from the square is forgotten: g c / (N - correction) in place of 2 g c / (N - correction).",
-)
+@mistake("Variance", "constant_factor")
 def variance_two_forgotten(g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Array:
+    """The 2 from the square is forgotten: g c / (N - correction) in place of 2 g c / (N - correction)."""
     return stretch(g, x, axis, keepdims) * _centred(x, axis) / (reduced_count(x, axis) - correction)
 
 
-@mistake(
-    "Variance",
-    "wrong_variable",
-    "The mean is not subtracted: 2 g x / (N - correction), where x - mean(x) belongs in place of x.",
-)
+@mistake("Variance", "wrong_variable")
 def variance_not_centred(g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Array:
+    """The mean is not subtracted: 2 g x / (N - correction), where x - mean(x) belongs in place of x."""
     return stretch(g, x, axis, keepdims) * 2 * x / (reduced_count(x, axis) - correction)
 
 
-@mistake(
-    "Variance",
-    "constant_factor",
-    "The divisor is the other one, N where the forward pass has N - 1 or N - 1 where it has N.",
-)
+@mistake("Variance", "constant_factor")
 def variance_other_divisor(g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Array:
+    """The divisor is the other one, N where the forward pass has N - 1 or N - 1 where it has N."""
     return stretch(g, x, axis, keepdims) * 2 * _centred(x, axis) / (reduced_count(x, axis) - (1 - correction))
 
 
-@mistake("Variance", "constant_factor", "The division is forgotten: 2 g c in place of 2 g c / (N - correction).")
+@mistake("Variance", "constant_factor")
 def variance_not_divided(g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Array:
+    """The division is forgotten: 2 g c in place of 2 g c / (N - correction)."""
     return stretch(g, x, axis, keepdims) * 2 * _centred(x, axis)
 
 
-@mistake(
-    "Variance",
-    "wrong_axis",
-    "The mean of the whole array is subtracted; the mean along the axes of the variance belongs there.",
-)
+@mistake("Variance", "wrong_axis")
 def variance_centred_over_everything(
     g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1
 ) -> Array:
+    """The mean of the whole array is subtracted; the mean along the axes of the variance belongs there."""
     return stretch(g, x, axis, keepdims) * 2 * (x - x.mean()) / (reduced_count(x, axis) - correction)
 
 
-@mistake("Variance", "sign", "The difference is the wrong way round: mean(x) - x in place of x - mean(x).")
+@mistake("Variance", "sign")
 def variance_sign(g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Array:
+    """The difference is the wrong way round: mean(x) - x in place of x - mean(x)."""
     return stretch(g, x, axis, keepdims) * 2 * -_centred(x, axis) / (reduced_count(x, axis) - correction)
-
-
-@mistake(
-    "Variance",
-    "upstream_ignored",
-    "The slope 2 c / (N - correction) is returned alone; the upstream gradient belongs on it as a factor.",
-)
-def variance_upstream_ignored(
-    g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1
-) -> Array:
-    return 2 * _centred(x, axis) / (reduced_count(x, axis) - correction)
 
 
 def _is_largest(x: Array, axis: Axis) -> Array:
     return x == x.max(axis=axis, keepdims=True)
 
 
-@mistake(
-    "Max",
-    "mask_leak",
-    "Every element gets the upstream gradient; only the largest one does, and 0 belongs at the others.",
-)
+@mistake("Max", "mask_leak")
 def max_everyone_gets_it(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Every element gets the upstream gradient; only the largest one does, and 0 belongs at the others."""
     return stretch(g, x, axis, keepdims).copy()
 
 
-@mistake(
-    "Max",
-    "upstream_ignored",
-    "The gradient is 1 at the largest element, the slope alone; the upstream gradient belongs on it as a factor.",
-)
-def max_upstream_ignored(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    return _is_largest(x, axis).astype(float)
-
-
-@mistake(
-    "Max",
-    "wrong_axis",
-    "Only the largest element of the whole array gets a gradient; each maximum along the axis has a largest element "
-    "of its own.",
-)
+@mistake("Max", "wrong_axis")
 def max_only_the_very_largest(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Only the largest element of the whole array gets a gradient; each maximum along the axis has a largest element of
+    its own."""
     return stretch(g, x, axis, keepdims) * _is_largest(x, None)
 
 
-@mistake(
-    "Max",
-    "wrong_variable",
-    "The upstream gradient is multiplied by the maximum itself; the slope at the largest element is 1.",
-)
+@mistake("Max", "wrong_variable")
 def max_times_value(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The upstream gradient is multiplied by the maximum itself; the slope at the largest element is 1."""
     return stretch(g, x, axis, keepdims) * x * _is_largest(x, axis)
 
 
-@mistake(
-    "Max",
-    "wrong_variable",
-    "The smallest element gets the gradient, as in a minimum; it belongs to the largest one.",
-)
+@mistake("Max", "wrong_variable")
 def max_smallest_gets_it(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The smallest element gets the gradient, as in a minimum; it belongs to the largest one."""
     return stretch(g, x, axis, keepdims) * _is_largest(-x, axis)
 
 
-@mistake(
-    "Max",
-    "constant_factor",
-    "The gradient of the largest element is divided by the number of elements, as in a mean; it gets the whole.",
-)
+@mistake("Max", "constant_factor")
 def max_divided_by_count(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The gradient of the largest element is divided by the number of elements, as in a mean; it gets the whole."""
     return stretch(g, x, axis, keepdims) * _is_largest(x, axis) / reduced_count(x, axis)

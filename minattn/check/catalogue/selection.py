@@ -4,150 +4,69 @@ import numpy as np
 
 from ...backend import Array
 from .base import mistake
-from .right_parts import Pair, average_copies, unbroadcast
+from .right_parts import Pair, unbroadcast
 
 Chosen = tuple[None, Array, Array]
 
 
-@mistake(
-    "Maximum",
-    "mask_leak",
-    "Both operands get the whole upstream gradient; only the larger one does, and the smaller one gets 0.",
-)
+@mistake("Maximum", "mask_leak")
 def maximum_both_get_it(g: Array, a: Array, b: Array) -> Pair:
+    """Both operands get the whole upstream gradient; only the larger one does, and the smaller one gets 0."""
     return unbroadcast(g, a.shape), unbroadcast(g, b.shape)
 
 
-@mistake(
-    "Maximum",
-    "swapped_arguments",
-    "The upstream gradient goes to the smaller operand; it belongs to the larger one, which the output was taken from.",
-)
+@mistake("Maximum", "swapped_arguments")
 def maximum_smaller_gets_it(g: Array, a: Array, b: Array) -> Pair:
+    """The upstream gradient goes to the smaller operand; it belongs to the larger one, which the output was taken
+    from."""
     return unbroadcast(g * (a < b), a.shape), unbroadcast(g * (a > b), b.shape)
 
 
-@mistake(
-    "Maximum",
-    "constant_factor",
-    "Each operand gets half of the upstream gradient everywhere; half is right only where the two are equal, and the "
-    "larger one gets all of it.",
-)
+@mistake("Maximum", "constant_factor")
 def maximum_always_half(g: Array, a: Array, b: Array) -> Pair:
+    """Each operand gets half of the upstream gradient everywhere; half is right only where the two are equal, and the
+    larger one gets all of it."""
     return unbroadcast(g / 2, a.shape), unbroadcast(g / 2, b.shape)
 
 
-@mistake(
-    "Maximum",
-    "wrong_variable",
-    "The larger operand's gradient is multiplied by its value; its slope is 1, and the upstream gradient alone "
-    "belongs there.",
-)
+@mistake("Maximum", "wrong_variable")
 def maximum_times_value(g: Array, a: Array, b: Array) -> Pair:
+    """The larger operand's gradient is multiplied by its value; its slope is 1, and the upstream gradient alone belongs
+    there."""
     return unbroadcast(g * a * (a > b), a.shape), unbroadcast(g * b * (b > a), b.shape)
 
 
-@mistake(
-    "Maximum",
-    "treated_as_constant",
-    "The second operand is treated as a fixed threshold and gets zeros; it gets g where it is the larger one.",
-)
-def maximum_threshold_constant(g: Array, a: Array, b: Array) -> Pair:
-    return unbroadcast(g * (a > b), a.shape), np.zeros_like(b)
-
-
-@mistake(
-    "Maximum",
-    "broadcast_not_summed",
-    "Both gradients keep the shape of the output; an operand that was broadcast gets the sum over its copies.",
-)
-def maximum_broadcast_not_summed(g: Array, a: Array, b: Array) -> Pair:
-    return g * (a > b), g * (b > a)
-
-
-@mistake(
-    "Maximum",
-    "upstream_ignored",
-    "The gradients are the masks of who is larger; the upstream gradient belongs on them as a factor.",
-)
-def maximum_upstream_ignored(g: Array, a: Array, b: Array) -> Pair:
-    one = np.ones_like(g)
-    return unbroadcast(one * (a > b), a.shape), unbroadcast(one * (b > a), b.shape)
-
-
-@mistake(
-    "Where",
-    "swapped_arguments",
-    "The two branches are mixed up: a gets the gradient where the condition does not hold, and b where it does; it is "
-    "the other way round.",
-)
+@mistake("Where", "swapped_arguments")
 def where_branches_swapped(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
+    """The two branches are mixed up: a gets the gradient where the condition does not hold, and b where it does; it is
+    the other way round."""
     return None, unbroadcast(np.where(condition, 0, g), a.shape), unbroadcast(np.where(condition, g, 0), b.shape)
 
 
-@mistake(
-    "Where",
-    "mask_leak",
-    "Both branches get the whole upstream gradient, the condition is not looked at; each gets g where it was chosen "
-    "and 0 elsewhere.",
-)
+@mistake("Where", "mask_leak")
 def where_condition_ignored(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
+    """Both branches get the whole upstream gradient, the condition is not looked at; each gets g where it was chosen
+    and 0 elsewhere."""
     return None, unbroadcast(g, a.shape), unbroadcast(g, b.shape)
 
 
-@mistake(
-    "Where",
-    "mask_leak",
-    "The gradient of b is not masked: it also gets g where a was chosen, and 0 belongs there.",
-)
+@mistake("Where", "mask_leak")
 def where_second_branch_not_masked(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
+    """The gradient of b is not masked: it also gets g where a was chosen, and 0 belongs there."""
     return None, unbroadcast(np.where(condition, g, 0), a.shape), unbroadcast(g, b.shape)
 
 
-@mistake(
-    "Where",
-    "treated_as_constant",
-    "The second branch is treated as a constant and gets zeros; it gets g where the condition does not hold.",
-)
-def where_second_branch_constant(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
-    return None, unbroadcast(np.where(condition, g, 0), a.shape), np.zeros_like(b)
-
-
-@mistake(
-    "Where",
-    "wrong_variable",
-    "The upstream gradient is multiplied by the chosen values; the slope of choosing is 1, and g alone belongs there.",
-)
+@mistake("Where", "wrong_variable")
 def where_times_value(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
+    """The upstream gradient is multiplied by the chosen values; the slope of choosing is 1, and g alone belongs
+    there."""
     da, db = np.where(condition, g * a, 0), np.where(condition, 0, g * b)
     return None, unbroadcast(da, a.shape), unbroadcast(db, b.shape)
 
 
-@mistake(
-    "Where",
-    "broadcast_not_summed",
-    "Both gradients keep the shape of the output; an operand that was broadcast gets the sum over its copies.",
-)
-def where_broadcast_not_summed(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
-    return None, np.where(condition, g, 0), np.where(condition, 0, g)
-
-
-@mistake(
-    "Where",
-    "constant_factor",
-    "The gradient of a broadcast operand is the mean over its copies; the sum belongs there.",
-)
-def where_copies_averaged(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
-    da, db = np.where(condition, g, 0), np.where(condition, 0, g)
-    return None, average_copies(da, a.shape), average_copies(db, b.shape)
-
-
-@mistake(
-    "Where",
-    "shape",
-    "The gradients are picked out with the condition as a boolean index, which flattens them and drops every element "
-    "that was not chosen; zeros belong there instead.",
-)
+@mistake("Where", "shape")
 def where_picked_out(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
+    """The gradients are picked out with the condition as a boolean index, which flattens them and drops every element
+    that was not chosen; zeros belong there instead."""
     condition = np.broadcast_to(condition, g.shape)
     return None, g[condition], g[~condition]

@@ -7,7 +7,7 @@ import numpy as np
 from ...backend import Array
 from ...ops import Sample
 from .base import mistake, telling_samples
-from .right_parts import average_copies, last_copy, unbroadcast
+from .right_parts import last_copy
 
 Shape = tuple[int, ...]
 
@@ -24,168 +24,84 @@ def new_and_stretched_axes(rng: np.random.Generator) -> Iterator[Sample]:
     yield Sample("(3, 1) to (2, 3, 4)", (rng.normal(size=(3, 1)),), {"shape": (2, 3, 4)})
 
 
-@mistake(
-    "Reshape",
-    "shape",
-    "The upstream gradient is returned in the new shape; reshaped back to that of the input it belongs there.",
-)
+@mistake("Reshape", "shape")
 def reshape_not_undone(g: Array, x: Array, shape: Shape) -> Array:
+    """The upstream gradient is returned in the new shape; reshaped back to that of the input it belongs there."""
     return g.copy()
 
 
-@mistake(
-    "Reshape",
-    "transposed",
-    "The numbers are read in Fortran's order, columns first, on the way back; they belong in the order of the forward "
-    "pass, rows first.",
-)
+@mistake("Reshape", "transposed")
 def reshape_columns_first(g: Array, x: Array, shape: Shape) -> Array:
+    """The numbers are read in Fortran's order, columns first, on the way back; they belong in the order of the forward
+    pass, rows first."""
     return g.reshape(x.shape, order="F")
 
 
-@mistake(
-    "Reshape",
-    "transposed",
-    "The upstream gradient is transposed before it is reshaped; reshaping alone undoes reshaping.",
-)
+@mistake("Reshape", "transposed")
 def reshape_transposed(g: Array, x: Array, shape: Shape) -> Array:
+    """The upstream gradient is transposed before it is reshaped; reshaping alone undoes reshaping."""
     return g.T.reshape(x.shape)
 
 
-@mistake(
-    "Reshape",
-    "zero_gradient",
-    "The gradient is zero, as if an op that computes nothing passed nothing on; every number is handed on, and so is "
-    "its gradient.",
-)
+@mistake("Reshape", "zero_gradient")
 def reshape_zero(g: Array, x: Array, shape: Shape) -> Array:
+    """The gradient is zero, as if an op that computes nothing passed nothing on; every number is handed on, and so is
+    its gradient."""
     return np.zeros_like(x)
 
 
-@mistake(
-    "Reshape",
-    "upstream_ignored",
-    "The gradient is 1 everywhere, the slope alone; the upstream gradient in the shape of the input belongs there.",
-)
-def reshape_upstream_ignored(g: Array, x: Array, shape: Shape) -> Array:
-    return np.ones_like(x)
-
-
-@mistake(
-    "Reshape",
-    "wrong_variable",
-    "The input itself is returned; the upstream gradient in the shape of the input belongs there.",
-)
+@mistake("Reshape", "wrong_variable")
 def reshape_returns_input(g: Array, x: Array, shape: Shape) -> Array:
+    """The input itself is returned; the upstream gradient in the shape of the input belongs there."""
     return x.copy()
 
 
-@mistake(
-    "Transpose",
-    "transposed",
-    "The axes are permuted once more in the same way, which is right only where two axes change places; the inverse "
-    "permutation belongs there.",
-)
+@mistake("Transpose", "transposed")
 def transpose_same_permutation(g: Array, x: Array, axes: Shape) -> Array:
+    """The axes are permuted once more in the same way, which is right only where two axes change places; the inverse
+    permutation belongs there."""
     return g.transpose(axes).copy()
 
 
-@mistake(
-    "Transpose",
-    "missing_transpose",
-    "The upstream gradient is returned in the new order of axes; permuted back it belongs there.",
-)
+@mistake("Transpose", "missing_transpose")
 def transpose_not_undone(g: Array, x: Array, axes: Shape) -> Array:
+    """The upstream gradient is returned in the new order of axes; permuted back it belongs there."""
     return g.copy()
 
 
-@mistake(
-    "Transpose",
-    "missing_transpose",
-    "The upstream gradient is reshaped to the input's shape, which keeps the order in memory; permuted back it "
-    "belongs there.",
-)
+@mistake("Transpose", "missing_transpose")
 def transpose_reshaped(g: Array, x: Array, axes: Shape) -> Array:
+    """The upstream gradient is reshaped to the input's shape, which keeps the order in memory; permuted back it belongs
+    there."""
     return g.reshape(x.shape).copy()
 
 
-@mistake(
-    "Transpose",
-    "transposed",
-    "All axes are reversed, as .T does; the inverse of the forward permutation belongs there.",
-)
+@mistake("Transpose", "transposed")
 def transpose_reversed(g: Array, x: Array, axes: Shape) -> Array:
+    """All axes are reversed, as .T does; the inverse of the forward permutation belongs there."""
     return g.T.copy()
 
 
-@mistake(
-    "Transpose",
-    "wrong_axis",
-    "The last two axes change places whatever the forward pass did; the inverse of its permutation belongs there.",
-)
+@mistake("Transpose", "wrong_axis")
 def transpose_last_two_axes(g: Array, x: Array, axes: Shape) -> Array:
+    """The last two axes change places whatever the forward pass did; the inverse of its permutation belongs there."""
     return g.swapaxes(-1, -2).copy()
 
 
-@mistake(
-    "Transpose",
-    "upstream_ignored",
-    "The gradient is 1 everywhere, the slope alone; the upstream gradient, permuted back, belongs there.",
-)
-def transpose_upstream_ignored(g: Array, x: Array, axes: Shape) -> Array:
-    return np.ones_like(x)
-
-
-@mistake(
-    "BroadcastTo",
-    "broadcast_not_summed",
-    "The upstream gradient keeps the shape of the copies; an element that was repeated gets the sum over its copies.",
-)
-def broadcast_to_not_summed(g: Array, x: Array, shape: Shape) -> Array:
-    return g.copy()
-
-
-@mistake(
-    "BroadcastTo",
-    "constant_factor",
-    "The gradient is the mean over the copies; the sum belongs there, because every copy adds its own effect.",
-)
-def broadcast_to_averaged(g: Array, x: Array, shape: Shape) -> Array:
-    return average_copies(g, x.shape)
-
-
-@mistake(
-    "BroadcastTo",
-    "overwritten_not_accumulated",
-    "Every copy overwrites the gradient of the copy before it, so that only the last one is left; the sum over all "
-    "copies belongs there.",
-)
+@mistake("BroadcastTo", "overwritten_not_accumulated")
 def broadcast_to_last_copy(g: Array, x: Array, shape: Shape) -> Array:
+    """Every copy overwrites the gradient of the copy before it, so that only the last one is left; the sum over all
+    copies belongs there."""
     return last_copy(g, x.shape)
 
 
-@mistake(
-    "BroadcastTo",
-    "broadcast_not_summed",
-    "Only the new leading axes are summed; the axes of length 1 that were stretched are summed too, and kept at 1.",
-)
+@mistake("BroadcastTo", "broadcast_not_summed")
 def broadcast_to_leading_axes_only(g: Array, x: Array, shape: Shape) -> Array:
+    """Only the new leading axes are summed; the axes of length 1 that were stretched are summed too, and kept at 1."""
     return np.array(g.sum(axis=tuple(range(g.ndim - x.ndim))))
 
 
-@mistake(
-    "BroadcastTo",
-    "wrong_axis",
-    "The sum runs over everything; it belongs only along the axes that were repeated.",
-)
+@mistake("BroadcastTo", "wrong_axis")
 def broadcast_to_summed_over_everything(g: Array, x: Array, shape: Shape) -> Array:
+    """The sum runs over everything; it belongs only along the axes that were repeated."""
     return np.full(x.shape, g.sum())
-
-
-@mistake(
-    "BroadcastTo",
-    "upstream_ignored",
-    "The gradient is the number of copies, a sum of ones; the upstream gradients of the copies belong in the sum.",
-)
-def broadcast_to_upstream_ignored(g: Array, x: Array, shape: Shape) -> Array:
-    return unbroadcast(np.ones_like(g), x.shape)

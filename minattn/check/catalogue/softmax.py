@@ -7,218 +7,163 @@ from .base import mistake
 from .right_parts import softmax_of
 
 
-@mistake(
-    "Softmax",
-    "cross_terms_missing",
-    "Only the diagonal p (1 - p) of the Jacobian is used, as if every score changed its own probability alone; a "
-    "score also lowers all the others, and p (g - Σ g p) belongs there.",
-)
+@mistake("Softmax", "cross_terms_missing")
 def softmax_diagonal_only(g: Array, x: Array, axis: int = -1) -> Array:
+    """Only the diagonal p (1 - p) of the Jacobian is used, as if every score changed its own probability alone; a score
+    also lowers all the others, and p (g - Σ g p) belongs there."""
     p = softmax_of(x, axis)
     return g * p * (1 - p)
 
 
-@mistake(
-    "Softmax",
-    "treated_as_constant",
-    "The denominator is treated as a constant, which leaves g p; it grows with every score, and p (g - Σ g p) belongs "
-    "there.",
-)
+@mistake("Softmax", "treated_as_constant")
 def softmax_denominator_constant(g: Array, x: Array, axis: int = -1) -> Array:
+    """The denominator is treated as a constant, which leaves g p; it grows with every score, and p (g - Σ g p) belongs
+    there."""
     return g * softmax_of(x, axis)
 
 
-@mistake(
-    "Softmax",
-    "wrong_axis",
-    "The sum Σ g p runs along the first axis; it belongs along the axis of the softmax, one sum for each distribution.",
-)
+@mistake("Softmax", "wrong_axis")
 def softmax_sum_along_first_axis(g: Array, x: Array, axis: int = -1) -> Array:
+    """The sum Σ g p runs along the first axis; it belongs along the axis of the softmax, one sum for each
+    distribution."""
     p = softmax_of(x, axis)
     return p * (g - (g * p).sum(axis=0, keepdims=True))
 
 
-@mistake(
-    "Softmax",
-    "wrong_axis",
-    "The sum Σ g p runs over the whole array and mixes the rows; it belongs along the axis of the softmax, with the "
-    "axis kept.",
-)
+@mistake("Softmax", "wrong_axis")
 def softmax_sum_over_everything(g: Array, x: Array, axis: int = -1) -> Array:
+    """The sum Σ g p runs over the whole array and mixes the rows; it belongs along the axis of the softmax, with the
+    axis kept."""
     p = softmax_of(x, axis)
     return p * (g - (g * p).sum())
 
 
-@mistake(
-    "Softmax",
-    "wrong_variable",
-    "The inputs are used where the probabilities belong: x (g - Σ g x) in place of p (g - Σ g p).",
-)
+@mistake("Softmax", "wrong_variable")
 def softmax_of_inputs(g: Array, x: Array, axis: int = -1) -> Array:
+    """The inputs are used where the probabilities belong: x (g - Σ g x) in place of p (g - Σ g p)."""
     return x * (g - (g * x).sum(axis=axis, keepdims=True))
 
 
-@mistake(
-    "Softmax",
-    "wrong_variable",
-    "The sum is taken over g alone: p (g - Σ g) in place of p (g - Σ g p), where every g is weighted by its "
-    "probability.",
-)
+@mistake("Softmax", "wrong_variable")
 def softmax_sum_not_weighted(g: Array, x: Array, axis: int = -1) -> Array:
+    """The sum is taken over g alone: p (g - Σ g) in place of p (g - Σ g p), where every g is weighted by its
+    probability."""
     return softmax_of(x, axis) * (g - g.sum(axis=axis, keepdims=True))
 
 
-@mistake(
-    "Softmax",
-    "wrong_variable",
-    "The probability itself is subtracted: p (g - p) in place of p (g - Σ g p), where Σ g p is one number per row.",
-)
+@mistake("Softmax", "wrong_variable")
 def softmax_minus_own_probability(g: Array, x: Array, axis: int = -1) -> Array:
+    """The probability itself is subtracted: p (g - p) in place of p (g - Σ g p), where Σ g p is one number per row."""
     p = softmax_of(x, axis)
     return p * (g - p)
 
 
-@mistake(
-    "Softmax",
-    "wrong_variable",
-    "The exponentials are used before they are divided by their sum; the probabilities p belong in p (g - Σ g p).",
-)
+@mistake("Softmax", "wrong_variable")
 def softmax_not_normalised(g: Array, x: Array, axis: int = -1) -> Array:
+    """The exponentials are used before they are divided by their sum; the probabilities p belong in p (g - Σ g p)."""
     e = np.exp(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
     return e * (g - (g * e).sum(axis=axis, keepdims=True))
 
 
-@mistake(
-    "Softmax",
-    "wrong_variable",
-    "This is the backward pass of log-softmax, g - p Σ g; that of softmax is p (g - Σ g p).",
-)
+@mistake("Softmax", "wrong_variable")
 def softmax_rule_of_logarithm(g: Array, x: Array, axis: int = -1) -> Array:
+    """This is the backward pass of log-softmax, g - p Σ g; that of softmax is p (g - Σ g p)."""
     return g - softmax_of(x, axis) * g.sum(axis=axis, keepdims=True)
 
 
-@mistake(
-    "Softmax",
-    "sign",
-    "The two terms are the wrong way round: p (Σ g p - g) in place of p (g - Σ g p), which turns every sign.",
-)
+@mistake("Softmax", "sign")
 def softmax_sign(g: Array, x: Array, axis: int = -1) -> Array:
+    """The two terms are the wrong way round: p (Σ g p - g) in place of p (g - Σ g p), which turns every sign."""
     p = softmax_of(x, axis)
     return p * ((g * p).sum(axis=axis, keepdims=True) - g)
 
 
-@mistake("Softmax", "constant_factor", "The mean of g p is subtracted, 1/N of what belongs there; it is the sum Σ g p.")
+@mistake("Softmax", "constant_factor")
 def softmax_mean_for_sum(g: Array, x: Array, axis: int = -1) -> Array:
+    """The mean of g p is subtracted, 1/N of what belongs there; it is the sum Σ g p."""
     p = softmax_of(x, axis)
     return p * (g - (g * p).mean(axis=axis, keepdims=True))
 
 
-@mistake(
-    "Softmax",
-    "upstream_ignored",
-    "The slope p (1 - p) is returned without the upstream gradient; p (g - Σ g p) belongs there.",
-)
+@mistake("Softmax", "upstream_ignored")
 def softmax_upstream_ignored(g: Array, x: Array, axis: int = -1) -> Array:
+    """The slope p (1 - p) is returned without the upstream gradient; p (g - Σ g p) belongs there."""
     p = softmax_of(x, axis)
     return p * (1 - p)
 
 
-@mistake(
-    "Softmax",
-    "modified_input",
-    "The sum is subtracted from the upstream gradient in place, so that whoever else holds it finds it changed; a new "
-    "array belongs there.",
-)
+@mistake("Softmax", "modified_input")
 def softmax_in_place(g: Array, x: Array, axis: int = -1) -> Array:
+    """The sum is subtracted from the upstream gradient in place, so that whoever else holds it finds it changed; a new
+    array belongs there."""
     p = softmax_of(x, axis)
     g -= (g * p).sum(axis=axis, keepdims=True)
     return p * g
 
 
-@mistake(
-    "LogSoftmax",
-    "wrong_variable",
-    "This is the backward pass of softmax, p (g - Σ g p); that of log-softmax is g - p Σ g.",
-)
+@mistake("LogSoftmax", "wrong_variable")
 def log_softmax_rule_of_softmax(g: Array, x: Array, axis: int = -1) -> Array:
+    """This is the backward pass of softmax, p (g - Σ g p); that of log-softmax is g - p Σ g."""
     p = softmax_of(x, axis)
     return p * (g - (g * p).sum(axis=axis, keepdims=True))
 
 
-@mistake(
-    "LogSoftmax",
-    "upstream_ignored",
-    "The sum of the upstream gradient is left out: g - p in place of g - p Σ g, right only where g sums to 1.",
-)
+@mistake("LogSoftmax", "upstream_ignored")
 def log_softmax_sum_forgotten(g: Array, x: Array, axis: int = -1) -> Array:
+    """The sum of the upstream gradient is left out: g - p in place of g - p Σ g, right only where g sums to 1."""
     return g - softmax_of(x, axis)
 
 
-@mistake(
-    "LogSoftmax",
-    "treated_as_constant",
-    "The logarithm of the sum is treated as a constant, which leaves g; it grows with every score, and g - p Σ g "
-    "belongs there.",
-)
+@mistake("LogSoftmax", "treated_as_constant")
 def log_softmax_denominator_constant(g: Array, x: Array, axis: int = -1) -> Array:
+    """The logarithm of the sum is treated as a constant, which leaves g; it grows with every score, and g - p Σ g
+    belongs there."""
     return g.copy()
 
 
-@mistake(
-    "LogSoftmax",
-    "wrong_variable",
-    "The output, a logarithm, is used as if it were a probability: g - y Σ g, where p = exp(y) belongs.",
-)
+@mistake("LogSoftmax", "wrong_variable")
 def log_softmax_exp_forgotten(g: Array, x: Array, axis: int = -1) -> Array:
+    """The output, a logarithm, is used as if it were a probability: g - y Σ g, where p = exp(y) belongs."""
     y = np.log(softmax_of(x, axis))
     return g - y * g.sum(axis=axis, keepdims=True)
 
 
-@mistake(
-    "LogSoftmax",
-    "cross_terms_missing",
-    "Only the diagonal 1 - p of the Jacobian is used; every score also lowers all the other outputs, and g - p Σ g "
-    "belongs there.",
-)
+@mistake("LogSoftmax", "cross_terms_missing")
 def log_softmax_diagonal_only(g: Array, x: Array, axis: int = -1) -> Array:
+    """Only the diagonal 1 - p of the Jacobian is used; every score also lowers all the other outputs, and g - p Σ g
+    belongs there."""
     return g * (1 - softmax_of(x, axis))
 
 
-@mistake("LogSoftmax", "wrong_variable", "The probability stands inside the sum: g - Σ g p in place of g - p Σ g.")
+@mistake("LogSoftmax", "wrong_variable")
 def log_softmax_probability_inside(g: Array, x: Array, axis: int = -1) -> Array:
+    """The probability stands inside the sum: g - Σ g p in place of g - p Σ g."""
     return g - (g * softmax_of(x, axis)).sum(axis=axis, keepdims=True)
 
 
-@mistake("LogSoftmax", "sign", "The second term is added: g + p Σ g in place of g - p Σ g.")
+@mistake("LogSoftmax", "sign")
 def log_softmax_sign(g: Array, x: Array, axis: int = -1) -> Array:
+    """The second term is added: g + p Σ g in place of g - p Σ g."""
     return g + softmax_of(x, axis) * g.sum(axis=axis, keepdims=True)
 
 
-@mistake(
-    "LogSoftmax",
-    "wrong_axis",
-    "The upstream gradient is summed over the whole array, which mixes the rows; the sum belongs along the axis of "
-    "the softmax, with the axis kept.",
-)
+@mistake("LogSoftmax", "wrong_axis")
 def log_softmax_sum_over_everything(g: Array, x: Array, axis: int = -1) -> Array:
+    """The upstream gradient is summed over the whole array, which mixes the rows; the sum belongs along the axis of the
+    softmax, with the axis kept."""
     return g - softmax_of(x, axis) * g.sum()
 
 
-@mistake(
-    "LogSoftmax",
-    "wrong_axis",
-    "The probabilities are taken along the first axis; they belong along the axis of the forward pass.",
-)
+@mistake("LogSoftmax", "wrong_axis")
 def log_softmax_probabilities_along_first_axis(g: Array, x: Array, axis: int = -1) -> Array:
+    """The probabilities are taken along the first axis; they belong along the axis of the forward pass."""
     return g - softmax_of(x, 0) * g.sum(axis=axis, keepdims=True)
 
 
-@mistake(
-    "LogSoftmax",
-    "wrong_place",
-    "The mean of g is subtracted, as if all scores were equal, which they are only at the start; p Σ g belongs there.",
-)
+@mistake("LogSoftmax", "wrong_place")
 def log_softmax_equal_scores(g: Array, x: Array, axis: int = -1) -> Array:
+    """The mean of g is subtracted, as if all scores were equal, which they are only at the start; p Σ g belongs
+    there."""
     return g - g.sum(axis=axis, keepdims=True) / x.shape[axis]
 
 
@@ -226,67 +171,42 @@ def _row_gradient(g: Array, axis: int, keepdims: bool) -> Array:
     return g if keepdims else np.expand_dims(g, axis)
 
 
-@mistake(
-    "LogSumExp",
-    "wrong_variable",
-    "Every score gets the whole upstream gradient, as in a sum; it gets its share, g softmax(x).",
-)
+@mistake("LogSumExp", "wrong_variable")
 def logsumexp_rule_of_sum(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
+    """Every score gets the whole upstream gradient, as in a sum; it gets its share, g softmax(x)."""
     return np.broadcast_to(_row_gradient(g, axis, keepdims), x.shape).copy()
 
 
-@mistake(
-    "LogSumExp",
-    "wrong_variable",
-    "The whole upstream gradient goes to the largest score, as in a maximum; every score gets its share, g softmax(x).",
-)
+@mistake("LogSumExp", "wrong_variable")
 def logsumexp_rule_of_max(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
+    """The whole upstream gradient goes to the largest score, as in a maximum; every score gets its share, g
+    softmax(x)."""
     largest = x == x.max(axis=axis, keepdims=True, initial=-np.inf)
     return _row_gradient(g, axis, keepdims) * largest
 
 
-@mistake(
-    "LogSumExp",
-    "wrong_variable",
-    "The upstream gradient is multiplied by exp(x), which is not divided by its sum; softmax(x) belongs there.",
-)
+@mistake("LogSumExp", "wrong_variable")
 def logsumexp_not_normalised(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
+    """The upstream gradient is multiplied by exp(x), which is not divided by its sum; softmax(x) belongs there."""
     return _row_gradient(g, axis, keepdims) * np.exp(x)
 
 
-@mistake(
-    "LogSumExp",
-    "upstream_ignored",
-    "The slope softmax(x) is returned alone; the upstream gradient belongs on it as a factor.",
-)
-def logsumexp_upstream_ignored(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
-    return softmax_of(x, axis)
-
-
-@mistake(
-    "LogSumExp",
-    "wrong_axis",
-    "The softmax is taken over the whole array; it belongs along the reduced axis, one distribution for each output.",
-)
+@mistake("LogSumExp", "wrong_axis")
 def logsumexp_softmax_over_everything(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
+    """The softmax is taken over the whole array; it belongs along the reduced axis, one distribution for each
+    output."""
     e = np.exp(x - x.max(initial=-np.inf))
     return _row_gradient(g, axis, keepdims) * e / e.sum()
 
 
-@mistake(
-    "LogSumExp",
-    "wrong_variable",
-    "The slope of softmax, p (1 - p), stands where softmax itself belongs: log-sum-exp is differentiated only once.",
-)
+@mistake("LogSumExp", "wrong_variable")
 def logsumexp_slope_of_softmax(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
+    """The slope of softmax, p (1 - p), stands where softmax itself belongs: log-sum-exp is differentiated only once."""
     p = softmax_of(x, axis)
     return _row_gradient(g, axis, keepdims) * p * (1 - p)
 
 
-@mistake(
-    "LogSumExp",
-    "wrong_place",
-    "The upstream gradient is shared out equally, right only where all scores are equal; each gets g softmax(x).",
-)
+@mistake("LogSumExp", "wrong_place")
 def logsumexp_equal_shares(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
+    """The upstream gradient is shared out equally, right only where all scores are equal; each gets g softmax(x)."""
     return np.broadcast_to(_row_gradient(g, axis, keepdims) / x.shape[axis], x.shape).copy()

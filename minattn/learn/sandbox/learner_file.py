@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
 import sys
 import types
@@ -59,7 +60,7 @@ class LearnerFile:
 
     def _call(self, name: str, arguments: list[Any], watch: list[str]) -> dict[str, Any]:
         """Call a function; returns the fields of `submission.CallResult`."""
-        before = [x.copy() if isinstance(x, np.ndarray) else x for x in arguments]
+        before = copy.deepcopy(arguments)
         self.forwards, history = 0, ValueHistory(self.path, watch)
         tracer = sys.gettrace()
         if watch:
@@ -72,7 +73,7 @@ class LearnerFile:
         return {
             "result": result,
             "forwards": self.forwards,
-            "changed": [i for i, (now, was) in pairs if isinstance(now, np.ndarray) and not _same(now, was)],
+            "changed": [i for i, (now, was) in pairs if not _same(now, was)],
             "shares": _shared(list(result) if isinstance(result, (tuple, list)) else [result], arguments),
             "history": {name: [list(version) for version in versions] for name, versions in history.values.items()},
         }
@@ -104,7 +105,14 @@ class LearnerFile:
 
 
 def _same(now: Any, was: Any) -> bool:
-    return bool(now.shape == was.shape and now.dtype == was.dtype and now.tobytes() == was.tobytes())
+    """Whether arrays have the same bits; or lists and dicts of them."""
+    if isinstance(now, np.ndarray) and isinstance(was, np.ndarray):
+        return bool(now.shape == was.shape and now.dtype == was.dtype and now.tobytes() == was.tobytes())
+    if isinstance(now, dict) and isinstance(was, dict):
+        now, was = list(now.items()), list(was.items())
+    if isinstance(now, (list, tuple)) and isinstance(was, (list, tuple)):
+        return len(now) == len(was) and all(map(_same, now, was))
+    return now is was or bool(now == was)
 
 
 def _shared(results: list[Any], arguments: list[Any]) -> list[list[int]]:

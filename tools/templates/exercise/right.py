@@ -1,15 +1,7 @@
-"""Other right ways to fill the gap."""
+"""Other right ways to fill the gap, each under its name."""
 
-import numpy as np
+# the product rule
+dx = g * x * x + x * g * x + x * x * g
 
-
-def product_rule(g, x):
-    """the product rule"""
-    dx = g * x * x + x * g * x + x * x * g
-    return dx
-
-
-def einsum(g, x):
-    """einsum"""
-    dx = 3 * np.einsum("...,...,...->...", g, x, x)
-    return dx
+# einsum
+dx = 3 * np.einsum("...,...,...->...", g, x, x)

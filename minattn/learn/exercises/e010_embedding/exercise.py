@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -23,5 +23,12 @@ exercise = Exercise(
     "in minattn/ops/embedding.py.",
     cases=cases,
     answers=("ids", "dweight"),
+    edges=(
+        Edge(
+            "where there is no position at all",
+            "a sum over nothing is 0: dweight is zeros, of the shape of weight",
+            (np.zeros(0, int), np.ones((3, 2))),
+        ),
+    ),
     like="embedding",
 )

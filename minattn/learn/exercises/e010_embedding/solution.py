@@ -5,7 +5,7 @@ ids (…) integers, weight (V, D) -> y (…, D)
     y_t = weight[ids_t]           every position looks up one row of the table
 
 Going back, position t sends g_t to the row that it was copied from. A row that no position looked up
-gets nothing. A row that was looked up three times gets three gradients, and they add up.
+gets nothing. A row that was looked up three times gets three gradients, and they add up. There may be no position.
 
 g is the upstream gradient, dLoss/dy, of the shape of y. Return dweight, of the shape of weight: how much
 the loss rises for each number of the table.

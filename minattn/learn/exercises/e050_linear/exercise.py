@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -23,5 +23,12 @@ exercise = Exercise(
     "this. The engine: Linear in minattn/ops/linear_algebra.py.",
     cases=cases,
     answers=("dx", "dweight", "dbias"),
+    edges=(
+        Edge(
+            "where x has no row",
+            "a sum over nothing is 0: dweight and dbias are zeros, of the shapes of weight and bias",
+            (np.ones((0, 4)), np.ones((3, 4)), np.ones(3)),
+        ),
+    ),
     like="linear",
 )

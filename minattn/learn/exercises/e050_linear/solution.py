@@ -5,7 +5,8 @@ x (…, I), weight (O, I), bias (O,) -> y (…, O)
     y = x weightᵀ + bias
 
 The leading axes of x are sentences and tokens. All of them use the same weight and the same bias, so the gradients
-of these two sum over all leading axes; the gradient of x has none to sum over.
+of these two sum over all leading axes; the gradient of x has none to sum over. x may
+have no row at all.
 
 Mind that weight is stored (O, I), an output a row, as everyone stores it: it is transposed already in forward.
 """

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -23,6 +23,13 @@ exercise = Exercise(
     "minattn/ops/softmax.py.",
     cases=cases,
     answers=("dx",),
+    edges=(
+        Edge(
+            "where scores are 1000 and -1000",
+            "exp(1000) is infinite: take the largest of each row away first, or use p, which is given",
+            (np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, -1002.0]]),),
+        ),
+    ),
     steps={"dot": "Σ_i g_i p_i, one number a row"},
     like="softmax",
 )

@@ -1,32 +1,16 @@
-"""Other right ways to fill the gap."""
+"""Other right ways to fill the gap, each under its name."""
 
-import numpy as np
+# the Jacobian, row by row
+dx = np.zeros_like(x)
+for row in np.ndindex(x.shape[:-1]):
+    jacobian = np.diag(p[row]) - np.outer(p[row], p[row])
+    dx[row] = jacobian @ g[row]
 
-from .solution import forward
+# einsum
+dx = p * g - np.einsum("...i,...i,...j->...j", g, p, p)
 
-
-def jacobian_row_by_row(g, x):
-    """the Jacobian, row by row"""
-    p = forward(x)
-    dx = np.zeros_like(x)
-    for row in np.ndindex(x.shape[:-1]):
-        jacobian = np.diag(p[row]) - np.outer(p[row], p[row])
-        dx[row] = jacobian @ g[row]
-    return dx
-
-
-def einsum(g, x):
-    """einsum"""
-    p = forward(x)
-    dx = p * g - np.einsum("...i,...i,...j->...j", g, p, p)
-    return dx
-
-
-def by_way_of_the_quotient(g, x):
-    """by way of the quotient"""
-    p = forward(x)
-    exp = np.exp(x - x.max(axis=-1, keepdims=True))
-    total = exp.sum(axis=-1, keepdims=True)
-    dexp = g / total - (g * exp).sum(axis=-1, keepdims=True) / total**2
-    dx = dexp * exp
-    return dx
+# by way of the quotient
+exp = np.exp(x - x.max(axis=-1, keepdims=True))
+total = exp.sum(axis=-1, keepdims=True)
+dexp = g / total - (g * exp).sum(axis=-1, keepdims=True) / total**2
+dx = dexp * exp

@@ -12,7 +12,7 @@ A row shares one sum, so x_j is felt by every p_i of its row:
 
 and dx_j collects from all of them: dx_j = Σ_i g_i dp_i/dx_j.
 
-g is the upstream gradient, dLoss/dp: it has the shape of p. Return dx, of the shape of x.
+g is the upstream gradient, dLoss/dp: it has the shape of p. Return dx, of the shape of x. Scores of 1000 must do, too.
 """
 
 import numpy as np

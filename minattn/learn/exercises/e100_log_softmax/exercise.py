@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -21,5 +21,12 @@ exercise = Exercise(
     "cross-entropy, which you will meet again. The engine: LogSoftmax in minattn/ops/softmax.py.",
     cases=cases,
     answers=("dx",),
+    edges=(
+        Edge(
+            "where scores are 1000 and -1000",
+            "exp(1000) is infinite, and exp(-1000) rounds to 0, by which nothing is divided: use y, which is given",
+            (np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, -1002.0]]),),
+        ),
+    ),
     like="log_softmax",
 )

@@ -6,6 +6,7 @@ x (…, N) -> y (…, N), the logarithm of softmax
     2  y = z - ln Σ exp(z)
 
 A probability of e^-1000 rounds to 0, and ln 0 is -inf. Here it is never formed: y is just -1000.
+Backward, too, divides by no probability.
 
 x_j is in y twice: once as itself, in y_j alone, and once in the sum, which is in every y_i:
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -27,4 +27,11 @@ exercise = Exercise(
     "nothing. The engine: exponentials in minattn/ops/attention.py.",
     cases=cases,
     answers=("p", "ds"),
+    edges=(
+        Edge(
+            "where the scores that may be looked at are 1000 or -1000",
+            "exp(1000) is infinite, exp(-1000) is 0: shift by the largest score that may be looked at, and by no other",
+            (np.array([[1000.0, 999, 0, 0], [-1000, -1001, 0, 0]]), np.arange(4) < 2, np.ones((2, 4))),
+        ),
+    ),
 )

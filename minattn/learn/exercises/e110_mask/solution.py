@@ -11,7 +11,8 @@ One row may look nowhere at all. Its softmax would be 0/0, NaN, and the first Na
 Such a row must give zeros, forward and backward.
 
 Write both: the probabilities p, and the gradient ds of the scores, given the gradient g of p.
-Masked scores must have no gradient, whatever g says about them. Better divide by nothing that is 0: NumPy warns.
+Masked scores must have no gradient, whatever g says about them. Scores may be 1000 or -1000.
+Better divide by nothing that is 0: NumPy warns.
 """
 
 import numpy as np
@@ -19,9 +20,9 @@ import numpy as np
 
 def masked_softmax(s, mask, g):
     # --- your part ---
-    s = np.where(mask, s, -np.inf)
-    largest = s.max(axis=-1, keepdims=True)
-    exp = np.exp(s - np.where(largest == -np.inf, 0, largest))
+    scores = np.where(mask, s, -np.inf)
+    largest = scores.max(axis=-1, keepdims=True)
+    exp = np.exp(scores - np.where(largest == -np.inf, 0, largest))
     total = exp.sum(axis=-1, keepdims=True)
     p = exp / np.where(total == 0, 1, total)
     ds = p * (g - (g * p).sum(axis=-1, keepdims=True))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -31,5 +31,12 @@ exercise = Exercise(
     "minattn/ops/attention.py, the same five lines.",
     cases=cases,
     answers=("dq", "dk", "dv"),
+    edges=(
+        Edge(
+            "where scores are 1000 and -1000",
+            "exp(1000) is infinite: use p, which is given",
+            (np.array([[40.0, 0], [0, -40]]), np.array([[40.0, 0], [-40, 40], [0, 40]]), np.ones((3, 2))),
+        ),
+    ),
     like="scaled_dot_product_attention",
 )

@@ -12,7 +12,8 @@ Going back, undo the lines from the last to the first. You have solved all three
     2  dp -> ds
     1  ds -> dq, dk
 
-Use these names (dp, ds), and the check compares them one by one and tells you the first that is wrong.
+Use these names (dp, ds), and the check compares them one by one and tells you the first that is wrong. p is given, and
+right for scores of 1000 as well.
 """
 
 import numpy as np

@@ -1,27 +1,13 @@
-"""Wrong ways to fill the gap, each with the sentence that answers it."""
+"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
 
-from .solution import forward
+# Only the shape is put right: without swapping heads and tokens back, numbers land at other tokens.
+dx = g.reshape(x.shape)
 
+# The pieces of the heads are interleaved: heads and width are swapped, where heads and tokens should be.
+dx = g.transpose(0, 2, 3, 1).reshape(x.shape)
 
-def reshaped_only(g, x):
-    """Only the shape is put right: without swapping heads and tokens back, numbers land at other tokens."""
-    dx = g.reshape(x.shape)
-    return dx
+# The heads come back in reverse order.
+dx = g[:, ::-1].transpose(0, 2, 1, 3).reshape(x.shape)
 
-
-def heads_interleaved(g, x):
-    """The pieces of the heads are interleaved: heads and width are swapped, where heads and tokens should be."""
-    dx = g.transpose(0, 2, 3, 1).reshape(x.shape)
-    return dx
-
-
-def heads_reversed(g, x):
-    """The heads come back in reverse order."""
-    dx = g[:, ::-1].transpose(0, 2, 1, 3).reshape(x.shape)
-    return dx
-
-
-def forward_again(g, x):
-    """Forward is applied once more; it moves the numbers on instead of back."""
-    dx = forward(g.reshape(x.shape)).reshape(x.shape)
-    return dx
+# Forward is applied once more; it moves the numbers on instead of back.
+dx = forward(g.reshape(x.shape)).reshape(x.shape)

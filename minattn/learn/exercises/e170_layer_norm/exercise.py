@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -30,5 +30,12 @@ exercise = Exercise(
     "minattn/ops/layer_norm.py.",
     cases=cases,
     answers=("dx", "dgamma", "dbeta"),
+    edges=(
+        Edge(
+            "where all numbers of a token are equal",
+            "c and n are 0 there, and nothing can be divided by them; r is finite, thanks to ε",
+            (np.full((2, 3), 1.5), np.ones(3), np.ones(3)),
+        ),
+    ),
     like="layer_norm",
 )

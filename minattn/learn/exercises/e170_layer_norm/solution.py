@@ -7,7 +7,8 @@ x (…, D), gamma (D,), beta (D,) -> y (…, D)
     3  n = c r                            mean 0, variance 1
     4  y = gamma n + beta
 
-dgamma and dbeta sum over all tokens. For dx go back line by line:
+dgamma and dbeta sum over all tokens. For dx go back line by line, and divide by no c: where all numbers of a token are
+equal it is 0.
 
     4  dn = g gamma
     3  dc = dn r          and  dr = Σ dn c            (c is used in lines 2 and 3)

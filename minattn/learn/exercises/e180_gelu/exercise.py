@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -21,5 +21,12 @@ exercise = Exercise(
     "The engine: GELU in minattn/ops/activations.py, in this form and in the tanh form of GPT-2.",
     cases=cases,
     answers=("dx",),
+    edges=(
+        Edge(
+            "where x is far to the left",
+            "Φ(-10) is 1e-23: 1 + erf(x / √2), a difference of two numbers near 1, has lost it; erfc(-x / √2) has not",
+            (np.array([-8.0, -10.0, -13.0]),),
+        ),
+    ),
     like="gelu",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -20,5 +20,12 @@ exercise = Exercise(
     "dropout a plain function, which can be checked like any other. The engine: Dropout in minattn/ops/activations.py.",
     cases=cases,
     answers=("dx", "keep"),
+    edges=(
+        Edge(
+            "where x is 0",
+            "y / x is 0 / 0 there; the slope of a straight line is known without x",
+            (np.zeros((2, 3)), np.array([[True, False, True], [False, True, True]])),
+        ),
+    ),
     like="dropout",
 )

@@ -7,7 +7,7 @@ x, keep (boolean, of the shape of x) -> y, of the same shape
 The coins have been thrown before and come in as `keep`. What is kept is scaled up, so that the mean of y is that of x
 and nothing has to be changed when dropout is switched off.
 
-Going back, what was dropped gets nothing, and what was kept was scaled.
+Going back, what was dropped gets nothing, and what was kept was scaled, also if it was 0.
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -22,5 +22,12 @@ exercise = Exercise(
     "through the ops you wrote. Each row adds up to 0. The engine: CrossEntropy in minattn/ops/cross_entropy.py.",
     cases=cases,
     answers=("dlogits", "targets"),
+    edges=(
+        Edge(
+            "where logits are 800 and -800",
+            "exp(800) is infinite, and infinity / infinity is NaN: take the largest logit of each row away before exp",
+            (np.array([[800.0, 0.0, -800.0], [-800.0, -801.0, -802.0]]), np.array([2, 1])),
+        ),
+    ),
     like="cross_entropy",
 )

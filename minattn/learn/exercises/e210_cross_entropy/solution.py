@@ -10,7 +10,8 @@ From the logits it is computed in one go, so that no p rounds to 0:
 
     l_n = ln Σ exp(logits_n) - logits_n[target_n]
 
-Differentiate that by one logit. You know the slope of ln Σ exp. And mind line 3.
+Differentiate that by one logit. You know the slope of ln Σ exp. And mind line 3. Logits may be 800, where exp is
+infinite, unless the largest logit of the row is taken away first.
 
 g, the upstream, is one number: 1 if the loss is the end, but do not count on it.
 """

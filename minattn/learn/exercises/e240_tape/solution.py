@@ -39,20 +39,19 @@ def gradients(tape, leaves, g):
     # --- your part ---
     grads = [np.zeros_like(value) for value in values]
     grads[-1] = np.asarray(g)
-    for number in reversed(range(len(tape))):
+    order = reversed(range(len(tape)))
+    for number in order:
         op, *inputs = tape[number]
-        up = grads[number]
+        up, x, sent = grads[number], [values[i] for i in inputs], []
         if op == "add":
-            i, j = inputs
-            grads[i] = grads[i] + up
-            grads[j] = grads[j] + up
+            sent = [up, up]
         elif op == "mul":
-            i, j = inputs
-            grads[i] = grads[i] + up * values[j]
-            grads[j] = grads[j] + up * values[i]
+            sent = [up * x[1], up * x[0]]
         elif op == "exp":
-            grads[inputs[0]] = grads[inputs[0]] + up * values[number]
+            sent = [up * values[number]]
         elif op == "sum":
-            grads[inputs[0]] = grads[inputs[0]] + up * np.ones_like(values[inputs[0]])
+            sent = [up * np.ones_like(x[0])]
+        for i, part in zip(inputs, sent):
+            grads[i] = grads[i] + part
     # --- end of your part ---
     return grads

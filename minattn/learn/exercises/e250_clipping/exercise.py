@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -17,10 +17,17 @@ exercise = Exercise(
     hints=(
         "What is the length of a vector that is written on two sheets of paper?",
         "Sum the squares over all arrays, then one root. The factor is max_norm / norm, but never more than 1.",
-        "norm = np.sqrt(sum((g * g).sum() for g in gradients)); scale = min(1.0, max_norm / norm).",
+        "norm = np.sqrt(sum((g * g).sum() for g in gradients)); scale = max_norm / max(norm, max_norm).",
     ),
     note="Clipping is no derivative of anything: it is a seat belt. A norm that grows in the log warns before the loss "
     "does. The engine: clip_grad_norm_ in minattn/optim.py.",
     cases=cases,
     answers=("norm", "clipped"),
+    edges=(
+        Edge(
+            "where all gradients are 0",
+            "their norm is 0, and nothing can be divided by it: they stay as they are",
+            ([np.zeros((2, 2)), np.zeros(3)], 1.0),
+        ),
+    ),
 )

@@ -1,46 +1,20 @@
-"""Wrong ways to fill the gap, each with the sentence that answers it."""
+"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
 
-import numpy as np
+# Every array is clipped by its own length; all are one vector, with one length and one factor.
+clipped = [g * min(1.0, max_norm / np.linalg.norm(g)) for g in gradients]
 
+# Every number is cut off at ±max_norm, which turns the step into another direction.
+clipped = [np.clip(g, -max_norm, max_norm) for g in gradients]
 
-def each_array_by_itself(gradients, max_norm):
-    """Every array is clipped by its own length; all are one vector, with one length and one factor."""
-    norm = np.sqrt(sum((g * g).sum() for g in gradients))
-    clipped = [g * min(1.0, max_norm / np.linalg.norm(g)) for g in gradients]
-    return norm, clipped
+# Short gradients are stretched to max_norm; they should stay as they are.
+scale = max_norm / norm
 
+# norm is the sum of the squares; its root is missing.
+norm = sum((g * g).sum() for g in gradients)
 
-def each_number_cut_off(gradients, max_norm):
-    """Every number is cut off at ±max_norm, which turns the step into another direction."""
-    norm = np.sqrt(sum((g * g).sum() for g in gradients))
-    clipped = [np.clip(g, -max_norm, max_norm) for g in gradients]
-    return norm, clipped
+# norm is the sum of the lengths of the arrays; their squares add up, not they.
+norm = sum(np.linalg.norm(g) for g in gradients)
 
-
-def short_ones_stretched(gradients, max_norm):
-    """Short gradients are stretched to max_norm; they should stay as they are."""
-    norm = np.sqrt(sum((g * g).sum() for g in gradients))
-    clipped = [g * max_norm / norm for g in gradients]
-    return norm, clipped
-
-
-def root_missing(gradients, max_norm):
-    """norm is the sum of the squares; its root is missing."""
-    norm = sum((g * g).sum() for g in gradients)
-    clipped = [g * min(1.0, max_norm / norm) for g in gradients]
-    return norm, clipped
-
-
-def lengths_added(gradients, max_norm):
-    """norm is the sum of the lengths of the arrays; their squares add up, not they."""
-    norm = sum(np.linalg.norm(g) for g in gradients)
-    clipped = [g * min(1.0, max_norm / norm) for g in gradients]
-    return norm, clipped
-
-
-def norm_after_clipping(gradients, max_norm):
-    """norm is the length after the clipping; the log wants the one before."""
-    norm = np.sqrt(sum((g * g).sum() for g in gradients))
-    clipped = [g * min(1.0, max_norm / norm) for g in gradients]
-    norm = min(norm, max_norm)
-    return norm, clipped
+# norm is the length after the clipping; the log wants the one before.
+norm = min(np.sqrt(sum((g * g).sum() for g in gradients)), max_norm)
+scale = max_norm / max(max_norm, np.sqrt(sum((g * g).sum() for g in gradients)))

@@ -11,14 +11,6 @@ def cases(rng: np.random.Generator) -> Cases:
     yield *rng.normal(size=(3, 2, 3)), rng.random((2, 3)), 2, 0.5, 0.0
 
 
-LINES = """
-new_m = BETA1 * m + (1 - BETA1) * g
-new_v = BETA2 * v + (1 - BETA2) * g * g
-m_hat = new_m / (1 - BETA1**step)
-v_hat = new_v / (1 - BETA2**step)
-new_p = p * (1 - lr * decay) - lr * m_hat / (np.sqrt(v_hat) + EPS)
-"""
-
 exercise = Exercise(
     function="adamw",
     steps={
@@ -35,7 +27,7 @@ exercise = Exercise(
     ),
     note="m̂ / √v̂ is about ±1 where a gradient always says the same, and about 0 where it wavers: the size of the "
     "gradient cancels. That is why a loss that is a thousand times too large trains just as well. The engine: AdamW in "
-    "minattn/optim.py, which spares biases and norms the decay.",
+    "minattn/optim.py; training spares biases and norms the decay, as a group of their own.",
     cases=cases,
     answers=("new_p", "new_m", "new_v"),
 )

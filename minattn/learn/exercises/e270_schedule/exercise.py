@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...course import Cases, Exercise
+from ...course import Cases, Edge, Exercise
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -24,4 +24,11 @@ exercise = Exercise(
     "minattn/optim.py.",
     cases=cases,
     answers=("rate",),
+    edges=(
+        Edge(
+            "where warmup is 0",
+            "there is no rise then, and nothing can be divided by warmup",
+            (3, 10, 0.5, 0),
+        ),
+    ),
 )

@@ -1,18 +1,10 @@
-"""Other right ways to fill the gap."""
+"""Other right ways to fill the gap, each under its name."""
 
-import math
+# a squared cosine
+done = max(step - warmup, 0) / (steps - warmup)
+rate = peak * min((step + 1) / max(warmup, 1), 1) * math.cos(math.pi / 2 * done) ** 2
 
-
-def squared_cosine(step, steps, peak, warmup):
-    """a squared cosine"""
-    done = max(step - warmup, 0) / (steps - warmup)
-    rate = peak * min((step + 1) / warmup, 1) * math.cos(math.pi / 2 * done) ** 2
-    return rate
-
-
-def tabulated(step, steps, peak, warmup):
-    """tabulated"""
-    rise = [peak * (i + 1) / warmup for i in range(warmup)]
-    fall = [peak * (0.5 + 0.5 * math.cos(math.pi * i / (steps - warmup))) for i in range(steps - warmup)]
-    rate = (rise + fall)[step]
-    return rate
+# tabulated
+rise = [peak * (i + 1) / warmup for i in range(warmup)]
+fall = [peak * (0.5 + 0.5 * math.cos(math.pi * i / (steps - warmup))) for i in range(steps - warmup)]
+rate = (rise + fall)[step]

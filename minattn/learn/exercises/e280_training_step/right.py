@@ -1,72 +1,63 @@
-"""Other right ways to fill the gap."""
-
-import numpy as np
-
-from .solution import adamw, attention, attention_backward, clip, cross_entropy
+"""Other right ways to fill the gap, each under its name."""
 
 
-def one_product_for_the_three_projections(parameters, state, ids, targets, lr):
-    """one product for the three projections"""
+# one product for the three projections
+def rows(array):
+    return array.reshape(-1, array.shape[-1])
 
-    def rows(array):
-        return array.reshape(-1, array.shape[-1])
 
-    x = parameters["table"][ids] + parameters["positions"]
-    wide = np.hstack([parameters[name] for name in ("wq", "wk", "wv")])
-    q, k, v = np.split(x @ wide, 3, axis=-1)
-    a, p = attention(q, k, v)
-    loss, dlogits = cross_entropy((x + a) @ parameters["out"], targets)
-    dy = dlogits @ parameters["out"].T
-    back = np.concatenate(attention_backward(dy, q, k, v, p), axis=-1)
-    dx = dy + back @ wide.T
-    dwide = np.split(rows(x).T @ rows(back), 3, axis=1)
-    one_hot = np.eye(len(parameters["table"]))[ids.ravel()]
-    gradients = clip(
-        {
-            "table": one_hot.T @ rows(dx),
-            "positions": np.einsum("btd->td", dx),
-            "wq": dwide[0],
-            "wk": dwide[1],
-            "wv": dwide[2],
-            "out": rows(x + a).T @ rows(dlogits),
-        },
-        1.0,
+x = parameters["table"][ids] + parameters["positions"]
+wide = np.hstack([parameters[name] for name in ("wq", "wk", "wv")])
+q, k, v = np.split(x @ wide, 3, axis=-1)
+a, p = attention(q, k, v)
+loss, dlogits = cross_entropy((x + a) @ parameters["out"], targets)
+dy = dlogits @ parameters["out"].T
+back = np.concatenate(attention_backward(dy, q, k, v, p), axis=-1)
+dx = dy + back @ wide.T
+dwide = np.split(rows(x).T @ rows(back), 3, axis=1)
+one_hot = np.eye(len(parameters["table"]))[ids.ravel()]
+gradients = clip(
+    {
+        "table": one_hot.T @ rows(dx),
+        "positions": np.einsum("btd->td", dx),
+        "wq": dwide[0],
+        "wk": dwide[1],
+        "wv": dwide[2],
+        "out": rows(x + a).T @ rows(dlogits),
+    },
+    1.0,
+)
+new_state = {"step": state["step"] + 1, "m": {}, "v": {}}
+new_parameters = dict(parameters)
+for name, g in gradients.items():
+    moments = state["m"][name], state["v"][name]
+    new_parameters[name], new_state["m"][name], new_state["v"][name] = adamw(
+        parameters[name], g, *moments, new_state["step"], lr
     )
-    new_state = {"step": state["step"] + 1, "m": {}, "v": {}}
-    new_parameters = dict(parameters)
-    for name, g in gradients.items():
-        moments = state["m"][name], state["v"][name]
-        new_parameters[name], new_state["m"][name], new_state["v"][name] = adamw(
-            parameters[name], g, *moments, new_state["step"], lr
-        )
-    return loss, new_parameters, new_state
 
-
-def sentence_by_sentence(parameters, state, ids, targets, lr):
-    """sentence by sentence"""
-    gradients = {name: np.zeros_like(p) for name, p in parameters.items()}
-    loss, P = 0.0, parameters
-    for sentence, target in zip(ids, targets):
-        x = np.array([P["table"][token] for token in sentence]) + P["positions"]
-        q, k, v = x.dot(P["wq"]), x.dot(P["wk"]), x.dot(P["wv"])
-        a, weights = attention(q, k, v)
-        part, dlogits = cross_entropy((x + a).dot(P["out"]), target)
-        loss, dlogits = loss + part / len(ids), dlogits / len(ids)
-        gradients["out"] += np.einsum("td,tv->dv", x + a, dlogits)
-        dy = np.einsum("tv,dv->td", dlogits, P["out"])
-        dx = dy.copy()
-        for name, d in zip(("wq", "wk", "wv"), attention_backward(dy, q, k, v, weights)):
-            gradients[name] += np.einsum("ti,to->io", x, d)
-            dx += np.einsum("to,io->ti", d, P[name])
-        gradients["positions"] += dx
-        for t, token in enumerate(sentence):
-            gradients["table"][token] += dx[t]
-    gradients = clip(gradients, 1.0)
-    updated = {
-        name: adamw(P[name], gradients[name], state["m"][name], state["v"][name], state["step"] + 1, lr) for name in P
-    }
-    new_parameters = {name: new[0] for name, new in updated.items()}
-    new_state = {"step": state["step"] + 1}
-    new_state["m"] = {name: new[1] for name, new in updated.items()}
-    new_state["v"] = {name: new[2] for name, new in updated.items()}
-    return loss, new_parameters, new_state
+# sentence by sentence
+gradients = {name: np.zeros_like(p) for name, p in parameters.items()}
+loss, P = 0.0, parameters
+for sentence, target in zip(ids, targets):
+    x = np.array([P["table"][token] for token in sentence]) + P["positions"]
+    q, k, v = x.dot(P["wq"]), x.dot(P["wk"]), x.dot(P["wv"])
+    a, weights = attention(q, k, v)
+    part, dlogits = cross_entropy((x + a).dot(P["out"]), target)
+    loss, dlogits = loss + part / len(ids), dlogits / len(ids)
+    gradients["out"] += np.einsum("td,tv->dv", x + a, dlogits)
+    dy = np.einsum("tv,dv->td", dlogits, P["out"])
+    dx = dy.copy()
+    for name, d in zip(("wq", "wk", "wv"), attention_backward(dy, q, k, v, weights)):
+        gradients[name] += np.einsum("ti,to->io", x, d)
+        dx += np.einsum("to,io->ti", d, P[name])
+    gradients["positions"] += dx
+    for t, token in enumerate(sentence):
+        gradients["table"][token] += dx[t]
+gradients = clip(gradients, 1.0)
+updated = {
+    name: adamw(P[name], gradients[name], state["m"][name], state["v"][name], state["step"] + 1, lr) for name in P
+}
+new_parameters = {name: new[0] for name, new in updated.items()}
+new_state = {"step": state["step"] + 1}
+new_state["m"] = {name: new[1] for name, new in updated.items()}
+new_state["v"] = {name: new[2] for name, new in updated.items()}

@@ -84,12 +84,12 @@ def training_step(parameters, state, ids, targets, lr):
     gradients["table"] = np.zeros_like(parameters["table"])
     np.add.at(gradients["table"], ids, dx)
     # clip, and update
-    gradients = clip(gradients, 1.0)
+    clipped = clip(gradients, 1.0)
     step = state["step"] + 1
     new_parameters, m, v = {}, {}, {}
     for name in parameters:
         new_parameters[name], m[name], v[name] = adamw(
-            parameters[name], gradients[name], state["m"][name], state["v"][name], step, lr
+            parameters[name], clipped[name], state["m"][name], state["v"][name], step, lr
         )
     new_state = {"step": step, "m": m, "v": v}
     # --- end of your part ---
