@@ -17,13 +17,13 @@ from ..text import WordPiece
 from .open_encoder import open_folder
 from .options import add_folder, add_json, add_textbook, add_threads, print_json, read_text, report, threads_of
 
-EXAMPLES = """examples, of the token nearest to each vector at each layer, and of how much of
-the whole vocabulary comes back:
+EXAMPLES = """examples, of the token nearest to each vector at each
+layer, and of how much of the whole vocabulary comes back:
   minattn deembed FOLDER "This is a input."
   minattn deembed FOLDER --table
 
-· stands for a token that comes back as itself. Nearest by L2 distance, by
-cosine, and by dot product."""
+· stands for a token that comes back as itself. Nearest by
+L2 distance, by cosine, and by dot product."""
 
 KINDS = {"l2": "L2", "cosine": "cosine", "dot": "dot"}
 """How each kind of nearest token is shown."""
@@ -124,7 +124,8 @@ def _print_shares(result: DeEmbedded) -> None:
     for stage in result.found:
         rows.append((stage, *(f"{100 * result.share(stage, kind):6.2f}%" for kind in KINDS)))
     print_table(rows)
-    print(f"\nof {len(result.ids):,} tokens, each in a text of its own: [CLS] token [SEP]")
+    print()
+    print_wrapped(f"of {len(result.ids):,} tokens, each in a text of its own: [CLS] token [SEP]")
     stages = list(result.found)
     for stage in [stages[0], *stages[-1 - stages[-1].endswith("head") :]]:
         for kind, name in KINDS.items():
@@ -134,7 +135,8 @@ def _print_shares(result: DeEmbedded) -> None:
             if failures:
                 shown = ", ".join(f"{token} → {other}" for token, other in words[:MOST_LISTED])
                 example = ", for example" if len(failures) > MOST_LISTED or len(words) < len(failures) else ""
-                print(f"\n{stage}, {name}: {len(failures):,} come back as another{example}")
+                print()
+                print_wrapped(f"{stage}, {name}: {len(failures):,} come back as another{example}")
                 print_wrapped(shown, "  ")
 
 

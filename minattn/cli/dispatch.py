@@ -13,8 +13,8 @@ from typing import Any
 
 from .. import __version__, textbook
 from ..errors import InputError, RunError
-from ..terminal import loaded
-from .options import Parser
+from ..terminal import loaded, print_wrapped
+from .options import HelpFormatter, Parser
 
 COMMANDS = {
     "train": "train a model to restore text, and show what it learned",
@@ -30,9 +30,10 @@ COMMANDS = {
 """What each command is for. The file of its name has its EXAMPLES, add_NAME(parser) and run_NAME(options)."""
 
 EXAMPLE = """example:
-  minattn train && minattn reconstruct "The old [MASK] slept by the fire."
+  minattn train
+  minattn reconstruct "The old [MASK] slept by the fire."
 
-minattn COMMAND --help shows the options of a command, with examples."""
+minattn COMMAND --help shows a command's options."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,8 +80,7 @@ def parser(name: str | None) -> Parser:
 def _texts(purpose: str, examples: str) -> dict[str, Any]:
     """What --help says before the options and after them."""
     description = f"{purpose[0].upper()}{purpose[1:]}."
-    formatter = argparse.RawDescriptionHelpFormatter
-    return {"description": description, "epilog": examples, "formatter_class": formatter}
+    return {"description": description, "epilog": examples, "formatter_class": HelpFormatter}
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -147,5 +147,8 @@ def _drop_output() -> None:
 
 
 def _fail(error: object, code: int) -> int:
-    print(f"minattn: {error}", file=sys.stderr)
+    if sys.stderr.isatty():
+        print_wrapped(f"minattn: {error}", stream=sys.stderr)
+    else:  # one line, whatever COLUMNS says
+        print(f"minattn: {error}", file=sys.stderr)
     return code

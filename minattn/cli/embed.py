@@ -24,14 +24,15 @@ from .options import (
     threads_of,
 )
 
-EXAMPLES = """examples, of texts' similarity, of each line's nearest other line, of vectors:
-  minattn embed FOLDER "The cat sleeps." "A cat is asleep." "Rain fell."
+EXAMPLES = """examples, of texts' similarity, of each line's nearest
+other line, of vectors:
+  minattn embed FOLDER "The cat sleeps." "Rain fell."
   minattn embed FOLDER - < lines.txt
   minattn embed FOLDER - --out vectors.npy < lines.txt
   minattn embed FOLDER "The cat sleeps." --json
 
-FOLDER holds a BERT or DistilBERT model as transformers writes it:
-config.json, model.safetensors, tokenizer files."""
+FOLDER holds a BERT or DistilBERT model as transformers
+writes it: config.json, model.safetensors, tokenizer files."""
 
 MOST_PAIRED = 12
 """The most texts of which each pair is shown."""

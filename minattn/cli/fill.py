@@ -15,7 +15,7 @@ from .options import add_folder, add_json, add_textbook, print_blank, print_json
 
 EXAMPLES = """examples:
   minattn fill FOLDER "The cat [MASK] on the mat."
-  minattn fill FOLDER "Paris is the [MASK] of [MASK]." --top 3 --json"""
+  minattn fill FOLDER "[MASK] is in [MASK]." --top 3 --json"""
 
 
 def add_fill(parser: argparse.ArgumentParser) -> None:

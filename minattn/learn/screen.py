@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import textwrap
 from typing import TextIO
 
-from ..terminal import shortened
+from ..terminal import shortened, wrapped
 from .course import Exercise, course
 from .progress import CourseProgress
 from .verdict import Verdict
@@ -40,9 +39,9 @@ class Screen:
         """Print a line as it is."""
         print(line, file=self.stream, flush=True)
 
-    def say(self, text: str = "", color: str = "", indent: str = "") -> None:
-        """Print a paragraph, in lines that fit."""
-        for line in fitted(text, self.width - len(indent)):
+    def say(self, text: str = "", color: str = "", indent: str = "", has_path: bool = False) -> None:
+        """Print a paragraph, in lines that fit; has_path: break no word of it elsewhere than on a terminal."""
+        for line in fitted(text, self.width - len(indent), self.is_terminal or not has_path):
             self.write((indent + self.paint(line, color) if color else indent + line).rstrip())
 
     def labelled(self, label: str, text: str) -> None:
@@ -150,10 +149,13 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text.expandtabs(4))
 
 
-def fitted(text: str, width: int) -> list[str]:
-    """A text in lines of at most this width. Its own line breaks stay; a line that starts with spaces is cut off."""
+def fitted(text: str, width: int, inside_words: bool = True) -> list[str]:
+    """A text in lines of at most this width. Its own line breaks stay; a line that starts with spaces is cut off.
+
+    inside_words: whether a word that is longer than a line may be broken
+    """
     lines: list[str] = []
     for line in map(clean, text.split("\n")):
         width = max(width, 24)
-        lines += [shortened(line, width)] if line.startswith(" ") else textwrap.wrap(line, width) or [""]
+        lines += [shortened(line, width)] if line.startswith(" ") else wrapped(line, width, inside_words)
     return lines

@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from support.small_run import OPTIONS, STEPS, assert_one_sentence, checkpoint, contents, losses, run
+from support.small_run import OPTIONS, PLAIN, STEPS, assert_one_sentence, checkpoint, contents, losses, run
 
 import minattn
 from minattn.cli import main
@@ -105,8 +105,8 @@ def test_train_leaves_a_run_with_everything_in_it(trained):
     assert checkpoint(trained.run)[0] == STEPS
 
 
-def test_train_shows_the_table_and_what_to_do_next(place, no_figures, capsys):
-    out = said(capsys, "train", "small.txt", *OPTIONS, "--out", "my run")
+def test_train_shows_the_table_and_what_to_do_next(place, capsys):
+    out = said(capsys, "train", "small.txt", *PLAIN, "--out", "my run")
     table = json.loads((place / "my run" / "report.json").read_text())["table"]
     assert table in out and table.count("\n") == 5
     assert "54 sentences, " in out and "run folder: my run\n" in out
@@ -114,8 +114,8 @@ def test_train_shows_the_table_and_what_to_do_next(place, no_figures, capsys):
     assert out.splitlines()[-1].endswith(" --run 'my run'") and "[MASK]" in out.splitlines()[-1]
 
 
-def test_two_trainings_with_one_seed_write_the_same_bytes_in_two_processes(trained, place, no_figures, capsys):
-    said(capsys, "train", "small.txt", *OPTIONS, "--out", "again")
+def test_two_trainings_with_one_seed_write_the_same_bytes_in_two_processes(trained, place, capsys):
+    said(capsys, "train", "small.txt", *PLAIN, "--out", "again")
     assert checkpoint("again") == checkpoint(trained.run)
     assert losses("again") == losses(trained.run)
 
@@ -134,8 +134,8 @@ def test_two_trainings_with_one_seed_write_the_same_bytes_in_two_processes(train
         (("--vocab-size", "60"), {"vocab_size": 60}),
     ],
 )
-def test_options_are_remembered_and_train(place, no_figures, capsys, options, told):
-    said(capsys, "train", "small.txt", *OPTIONS, *options, "--out", "new")
+def test_options_are_remembered_and_train(place, capsys, options, told):
+    said(capsys, "train", "small.txt", *PLAIN, *options, "--out", "new")
     config = json.loads((place / "new" / "config.json").read_text())["config"]
     assert told.items() <= (config["model"] | config["training"]).items()
     assert len(losses("new")) == STEPS
@@ -155,31 +155,31 @@ def test_a_text_without_long_words_has_no_neighbours_to_draw(place, capsys):
     assert "curves.png" in out and "neighbours" not in out
 
 
-def test_a_run_without_out_gets_a_folder_of_its_time(place, no_figures, capsys):
-    said(capsys, "train", "small.txt", *OPTIONS)
+def test_a_run_without_out_gets_a_folder_of_its_time(place, capsys):
+    said(capsys, "train", "small.txt", *PLAIN)
     (made,) = (place / "runs").iterdir()
     assert made.name.startswith("20") and (made / "config.json").exists()
 
 
-def test_a_shipped_reader_is_trained_on_with_its_own_vocabulary(place, no_figures, capsys):
+def test_a_shipped_reader_is_trained_on_with_its_own_vocabulary(place, capsys):
     (place / "zh").mkdir()  # a folder of that name is not in the way
-    said(capsys, "train", "zh", *OPTIONS, "--steps", "2", "--out", "new")
+    said(capsys, "train", "zh", *PLAIN, "--steps", "2", "--out", "new")
     config = json.loads((place / "new" / "config.json").read_text())["config"]
     assert config["text"]["name"] == "zh"
     assert config["model"]["vocab_size"] == WordPiece.load(shipped("zh/tokenizer.json")).vocab_size
     assert "\n我" in said(capsys, "reconstruct", "我[MASK]来。", "--run", "new")
 
 
-def test_a_text_is_remembered_by_its_whole_path(place, no_figures, capsys):
-    said(capsys, "train", "./small.txt", *OPTIONS, "--out", "new")
+def test_a_text_is_remembered_by_its_whole_path(place, capsys):
+    said(capsys, "train", "./small.txt", *PLAIN, "--out", "new")
     config = json.loads((place / "new" / "config.json").read_text())["config"]
     assert config["text"]["name"] == str(place / "small.txt")
 
 
-def test_words_that_become_unknown_are_counted_as_lost(place, no_figures, capsys):
+def test_words_that_become_unknown_are_counted_as_lost(place, capsys):
     with open("small.txt", "a") as file:
         file.write("Long words are " + "a" * 1001 + " and " + "b" * 2000 + ".\n")
-    out = said(capsys, "train", "small.txt", *OPTIONS, "--out", "new")
+    out = said(capsys, "train", "small.txt", *PLAIN, "--out", "new")
     assert "lost as [UNK], being too long or with letters that the vocabulary lacks: 2 words" in out
 
 
@@ -206,9 +206,9 @@ def test_reconstruct_prints_json_and_then_draws_nothing(place, capsys):
     assert contents("run") == before
 
 
-def test_reconstruct_takes_the_newest_run(place, no_figures, capsys):
+def test_reconstruct_takes_the_newest_run(place, capsys):
     for name in ("b", "a"):
-        said(capsys, "train", "small.txt", *OPTIONS, "--seed", "1" if name == "a" else "2", "--out", f"runs/{name}")
+        said(capsys, "train", "small.txt", *PLAIN, "--seed", "1" if name == "a" else "2", "--out", f"runs/{name}")
     for name in ("b", "a"):
         state = next((place / "runs" / name).glob("checkpoints/*/state.json"))
         os.utime(state, ns=(10**18, 10**18 + 10 * (name == "b")))
