@@ -202,7 +202,7 @@ def learn_list(folder: str) -> int:
     """Show all exercises, and how far one is."""
     require_exercises(Path(folder))
     progress, screen = CourseProgress.load(Path(folder)), Screen()
-    screen.course(progress)
+    screen.course(progress, screen.height and screen.height - 1)
     screen.notes(progress)
     return 0
 

@@ -18,6 +18,10 @@ from ..terminal import labelled, print_wrapped
 class HelpFormatter(argparse.HelpFormatter):
     """Keeps the lines of a description and of examples, and wraps those that the terminal has no room for."""
 
+    def __init__(self, prog: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(prog, *arguments, **options)
+        self._action_max_length = 15  # the longest command with its indent, which argparse counts too low
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         starts = (re.match(" *", line)[0] for line in text.splitlines())  # type: ignore[index]
         lines = zip(starts, text.splitlines(), strict=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
 from ..terminal import shortened, wrapped
@@ -26,6 +29,13 @@ class Screen:
         self.is_terminal = self.stream.isatty()
         self.has_colors = self.is_terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
+        self.written = 0
+
+    @property
+    def height(self) -> int | None:
+        """The lines of the terminal; None elsewhere."""
+        return shutil.get_terminal_size((80, 24)).lines if self.is_terminal else None
+
     @property
     def width(self) -> int:
         """The most columns of a line."""
@@ -38,6 +48,27 @@ class Screen:
     def write(self, line: str = "") -> None:
         """Print a line as it is."""
         print(line, file=self.stream, flush=True)
+        self.written += 1
+
+    @contextlib.contextmanager
+    def cut_off(self, below: int, more: str) -> Iterator[None]:
+        """Show the lines that are written inside; on a terminal no more than there is room for above so many others.
+
+        more: what to say in the place of the rest
+        """
+        if self.height is None:
+            yield
+            return
+        outside, self.stream, before = self.stream, io.StringIO(), self.written
+        try:
+            yield
+        finally:
+            lines, self.stream, self.written = self.stream.getvalue().splitlines(), outside, before
+        room = max(self.height - before - below, 2)
+        if len(lines) > room:
+            lines = [*lines[: room - 1], self.paint(shortened(f"  … {more}", self.width), "dim")]
+        for line in lines:
+            self.write(line)
 
     def say(self, text: str = "", color: str = "", indent: str = "", has_path: bool = False) -> None:
         """Print a paragraph, in lines that fit; has_path: break no word of it elsewhere than on a terminal."""
@@ -60,6 +91,7 @@ class Screen:
         """Empty a terminal."""
         if self.is_terminal:
             self.stream.write("\x1b[2J\x1b[3J\x1b[H")
+        self.written = 0
 
     def bar(self, progress: CourseProgress) -> str:
         """How much of the course is passed."""
@@ -101,7 +133,8 @@ class Screen:
 
         Args:
             progress: how far the learner is
-            height: the lines that there are for it; where they are too few, names stand side by side without titles
+            height: the lines that there are for it, None for any number; where they are too few, names stand side by
+                side without titles
         """
         rows = []
         for exercise in course():
