@@ -29,7 +29,7 @@ def draw_restoration(run: Run, text: str, restoration: Restoration) -> str:
         drawn = f"attention maps: {save_figure(figure, run.figures_folder, 'reconstruct')[0]}"
     except RunError:  # a run that may only be read still restores
         return ""
-    return f"{drawn}\n{undrawable([text, *restoration.given])}".strip()
+    return f"{undrawable([text, *restoration.given])}\n{drawn}".strip()
 
 
 def draw_run(run: Run, data: Data, say: Callable[[str], None] = lambda line: None) -> list[Path]:

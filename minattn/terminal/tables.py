@@ -9,7 +9,7 @@ from typing import TextIO
 from unicodedata import category, east_asian_width
 
 UNLIMITED = 1_000_000
-NARROWEST = 16
+NARROWEST = 12
 """The fewest columns that the last column of a table is wrapped to."""
 
 Rows = Sequence[Sequence[str]]

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..pretrained import load_pretrained, load_tokenizer
-from ..pretrained.encoder import Encoder
-from ..pretrained.load import find_pretrained
-from ..pretrained.masked_lm import MaskedLM
-from ..pretrained.texts import Tokens, token_ids
 from ..runs import read_bytes, read_json
 from ..terminal import shortened
 from ..text import WordPiece, no_blanks
+from .encoder import Encoder
+from .load import find_pretrained, load_pretrained
+from .masked_lm import MaskedLM
+from .texts import Tokens, token_ids
+from .tokenizer_files import load_tokenizer
 
 Say = Callable[[str], None]
 SENTENCES, MODULES, POOLING = "sentence_bert_config.json", "modules.json", "1_Pooling"
