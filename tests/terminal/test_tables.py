@@ -3,7 +3,7 @@
 import io
 import os
 import pty
-import shlex
+import subprocess
 import sys
 
 import pytest
@@ -105,7 +105,9 @@ def test_a_command_is_shown_so_that_it_can_be_copied(monkeypatch):
     print_command("next: ", command + "/" + "x" * 40, stream)
     label, *parts = stream.getvalue().splitlines()
     assert label == "next:" and all(part.endswith(" \\") for part in parts[:-1])
-    assert shlex.split("\n".join(parts)) == shlex.split(command + "/" + "x" * 40)
+    shell = ["printf '%s|' " + told.removeprefix("minattn ") for told in ("\n".join(parts), command + "/" + "x" * 40)]
+    pasted, meant = (subprocess.run(["sh", "-c", one], capture_output=True, text=True).stdout for one in shell)
+    assert pasted == meant and meant.startswith("reconstruct|the old [MASK]")
 
 
 def test_words_are_broken_on_a_terminal_only(monkeypatch):
