@@ -152,6 +152,6 @@ def _print_line(report: Report) -> None:
         told = f"{report.findings[0].kind}: {report.findings[0].sentence}"
     else:
         worst = max((row.error for row in report.arguments), default=0.0)
-        told = f"largest error {worst:.0e} in the gradients of {', '.join(row.name for row in report.arguments)}"
+        told = f"error at most {worst:.0e} in {', '.join(row.name for row in report.arguments)}"
     print_wrapped(told, f"{report.name:26}{verdict:12}")
     sys.stdout.flush()
