@@ -120,7 +120,7 @@ def run_train(options: argparse.Namespace) -> int:
             names = ", ".join(path.name for path in outcome.figures if path.suffix == ".png")
             say(f"figures: {names} in {run.figures_folder}")
             if outcome.scores is not None and outcome.scores.draws > 1:
-                say(f"curves.png is scored on one of the {outcome.scores.draws} draws of blanks, the table on all")
+                say(f"the curves are scored on one of the {outcome.scores.draws} draws of blanks, the table on all")
         which = "" if options.out is None and options.resume is None else f" --run {shlex.quote(str(run.folder))}"
         print_command("next: ", f'minattn reconstruct "{example(outcome.data)}"{which}', stream)
     if options.json:

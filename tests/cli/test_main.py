@@ -503,7 +503,7 @@ def test_a_training_says_how_many_sentences_it_holds_out_and_leaves_out(place, c
 
 def test_a_training_says_what_its_curves_and_its_table_are_scored_on(place, capsys):
     out = said(capsys, "train", "small.txt", *OPTIONS, "--out", "new")
-    assert "curves.png is scored on one of the 8 draws of blanks, the table on all" in out.splitlines()
+    assert "the curves are scored on one of the 8 draws of blanks, the table on all" in out.splitlines()
     assert "draws" not in said(capsys, "train", "small.txt", *PLAIN, "--out", "newer").partition("trained  ")[2]
 
 
