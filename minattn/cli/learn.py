@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..learn.checking import check_in_folder
 from ..learn.course import Exercise, course, find
 from ..learn.grade import grade
@@ -236,14 +236,17 @@ def learn_grade(folders: Sequence[str], table: str, seed: int | None, seconds: f
 def _chosen(only: str) -> list[Exercise]:
     """The exercises that a list with commas names, in the order of the course. Raises InputError."""
     names = [name.strip() for name in only.split(",") if name.strip()]
+    known = [exercise.name for exercise in course()]
+    there = f"there are {', '.join(known)}"
     if not names:
-        raise InputError("--only names no exercise; minattn learn list shows them all")
+        raise InputError(f"--only names no exercise; {there}")
     chosen = set()
     for name in names:
         try:
             chosen.add(find(name).number)
-        except InputError as error:
-            raise InputError(f"--only: {error}") from None
+        except InputError:
+            near = did_you_mean(name, known)
+            raise InputError(f"--only: there is no exercise {name!r}; {there}{near}") from None
     return [exercise for exercise in course() if exercise.number in chosen]
 
 
