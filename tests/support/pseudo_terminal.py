@@ -38,7 +38,7 @@ def in_terminal(*arguments, cwd, width, height=24, keys=(), stdout=None):
         preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),  # so that Ctrl-C reaches it
     )
     os.close(theirs)
-    content, seen, keys, deadline = b"", 0, list(keys), time.monotonic() + 60
+    content, seen, keys, deadline = b"", 0, list(keys), time.monotonic() + 180
     while True:
         if time.monotonic() > deadline:
             process.kill()
