@@ -4,7 +4,7 @@ python benchmarks/defaults.py                  all, several minutes each on two 
 python benchmarks/defaults.py "width 128"      some
 """
 
-import sys
+import argparse
 import tempfile
 import time
 from dataclasses import replace
@@ -31,12 +31,18 @@ VARIATIONS = {  # name: changes of the model, changes of the training
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = ", ".join(VARIATIONS)
+    parser.add_argument("variations", nargs="*", metavar="NAME", help=f"of {names} (all)")
+    chosen = parser.parse_args().variations
+    if unknown := [name for name in chosen if name not in VARIATIONS]:
+        parser.error(f"there is no variation {unknown[0]!r}; there are {names}")
     text = find_text("en")
     tokenizer = choose_tokenizer("en", text, None)
     base = ReconstructionConfig(tokenizer.vocab_size)
     data = load_data(text, tokenizer, base.max_tokens)
     print(f"{'':20}{'steps':>7}{'seconds':>9}{'copied':>10}{'blanks filled':>15}")
-    for name in sys.argv[1:] or VARIATIONS:
+    for name in chosen or VARIATIONS:
         model_changes, training_changes = VARIATIONS[name]
         training = replace(TrainingConfig(), **training_changes)
         with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@
 MODEL is a folder as transformers writes it; beside it lies its export to ONNX.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -158,4 +158,6 @@ def prepare(folder: Path, minilm: str, with_onnx: bool) -> None:
 ENGINES = {"minattn": Minattn, "textbook": Textbook, "torch": Torch, "onnx": Onnx}
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("arguments", nargs="+", metavar="ARGUMENT", help="as above")
+    main(*parser.parse_args().arguments)

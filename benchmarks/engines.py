@@ -4,7 +4,7 @@ Run as a script it is the worker of one engine: engines.py ENGINE SIZES THREADS 
 heads, tokens, batch and vocabulary, with commas between.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -147,4 +147,6 @@ class Products:
 ENGINES = {"minattn": Minattn, "on_threads": OnThreads, "textbook": Textbook, "products": Products}
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("arguments", nargs="+", metavar="ARGUMENT", help="as above")
+    main(*parser.parse_args().arguments)

@@ -11,12 +11,17 @@ Prints the largest error of each fit, evaluated in float64, relative for the tai
 tails p first.
 """
 
-import math
+from __future__ import annotations
 
-import mpmath as mp
+import argparse
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-mp.mp.dps = 60
+if TYPE_CHECKING:
+    import mpmath as mp
+
 erf, erfc = np.vectorize(math.erf), np.vectorize(math.erfc)
 
 
@@ -68,6 +73,10 @@ def relative_error(p: float, coefficients: list[float], largest_x: float) -> flo
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    import mpmath as mp
+
+    mp.mp.dps = 60
     error, coefficients = fit_tanh(7, 6)
     print(f"HALF_LOG_ODDS: error {error:.1e}")
     print(*coefficients, sep="\n")

@@ -43,8 +43,10 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     columns, names = [*SIZES, *BATCHES], sorted({op.__name__ for op in kernels})
-    parser.add_argument("--columns", nargs="+", choices=columns, default=columns)
-    parser.add_argument("--kernels", nargs="+", choices=names, default=names)
+    parser.add_argument(
+        "--columns", nargs="+", choices=columns, default=columns, metavar="SIZE", help=", ".join(columns)
+    )
+    parser.add_argument("--kernels", nargs="+", choices=names, default=names, metavar="OP", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     gains: dict[str, list[str]] = {name: [] for name in (*options.kernels, "workspace", "all")}

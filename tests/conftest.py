@@ -36,9 +36,3 @@ def place(trained, tmp_path, monkeypatch):
     shutil.copy(trained.text, tmp_path / "small.txt")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def no_figures(monkeypatch):
-    """Trainings draw nothing, which would take most of their time."""
-    monkeypatch.setattr("minattn.cli.run_figures.draw_run", lambda run, data: [])

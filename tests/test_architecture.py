@@ -31,7 +31,6 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "minattn/training/limits.py": "what is refused before a training begins",
     "minattn/check/catalogue/right_parts.py": "what several files of mistakes use",
     "minattn/check/error_location.py": "where in somebody's file an error came from",
-    "minattn/cli/run_figures.py": "what train and reconstruct draw alike",
     "minattn/nn/padding.py": "one class",
     "minattn/nn/positional.py": "one layer, and its table",
     "minattn/pretrained/freezing.py": "which parts of a model do not train",

@@ -6,8 +6,8 @@ python tools/mistake_pages.py FOLDER      into another folder
 
 from __future__ import annotations
 
+import argparse
 import linecache
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,4 +84,6 @@ def write_pages(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_pages(Path(sys.argv[1]) if len(sys.argv) > 1 else PAGES)
+    parser = argparse.ArgumentParser(prog="python tools/mistake_pages.py", description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=PAGES, help="where they go (walkthroughs/kinds)")
+    write_pages(parser.parse_args().folder)

@@ -46,7 +46,7 @@ def check_backward(
     True
     """
     rng = np.random.default_rng([seed, SEED_SALT])
-    op = None if like is None else find_op(like)
+    op = None if like is None else find_op(like, "like: ")
     problem, notes = prepare(forward, backward, inputs, names, rng)
     called = getattr(backward, "__name__", "<lambda>").replace("<lambda>", like or "backward")
     return check_problem(problem, name or called, rng, notes, op)
@@ -70,7 +70,7 @@ def check_op(
     if isinstance(op, str):
         op = registry[find_op(op)].op
     kind = op if isinstance(op, type) else type(op)
-    known = find_op(like) if like is not None else kind.__name__ if kind.__name__ in registry else None
+    known = find_op(like, "like: ") if like is not None else kind.__name__ if kind.__name__ in registry else None
     if inputs is not None:
         made = op() if isinstance(op, type) else op
         return check_once(made, tuple(inputs), kind.__name__, known, seed)

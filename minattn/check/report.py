@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import math
-import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..terminal import labelled, table_lines
 from .curve import Curve
 
 EXACTLY, CONSISTENT = "exactly", "consistent"
@@ -111,12 +111,25 @@ class Report:
         }
 
     def __str__(self) -> str:
-        """The report for a terminal: verdict, a row for each argument, findings with their evidence, notes."""
-        blocks = [f"{self.name}: {self.verdict}"]
+        """The report as lines of at most 100 columns."""
+        return self.text()
+
+    def text(self, width: int = 100, inside_words: bool = True) -> str:
+        """The report in lines that fit: verdict, a row for each argument, findings with their evidence, notes.
+
+        Args:
+            inside_words: whether a word that is longer than a line may be broken
+        """
+
+        def fitted(label: str, text: str) -> str:
+            return "\n".join(labelled(label, text, width, inside_words))
+
+        blocks = [fitted("", f"{self.name}: {self.verdict}")]
         if any(row.method for row in self.arguments):
-            blocks.append(_table([_HEADER, *map(_row, self.arguments)]))
-        blocks += [_describe(finding) for finding in self.findings]
-        blocks += [_wrapped("note: ", note) for note in self.notes]
+            lines = table_lines([_HEADER, *map(_row, self.arguments)], width - 2, inside_words)
+            blocks.append("\n".join(f"  {line}" for line in lines))
+        blocks += ["\n".join(fitted(*part) for part in _describe(finding)) for finding in self.findings]
+        blocks += [fitted("note: ", note) for note in self.notes]
         return "\n\n".join(blocks)
 
     __repr__ = __str__
@@ -140,7 +153,6 @@ class Report:
 
 
 _HEADER = ("argument", "shape", "gradient", "error", "allowed", "checked")
-_REPORT_WIDTH = 100
 
 
 def _row(result: ArgumentResult) -> tuple[str, ...]:
@@ -152,16 +164,12 @@ def _row(result: ArgumentResult) -> tuple[str, ...]:
     return (result.name, str(result.shape), verdict, *numbers, how)
 
 
-def _describe(finding: Finding) -> str:
-    """A finding in four lines: where and what, in a sentence, by these numbers, and where to look."""
+def _describe(finding: Finding) -> list[tuple[str, str]]:
+    """A finding in four parts, with what stands before each: where and what, in a sentence, by these numbers, next."""
     sure = "exactly" if finding.sure == EXACTLY else "probably"
-    lines = [f"{finding.argument}: {finding.kind} ({sure})" if finding.argument else f"{finding.kind} ({sure})"]
-    lines.append(_wrapped("   ", finding.told))
-    if evidence := _evidence(finding.evidence):
-        lines.append(_wrapped("   ", evidence))
-    if finding.next:
-        lines.append(_wrapped("   look at: ", finding.next))
-    return "\n".join(lines)
+    about = f"{finding.argument}: {finding.kind} ({sure})" if finding.argument else f"{finding.kind} ({sure})"
+    parts = [("", about), ("   ", finding.told), ("   ", _evidence(finding.evidence)), ("   look at: ", finding.next)]
+    return [part for part in parts if part[1]]
 
 
 def _evidence(evidence: Evidence) -> str:
@@ -183,18 +191,6 @@ def _expected(expected: ExpectedValue) -> str:
 
 def _share(number: float) -> str:
     return "0" if number == 0 else f"{number:.0e}"
-
-
-def _wrapped(start: str, text: str) -> str:
-    return textwrap.fill(
-        text, _REPORT_WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False
-    )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join("  " + line.rstrip() for line in lines)
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..ops import Op
-from ..runs import read_bytes
+from ..runs import read_bytes, similar_path
 from .catalogue import find_op
 from .error_location import describe_error
 
@@ -54,6 +55,8 @@ def load_user_file(path: Path, name: str | None, seed: int) -> UserFile:
         like = next((op for op in map(_registered_op, (name, path.stem, type(found).__name__)) if op), None)
     elif not isinstance(like, str):
         raise InputError(f"{path}: like must be the name of an op, got {like!r}")
+    else:
+        find_op(like, f"{path}: like: ")
     return UserFile(
         name or path.stem,
         found.forward,
@@ -67,6 +70,8 @@ def load_user_file(path: Path, name: str | None, seed: int) -> UserFile:
 
 def run_file(path: Path) -> types.ModuleType:
     """The module that a file is. Raises InputError, with its own line, where it is no Python or raises something."""
+    if not os.path.lexists(path):
+        raise InputError(f"{path} is missing{similar_path(path)}")
     source = read_bytes(path)
     module = types.ModuleType(f"checked_{path.stem}")
     module.__file__ = str(path)

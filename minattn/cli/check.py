@@ -18,19 +18,23 @@ from ..check.report import Report
 from ..check.user_file import UserFile, load_user_file
 from ..errors import InputError
 from ..ops import registry
-from ..terminal import print_wrapped
+from ..terminal import print_wrapped, width_of
 from .options import add_json, print_json
 
 EXAMPLES = """examples:
-  minattn check                   every op of minattn, a line for each
+  minattn check                   every op, a line for each
   minattn check softmax           one of them, by its name
-  minattn check mine.py           forward(*inputs) and backward(upstream, *inputs)
+  minattn check mine.py           forward(*inputs), and
+                                  backward(upstream, *inputs)
   minattn check mine.py:Softmax   a class in a file
-  minattn check mine.py:softmax   softmax_forward and softmax_backward in it
+  minattn check mine.py:softmax   softmax_forward and
+                                  softmax_backward in it
 
-The file says on which inputs: inputs = (array, array), or like = "softmax" for
-those of a registered op, whose mistakes are then looked for too.
-Exit code 0: right; 1: wrong, or not proven; 2: nothing that can be checked."""
+The file says on which inputs: inputs = (array, array), or
+like = "softmax" for those of a registered op, whose
+mistakes are then looked for too.
+Exit code 0: right; 1: wrong, or not proven; 2: nothing that
+can be checked."""
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -58,10 +62,10 @@ def run_check(options: argparse.Namespace, seed: int = 0) -> int:
     if options.json:
         print_json(report.to_dict())
         return 0 if report.ok else 1
-    print(report)
+    print(report.text(min(width_of(sys.stdout), 100), sys.stdout.isatty()))
     if options.curve:
         try:
-            print(f"\n{report.curve()}")
+            print_wrapped(f"\n{report.curve()}")
         except InputError as error:  # there is nothing to draw
             print()
             print_wrapped(f"note: {error}")
@@ -76,10 +80,11 @@ def _check_target(target: str, seed: int) -> Report:
     if Path(target).is_file():
         raise InputError(f"{target} is a file, but no Python file; expected FILE.py or the name of an op")
     try:
-        op = find_op(target)
-    except InputError as error:
-        raise InputError(str(error).removeprefix("like: ")) from None
-    return check_op(op, seed=seed)
+        return check_op(find_op(target), seed=seed)
+    except InputError:
+        if Path(f"{target}.py").is_file():
+            raise InputError(f"{target} is no op; did you mean {target}.py?") from None
+        raise
 
 
 def _check_file(loaded: UserFile, path: str, seed: int) -> Report:
@@ -135,8 +140,8 @@ def _check_all(as_json: bool, seed: int) -> int:
     if as_json:
         print_json({"ok": not wrong, "ops": [report.to_dict() for report in reports.values()]})
     else:
-        count = f"{len(reports)} ops"
-        print(f"\n{count}: all right" if not wrong else f"\n{count}: {len(wrong)} wrong; see minattn check {wrong[0]}")
+        found = f"{len(wrong)} wrong; see minattn check {wrong[0]}" if wrong else "all right"
+        print_wrapped(f"\n{len(reports)} ops: {found}")
     return 1 if wrong else 0
 
 
@@ -147,6 +152,6 @@ def _print_line(report: Report) -> None:
         told = f"{report.findings[0].kind}: {report.findings[0].sentence}"
     else:
         worst = max((row.error for row in report.arguments), default=0.0)
-        told = f"largest error {worst:.0e} in the gradients of {', '.join(row.name for row in report.arguments)}"
+        told = f"error at most {worst:.0e} in {', '.join(row.name for row in report.arguments)}"
     print_wrapped(told, f"{report.name:26}{verdict:12}")
     sys.stdout.flush()

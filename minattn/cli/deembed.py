@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..errors import InputError
-from ..pretrained import LayerDeEmbedding, vocabulary_comes_back
-from ..pretrained.layer_deembedding import Found
+from ..pretrained.deembedded import DeEmbedded, deembed_text, deembed_vocabulary
+from ..pretrained.opened_encoder import open_folder
 from ..terminal import Count, print_table, print_wide_table, print_wrapped
-from ..text import WordPiece
-from .open_encoder import open_folder
 from .options import add_folder, add_json, add_textbook, add_threads, print_json, read_text, report, threads_of
 
-EXAMPLES = """examples, of the token nearest to each vector at each layer, and of how much of
-the whole vocabulary comes back:
+EXAMPLES = """examples, of the token nearest to each vector at each
+layer, and of how much of the whole vocabulary comes back:
   minattn deembed FOLDER "This is a input."
   minattn deembed FOLDER --table
 
-· stands for a token that comes back as itself. Nearest by L2 distance, by
-cosine, and by dot product."""
+· stands for a token that comes back as itself. Nearest by
+L2 distance, by cosine, and by dot product."""
 
 KINDS = {"l2": "L2", "cosine": "cosine", "dot": "dot"}
 """How each kind of nearest token is shown."""
@@ -46,9 +41,12 @@ def run_deembed(options: argparse.Namespace) -> int:
     if (options.text is None) != options.table:
         raise InputError("deembed takes a TEXT, or --table for the whole vocabulary; give one of the two")
     if options.table:
-        result = deembed_vocabulary(options.folder, threads_of(options))
+        threads, opened = threads_of(options), open_folder(options.folder, report)
+        with Count(opened.tokenizer.vocab_size, "tokens", sys.stderr) as count:
+            result = deembed_vocabulary(opened, threads, count.show)
     else:
-        result = deembed_text(options.folder, options.text, options.truncate)
+        text = read_text(options.text)
+        result = deembed_text(open_folder(options.folder, report), text, options.truncate)
     if options.json:
         print_json(_shares_as_dict(result) if options.table else _tokens_as_dict(result), indent=None)
     elif options.table:
@@ -56,48 +54,6 @@ def run_deembed(options: argparse.Namespace) -> int:
     else:
         _print_tokens(result)
     return 0
-
-
-@dataclass(frozen=True)
-class DeEmbedded:
-    """What tokens came back as: `found` has, for each stage and kind, an id for each of `ids`, all (N,) integers."""
-
-    tokenizer: WordPiece
-    ids: np.ndarray[Any, np.dtype[Any]]
-    found: Found
-
-    def share(self, stage: str, kind: str) -> float:
-        """The share of the tokens that came back as themselves."""
-        return float((self.found[stage][kind] == self.ids).mean())
-
-    def failures(self, stage: str, kind: str) -> list[tuple[str, str]]:
-        """The tokens that came back as another, in the order of the vocabulary, and what they came back as."""
-        best, pieces = self.found[stage][kind], self.tokenizer.pieces
-        wrong = np.flatnonzero(best != self.ids)
-        return [(pieces[i], pieces[j]) for i, j in zip(self.ids[wrong], best[wrong], strict=True)]
-
-
-def deembed_text(folder: str, text: str, truncate: bool) -> DeEmbedded:
-    """What the tokens of a text come back as at each stage; [MASK] stands for a blank, - for standard input."""
-    text, opened = read_text(text), open_folder(folder, report)
-    (row,) = opened.encode([text], truncate, blanks=True)
-    found = LayerDeEmbedding(opened.model, opened.tokenizer.vocab_size)(np.array([row]))
-    flat = {stage: {kind: ids[0] for kind, ids in by_kind.items()} for stage, by_kind in found.items()}
-    return DeEmbedded(opened.tokenizer, np.array(row), flat)
-
-
-def deembed_vocabulary(folder: str, threads: int) -> DeEmbedded:
-    """What each token of the vocabulary comes back as at each stage, in a text of its own."""
-    opened = open_folder(folder, report)
-    tokenizer = opened.tokenizer
-    de_embedding = LayerDeEmbedding(opened.model, tokenizer.vocab_size)
-    if opened.model.config.max_tokens < 3:
-        raise InputError(f"{opened.folder}: the model has too few positions for [CLS] token [SEP]")
-    with Count(tokenizer.vocab_size, "tokens", sys.stderr) as count:
-        found = vocabulary_comes_back(
-            de_embedding, tokenizer.cls_id, tokenizer.sep_id, threads=threads, progress=count.show
-        )
-    return DeEmbedded(tokenizer, np.arange(tokenizer.vocab_size), found)
 
 
 def _print_tokens(result: DeEmbedded) -> None:
@@ -124,7 +80,8 @@ def _print_shares(result: DeEmbedded) -> None:
     for stage in result.found:
         rows.append((stage, *(f"{100 * result.share(stage, kind):6.2f}%" for kind in KINDS)))
     print_table(rows)
-    print(f"\nof {len(result.ids):,} tokens, each in a text of its own: [CLS] token [SEP]")
+    print()
+    print_wrapped(f"of {len(result.ids):,} tokens, each in a text of its own: [CLS] token [SEP]")
     stages = list(result.found)
     for stage in [stages[0], *stages[-1 - stages[-1].endswith("head") :]]:
         for kind, name in KINDS.items():
@@ -134,7 +91,8 @@ def _print_shares(result: DeEmbedded) -> None:
             if failures:
                 shown = ", ".join(f"{token} → {other}" for token, other in words[:MOST_LISTED])
                 example = ", for example" if len(failures) > MOST_LISTED or len(words) < len(failures) else ""
-                print(f"\n{stage}, {name}: {len(failures):,} come back as another{example}")
+                print()
+                print_wrapped(f"{stage}, {name}: {len(failures):,} come back as another{example}")
                 print_wrapped(shown, "  ")
 
 

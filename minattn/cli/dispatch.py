@@ -13,26 +13,27 @@ from typing import Any
 
 from .. import __version__, textbook
 from ..errors import InputError, RunError
-from ..terminal import loaded
-from .options import Parser
+from ..terminal import loaded, print_wrapped
+from .options import HelpFormatter, Parser
 
 COMMANDS = {
     "train": "train a model to restore text, and show what it learned",
-    "reconstruct": "give a sentence to a trained model and see what comes back",
-    "vocab": "make a WordPiece vocabulary from a text; the same text gives the same one",
+    "reconstruct": "give a trained model a sentence and see what comes back",
+    "vocab": "make a WordPiece vocabulary from a text",
     "info": "show what is in a run",
     "check": "check a backward pass and say what is wrong with it",
-    "learn": "exercises: write backward passes yourself, and be told what is wrong",
-    "embed": "vectors of texts by a pretrained encoder, and how similar they are",
-    "deembed": "map the vectors of each layer of a pretrained encoder back to tokens",
+    "learn": "exercises: write backward passes, be told what is wrong",
+    "embed": "vectors of texts by a pretrained encoder, compared",
+    "deembed": "map an encoder's vectors back to tokens, layer by layer",
     "fill": "fill the blanks of a text by a pretrained masked-LM model",
 }
 """What each command is for. The file of its name has its EXAMPLES, add_NAME(parser) and run_NAME(options)."""
 
+HINT = "minattn COMMAND --help shows its options"
 EXAMPLE = """example:
-  minattn train && minattn reconstruct "The old [MASK] slept by the fire."
-
-minattn COMMAND --help shows the options of a command, with examples."""
+  minattn train
+  minattn reconstruct "The old [MASK] slept by the fire."
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +65,7 @@ def parser(name: str | None) -> Parser:
     about = "Train a self-attention model from text back to the same text, in NumPy"
     top = Parser(prog="minattn", **_texts(about, EXAMPLE))
     top.add_argument("--version", action="version", version=f"minattn {__version__}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    commands = top.add_subparsers(metavar="COMMAND", title="commands", required=True, help=HINT)
     for command, purpose in COMMANDS.items():
         if command != name:
             commands.add_parser(command, help=purpose)
@@ -79,8 +80,7 @@ def parser(name: str | None) -> Parser:
 def _texts(purpose: str, examples: str) -> dict[str, Any]:
     """What --help says before the options and after them."""
     description = f"{purpose[0].upper()}{purpose[1:]}."
-    formatter = argparse.RawDescriptionHelpFormatter
-    return {"description": description, "epilog": examples, "formatter_class": formatter}
+    return {"description": description, "epilog": examples, "formatter_class": HelpFormatter}
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -147,5 +147,8 @@ def _drop_output() -> None:
 
 
 def _fail(error: object, code: int) -> int:
-    print(f"minattn: {error}", file=sys.stderr)
+    if sys.stderr.isatty():
+        print_wrapped(f"minattn: {error}", stream=sys.stderr)
+    else:  # one line, whatever COLUMNS says
+        print(f"minattn: {error}", file=sys.stderr)
     return code

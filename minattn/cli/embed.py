@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..pretrained.opened_encoder import open_folder, sentence_settings
 from ..pretrained.texts import Vectors, embed_tokens
 from ..runs import check_place, write_atomically
 from ..terminal import Count, columns, padded, print_table, print_wrapped, shortened, width_of
-from .open_encoder import open_folder, sentence_settings
 from .options import (
     add_folder,
     add_json,
@@ -24,14 +24,15 @@ from .options import (
     threads_of,
 )
 
-EXAMPLES = """examples, of texts' similarity, of each line's nearest other line, of vectors:
-  minattn embed FOLDER "The cat sleeps." "A cat is asleep." "Rain fell."
+EXAMPLES = """examples, of texts' similarity, of each line's nearest
+other line, of vectors:
+  minattn embed FOLDER "The cat sleeps." "Rain fell."
   minattn embed FOLDER - < lines.txt
   minattn embed FOLDER - --out vectors.npy < lines.txt
   minattn embed FOLDER "The cat sleeps." --json
 
-FOLDER holds a BERT or DistilBERT model as transformers writes it:
-config.json, model.safetensors, tokenizer files."""
+FOLDER holds a BERT or DistilBERT model as transformers
+writes it: config.json, model.safetensors, tokenizer files."""
 
 MOST_PAIRED = 12
 """The most texts of which each pair is shown."""

@@ -8,14 +8,14 @@ from typing import Any
 from ..errors import InputError
 from ..pretrained import fill_blanks
 from ..pretrained.masked_lm import MaskedLM
+from ..pretrained.opened_encoder import open_folder
 from ..runs import json_ready
 from ..terminal import print_wrapped
-from .open_encoder import open_folder
 from .options import add_folder, add_json, add_textbook, print_blank, print_json, read_text, report
 
 EXAMPLES = """examples:
   minattn fill FOLDER "The cat [MASK] on the mat."
-  minattn fill FOLDER "Paris is the [MASK] of [MASK]." --top 3 --json"""
+  minattn fill FOLDER "[MASK] is in [MASK]." --top 3 --json"""
 
 
 def add_fill(parser: argparse.ArgumentParser) -> None:

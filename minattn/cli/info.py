@@ -6,7 +6,7 @@ import argparse
 
 from .. import pretrained  # noqa: F401  its kinds of model may be in a run
 from ..runs import newest_run
-from ..terminal import print_table
+from ..terminal import print_table, print_wrapped
 from ..training import run_information
 from .options import add_json, print_json
 
@@ -42,5 +42,6 @@ def run_info(options: argparse.Namespace) -> int:
         rows.insert(3, ("from", f"{start['folder']}, frozen: {start['freeze'] or 'nothing'}"))
     print_table(rows)
     if info["table"]:
-        print(f"\n{info['table']}")
+        print()
+        print_wrapped(str(info["table"]))
     return 0

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..learn.checking import check_in_folder
 from ..learn.course import Exercise, course, find
 from ..learn.grade import grade
@@ -18,15 +18,17 @@ from ..learn.progress import CourseProgress
 from ..learn.runner import Runner
 from ..learn.screen import Screen
 
-EXAMPLES = """examples, of starting or going on, of one check, of a hint, of grading:
+EXAMPLES = """examples, of starting or going on, of one check, of a hint,
+of grading:
   minattn learn init course && cd course && minattn learn
   minattn learn check softmax
   minattn learn check --all
   minattn learn hint
   minattn learn grade anna ben --csv grades.csv
 
-minattn learn alone checks files when they are saved, and needs a terminal.
-Exit code 0: right, or graded; 1: not right yet; 2: nothing that can be checked."""
+minattn learn alone checks files when they are saved, and
+needs a terminal. Exit code 0: right, or graded; 1: not
+right yet; 2: nothing that can be checked."""
 
 
 def add_learn(learn: argparse.ArgumentParser) -> None:
@@ -90,13 +92,13 @@ def learn_init(folder: str) -> int:
     added, kept = make_folder_of_exercises(Path(folder))
     if added and kept:
         stay = "file was there and stays as it is" if len(kept) == 1 else "files were there and stay as they are"
-        screen.say(f"{folder}: {_counted(len(added), 'exercise')} added, {len(kept)} {stay}")
+        screen.say(f"{folder}: {_counted(len(added), 'exercise')} added, {len(kept)} {stay}", has_path=True)
     elif added:
-        screen.say(f"{folder}: {_counted(len(added), 'exercise')}, from {added[0]} to {added[-1]}")
+        screen.say(f"{folder}: {_counted(len(added), 'exercise')}, from {added[0]} to {added[-1]}", has_path=True)
     else:
-        screen.say(f"{folder}: all {len(kept)} exercises are there already; nothing was changed")
+        screen.say(f"{folder}: all {len(kept)} exercises are there already; nothing was changed", has_path=True)
     here = "" if Path(folder).resolve() == Path.cwd() else f"cd {shlex.quote(folder)} && "
-    screen.say(f"next: {here}minattn learn")
+    screen.say(f"next: {here}minattn learn", has_path=True)
     return 0
 
 
@@ -182,7 +184,8 @@ def learn_reset(folder: str, name: str | None, yes: bool) -> int:
     if not yes:
         if not sys.stdin.isatty():
             raise InputError(f"reset asks first, and there is no one to ask; minattn learn reset {exercise.name} --yes")
-        print(f"Put the template of {exercise.name} back? Your file is kept in backups. [y/N] ", end="", flush=True)
+        screen.say(f"Put the template of {exercise.name} back? Your file is kept in backups.")
+        print("[y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             screen.say("nothing was changed")
             return 1
@@ -190,7 +193,7 @@ def learn_reset(folder: str, name: str | None, yes: bool) -> int:
     progress.reopen(exercise)
     progress.save()
     kept = f"; your file is kept as {backup}" if backup else ""
-    screen.say(f"{exercise.file} is the template again{kept}")
+    screen.say(f"{exercise.file} is the template again{kept}", has_path=True)
     screen.notes(progress)
     return 0
 
@@ -199,7 +202,7 @@ def learn_list(folder: str) -> int:
     """Show all exercises, and how far one is."""
     require_exercises(Path(folder))
     progress, screen = CourseProgress.load(Path(folder)), Screen()
-    screen.course(progress)
+    screen.course(progress, screen.height and screen.height - 1)
     screen.notes(progress)
     return 0
 
@@ -226,14 +229,15 @@ def learn_grade(folders: Sequence[str], table: str, seed: int | None, seconds: f
     screen = Screen()
     exercises = None if only is None else _chosen(only)
     graded = grade([Path(folder) for folder in folders], Path(table), seed, _limits(seconds), screen, exercises)
-    screen.say(f"{table}: {_counted(len(graded), 'row')}")
+    screen.say(f"{table}: {_counted(len(graded), 'row')}", has_path=True)
     return 0
 
 
 def _chosen(only: str) -> list[Exercise]:
     """The exercises that a list with commas names, in the order of the course. Raises InputError."""
     names = [name.strip() for name in only.split(",") if name.strip()]
-    there = f"there are {', '.join(exercise.name for exercise in course())}"
+    known = [exercise.name for exercise in course()]
+    there = f"there are {', '.join(known)}"
     if not names:
         raise InputError(f"--only names no exercise; {there}")
     chosen = set()
@@ -241,7 +245,8 @@ def _chosen(only: str) -> list[Exercise]:
         try:
             chosen.add(find(name).number)
         except InputError:
-            raise InputError(f"--only: there is no exercise {name!r}; {there}") from None
+            near = did_you_mean(name, known)
+            raise InputError(f"--only: there is no exercise {name!r}; {there}{near}") from None
     return [exercise for exercise in course() if exercise.number in chosen]
 
 

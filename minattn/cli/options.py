@@ -3,40 +3,59 @@
 from __future__ import annotations
 
 import argparse
-import difflib
+import itertools
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..parallel import cores
-from ..terminal import print_wrapped
+from ..terminal import labelled, print_wrapped
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Keeps the lines of a description and of examples, and wraps those that the terminal has no room for."""
+
+    def __init__(self, prog: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(prog, *arguments, **options)
+        self._action_max_length = 15  # the longest command with its indent, which argparse counts too low
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        starts = (re.match(" *", line)[0] for line in text.splitlines())  # type: ignore[index]
+        lines = zip(starts, text.splitlines(), strict=True)
+        return "\n".join(part for start, line in lines for part in labelled(indent + start, line.strip(), width))
 
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, and what was probably meant."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override, unused-ignore]
+        """As argparse does it, and remember what was given."""
+        self._given = [str(word) for word in args or ()]
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Raise InputError with the message."""
-        wrong, words = message, []
-        if choice := re.fullmatch(r"(.*invalid choice: '(.*)') \(choose from (.*)\)", message, re.DOTALL):
-            wrong, words = choice[1], similar(choice[2], re.findall(r"[\w-]+", choice[3]))
+        # A mistyped option leaves its value over, and argparse complains of that, or of what is then missing.
+        choice = re.fullmatch(r"(.*invalid choice: '(.*)') \(choose from (.*)\)", message, re.DOTALL)
+        end = self._given.index(choice[2]) if choice and "COMMAND" in message and choice[2] in self._given else None
+        if (end or "are required" in message) and (unknown := self._unknown_option(self._given[:end])):
+            message, choice = f"unrecognized arguments: {unknown}", None
+        meant = ""
+        if choice:
+            meant = did_you_mean(choice[2], re.findall(r"[\w-]+", choice[3]))
+            message = choice[1] if meant else message
         elif option := re.search(r"unrecognized arguments: .*?(--[\w-]+)", message):
-            words = similar(option[1], self._option_string_actions)
-        if words:
-            raise InputError(f"{wrong}; did you mean {words[0]}? See {self.prog} --help")
-        raise InputError(f"{message}; see {self.prog} --help")
+            meant = did_you_mean(option[1], self._option_string_actions)
+        raise InputError(f"{message}{meant} See {self.prog} --help" if meant else f"{message}; see {self.prog} --help")
 
-
-def similar(word: str, known: Iterable[str]) -> list[str]:
-    """Those of the known words that are spelt nearly like a word, the likest first.
-
-    >>> similar("trian", ["train", "check", "fill"])
-    ['train']
-    """
-    return difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    def _unknown_option(self, words: Sequence[str]) -> str | None:
+        """The first of the words that is an option of another name; the beginning of a name stands for it."""
+        names = [word.partition("=")[0] for word in itertools.takewhile(lambda word: word != "--", words)]
+        known = tuple(self._option_string_actions)
+        return next((name for name in names if name[:2] == "--" and not any(k.startswith(name) for k in known)), None)
 
 
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
@@ -99,7 +118,7 @@ def read_text(given: str) -> str:
 
 def report(line: str) -> None:
     """Say something beside the result: on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    print_wrapped(line, stream=sys.stderr)
 
 
 def print_json(value: object, indent: int | None = 1) -> None:

@@ -7,12 +7,12 @@ import argparse
 from ..pretrained import open_run
 from ..runs import newest_run
 from ..terminal import print_table, print_wrapped
-from .options import add_json, add_textbook, print_blank, print_json
+from .options import add_json, add_textbook, print_blank, print_json, report
 from .run_figures import draw_restoration
 
 EXAMPLES = """examples:
   minattn reconstruct "The old [MASK] slept by the fire."
-  minattn reconstruct "She opened the [MASK]." --run runs/mine --json"""
+  minattn reconstruct "A [MASK] fell." --run runs/mine --json"""
 
 
 def add_reconstruct(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +28,12 @@ def run_reconstruct(options: argparse.Namespace) -> int:
     opened = open_run(options.run or newest_run())
     restoration = opened.restore(options.text)
     if options.json:
+        if restoration.note:
+            report(restoration.note)
         print_json(restoration.to_dict())
         return 0
+    if options.run is None:
+        print_wrapped(f"the newest run: {opened.run.folder}\n")
     rows = [("given", "restored", "confidence", "looked at most")]
     for i, (given, restored) in enumerate(zip(restoration.given, restoration.restored, strict=True)):
         looked = ", ".join(f"{token} {weight:.0%}" for token, weight in restoration.looked_at(i))
@@ -43,6 +47,7 @@ def run_reconstruct(options: argparse.Namespace) -> int:
     print_wrapped(restoration.text)
     if restoration.lost:
         print_wrapped(f"lost, because the vocabulary lacks their letters: {' '.join(restoration.lost)}")
-    if figure := draw_restoration(opened.run, options.text, restoration):
-        print(f"attention maps: {figure}")
+    for line in (restoration.note, draw_restoration(opened.run, options.text, restoration)):
+        if line:
+            print_wrapped(line)
     return 0

@@ -3,23 +3,34 @@
 import argparse
 import shlex
 import sys
+from functools import partial
 
 from ..errors import InputError
 from ..models import ReconstructionConfig
 from ..nn.positional import KINDS as POSITIONS
 from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
+from ..runs import newest_run
+from ..terminal import print_command, print_wrapped
 from ..training.data import VOCAB_SIZE
 from ..training.settings import TrainingConfig
 from ..training.start_and_resume import RESUME_OPTIONS
 from .options import add_json, add_textbook, print_json
 
 EXAMPLES = """examples:
-  minattn train                                          the shipped English reader, about a minute on two cores
-  minattn train my.txt --out runs/mine --vocab-size 1000  a text of your own
-  minattn train --blanks 0 --positions none              the pure copy, without positions
-  minattn train --resume runs/mine                       go on where it was stopped
-  minattn train my.txt --from FOLDER                     fine-tune a BERT or DistilBERT that is in a folder
-  minattn train my.txt --from FOLDER --freeze embeddings,layer.0-3"""
+  minattn train
+    the shipped English reader; a minute on two cores
+  minattn train my.txt --out runs/mine --vocab-size 1000
+    a text of your own
+  minattn train --blanks 0 --positions none
+    the pure copy, without positions
+  minattn train --resume runs/mine
+    go on where it was stopped
+  minattn train my.txt --from FOLDER
+    fine-tune the BERT or DistilBERT in a folder
+  minattn train my.txt --from FOLDER --freeze layer.0-3"""
+
+NEWEST = object()
+"""What --resume is without a folder."""
 
 SETTINGS = {
     "vocab_size": "train a vocabulary of so many pieces from the text",
@@ -47,7 +58,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "text", nargs="?", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader (en)'
     )
     parser.add_argument("--out", metavar="DIR", help="the run folder to make (runs/ and the time)")
-    parser.add_argument("--resume", metavar="DIR", help="go on with this run, with its own settings")
+    which = "go on with this run (the newest in runs/), with its own settings"
+    parser.add_argument("--resume", nargs="?", const=NEWEST, metavar="DIR", help=which)
     parser.add_argument(
         "--from",
         metavar="FOLDER",
@@ -89,12 +101,14 @@ def run_train(options: argparse.Namespace) -> int:
         key: getattr(options, key) for key in ("out", "from", "freeze", *SETTINGS) if getattr(options, key) is not None
     }
     stream = sys.stderr if options.json else sys.stdout
-    draw = draw_run if options.figures else None
+    say = partial(print_wrapped, stream=stream)
+    draw = partial(draw_run, say=say) if options.figures else None
     if options.resume is not None:
         if options.text or given.keys() - set(RESUME_OPTIONS):
             wrong = "TEXT" if options.text else "--" + min(given.keys() - set(RESUME_OPTIONS)).replace("_", "-")
             raise InputError(f"--resume goes on with the run's own settings; {wrong} cannot be given with it")
-        outcome = resume_training(options.resume, given, options.device, stream, draw)
+        folder = newest_run() if options.resume is NEWEST else options.resume
+        outcome = resume_training(folder, given, options.device, stream, draw)
     elif "freeze" in given and "from" not in given:
         raise InputError("--freeze keeps parts of a pretrained model as they are; say with --from which model")
     else:
@@ -104,8 +118,11 @@ def run_train(options: argparse.Namespace) -> int:
         run = outcome.run
         if outcome.figures:
             names = ", ".join(path.name for path in outcome.figures if path.suffix == ".png")
-            print(f"figures: {names} in {run.figures_folder}", file=stream)
-        print(f'next: minattn reconstruct "{example(outcome.data)}" --run {shlex.quote(str(run.folder))}', file=stream)
+            say(f"figures: {names} in {run.figures_folder}")
+            if outcome.scores is not None and outcome.scores.draws > 1:
+                say(f"the curves are scored on one of the {outcome.scores.draws} draws of blanks, the table on all")
+        which = "" if options.out is None and options.resume is None else f" --run {shlex.quote(str(run.folder))}"
+        print_command("next: ", f'minattn reconstruct "{example(outcome.data)}"{which}', stream)
     if options.json:
         figures = {"figures": [str(path) for path in outcome.figures]} if outcome.finished else {}
         print_json(outcome.to_dict() | figures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..terminal import print_wrapped
 from ..training import choose_tokenizer, find_text
 
 EXAMPLES = """example:
@@ -21,5 +22,5 @@ def run_vocab(options: argparse.Namespace) -> int:
     """Make the vocabulary, and print where it is. Returns the exit code."""
     tokenizer = choose_tokenizer(options.text, find_text(options.text), options.size)
     path = tokenizer.save(options.out)
-    print(f"{path}: {tokenizer.vocab_size:,} pieces, fingerprint {tokenizer.fingerprint[:12]}")
+    print_wrapped(f"{path}: {tokenizer.vocab_size:,} pieces, fingerprint {tokenizer.fingerprint[:12]}")
     return 0

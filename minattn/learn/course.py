@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from . import exercises
 from .gap import END, START, Way, edited, emptied, filled, outdented, ways
 
@@ -173,6 +173,6 @@ def find(name: str) -> Exercise:
         is_number = wanted.isdecimal() and int(wanted) == exercise.number
         if is_number or exercise.name in (wanted, rest if number.isdecimal() else ""):
             return exercise
-    close = [exercise.name for exercise in course() if wanted.lower() in exercise.name or exercise.name in wanted]
-    guess = f"; did you mean {close[0]}?" if close else "; minattn learn list shows them all"
+    word = rest if number.isdecimal() else wanted
+    guess = did_you_mean(word, [exercise.name for exercise in course()]) or "; minattn learn list shows them all"
     raise InputError(f"there is no exercise {name!r}{guess}")

@@ -8,7 +8,6 @@ import io
 import itertools
 import os
 import secrets
-import textwrap
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..runs import write_atomically
+from ..runs import similar_path, write_atomically
+from ..terminal import columns, labelled, padded
 from .checking import check_in_folder
 from .course import Exercise, course
 from .isolated_submission import Limits
@@ -65,7 +65,7 @@ def grade(
     """
     for folder in folders:
         if not folder.is_dir():
-            raise InputError(f"there is no folder {folder}")
+            raise InputError(f"there is no folder {folder}{similar_path(folder, Path.is_dir)}")
     seed = secrets.randbelow(1 << 31) if seed is None else seed
     write_atomically(table, _csv([], seed))  # what cannot be written is said before the work, not after
     graded: list[Graded] = []
@@ -82,7 +82,7 @@ def grade(
     try:
         for folder, rows in zip(folders, pool.map(grade_folder, folders), strict=True):
             graded += rows
-            screen.write(_summary(folder, rows, max(len(str(folder)) for folder in folders), screen.width))
+            screen.write(_summary(folder, rows, max(columns(str(folder)) for folder in folders), screen))
     finally:
         interrupted.set()
         pool.shutdown(cancel_futures=True)
@@ -96,16 +96,16 @@ def _grade_one(folder: Path, exercise: Exercise, runner: Runner, seed: int) -> G
     return Graded(folder, exercise, path.name if path else "", check_in_folder(folder, exercise, runner, seed))
 
 
-def _summary(folder: Path, rows: Sequence[Graded], longest: int, width: int) -> str:
-    """A folder and its results in lines of at most this width; of a long name the end. longest: of the names."""
+def _summary(folder: Path, rows: Sequence[Graded], longest: int, screen: Screen) -> str:
+    """A folder and its results in lines that fit; on a terminal, of a long name the end. longest: of the names."""
     results = [row.verdict.result for row in rows]
     others = [f"{results.count(result)} {result}" for result in dict.fromkeys(results) if result != "passed"]
-    longest = min(longest, width // 2)
+    longest = min(longest, screen.width // 2) if screen.is_terminal else longest
     name = clean(str(folder))
-    name = name if len(name) <= longest else "…" + name[1 - longest :]
-    start = f"  {name:{longest}}  {results.count('passed'):2} of "
-    text = f"{len(rows)}   {', '.join(others)}".rstrip()
-    return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * (longest + 4))
+    while columns(name) > longest:
+        name = "…" + name[2:]
+    text = f"{results.count('passed'):2} of {len(rows)}   {', '.join(others)}"
+    return "\n".join(labelled(f"  {padded(name, longest)}  ", text, screen.width, screen.is_terminal))
 
 
 def _csv(graded: Sequence[Graded], seed: int) -> str:

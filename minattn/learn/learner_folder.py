@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from ..errors import InputError
-from ..runs import make_folder, read_bytes, write_atomically
+from ..runs import make_folder, read_bytes, similar_path, write_atomically
 from .course import Exercise, course
 from .progress import PROGRESS_FILE
 from .verdict import CannotCheck
@@ -52,7 +52,10 @@ def find_file(folder: Path, exercise: Exercise) -> Path | None:
 def require_exercises(folder: Path) -> None:
     """Refuse a folder that has no exercises in it. Raises InputError."""
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; minattn learn init {folder} makes it, with the exercises in it")
+        remedy = (
+            similar_path(folder, Path.is_dir) or f"; minattn learn init {folder} makes it, with the exercises in it"
+        )
+        raise InputError(f"there is no folder {folder}{remedy}")
     if not (folder / PROGRESS_FILE).exists() and not any(find_file(folder, exercise) for exercise in course()):
         here = folder.resolve()
         raise InputError(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import sys
-import textwrap
+from collections.abc import Iterator
 from typing import TextIO
 
-from ..terminal import shortened
+from ..terminal import shortened, wrapped
 from .course import Exercise, course
 from .progress import CourseProgress
 from .verdict import Verdict
@@ -27,6 +29,13 @@ class Screen:
         self.is_terminal = self.stream.isatty()
         self.has_colors = self.is_terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
+        self.written = 0
+
+    @property
+    def height(self) -> int | None:
+        """The lines of the terminal; None elsewhere."""
+        return shutil.get_terminal_size((80, 24)).lines if self.is_terminal else None
+
     @property
     def width(self) -> int:
         """The most columns of a line."""
@@ -39,10 +48,31 @@ class Screen:
     def write(self, line: str = "") -> None:
         """Print a line as it is."""
         print(line, file=self.stream, flush=True)
+        self.written += 1
 
-    def say(self, text: str = "", color: str = "", indent: str = "") -> None:
-        """Print a paragraph, in lines that fit."""
-        for line in fitted(text, self.width - len(indent)):
+    @contextlib.contextmanager
+    def cut_off(self, below: int, more: str) -> Iterator[None]:
+        """Show the lines that are written inside; on a terminal no more than there is room for above so many others.
+
+        more: what to say in the place of the rest
+        """
+        if self.height is None:
+            yield
+            return
+        outside, self.stream, before = self.stream, io.StringIO(), self.written
+        try:
+            yield
+        finally:
+            lines, self.stream, self.written = self.stream.getvalue().splitlines(), outside, before
+        room = max(self.height - before - below, 2)
+        if len(lines) > room:
+            lines = [*lines[: room - 1], self.paint(shortened(f"  … {more}", self.width), "dim")]
+        for line in lines:
+            self.write(line)
+
+    def say(self, text: str = "", color: str = "", indent: str = "", has_path: bool = False) -> None:
+        """Print a paragraph, in lines that fit; has_path: break no word of it elsewhere than on a terminal."""
+        for line in fitted(text, self.width - len(indent), self.is_terminal or not has_path):
             self.write((indent + self.paint(line, color) if color else indent + line).rstrip())
 
     def labelled(self, label: str, text: str) -> None:
@@ -61,6 +91,7 @@ class Screen:
         """Empty a terminal."""
         if self.is_terminal:
             self.stream.write("\x1b[2J\x1b[3J\x1b[H")
+        self.written = 0
 
     def bar(self, progress: CourseProgress) -> str:
         """How much of the course is passed."""
@@ -102,7 +133,8 @@ class Screen:
 
         Args:
             progress: how far the learner is
-            height: the lines that there are for it; where they are too few, names stand side by side without titles
+            height: the lines that there are for it, None for any number; where they are too few, names stand side by
+                side without titles
         """
         rows = []
         for exercise in course():
@@ -150,10 +182,13 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text.expandtabs(4))
 
 
-def fitted(text: str, width: int) -> list[str]:
-    """A text in lines of at most this width. Its own line breaks stay; a line that starts with spaces is cut off."""
+def fitted(text: str, width: int, inside_words: bool = True) -> list[str]:
+    """A text in lines of at most this width. Its own line breaks stay; a line that starts with spaces is cut off.
+
+    inside_words: whether a word that is longer than a line may be broken
+    """
     lines: list[str] = []
     for line in map(clean, text.split("\n")):
         width = max(width, 24)
-        lines += [shortened(line, width)] if line.startswith(" ") else textwrap.wrap(line, width) or [""]
+        lines += [shortened(line, width)] if line.startswith(" ") else wrapped(line, width, inside_words)
     return lines

@@ -17,6 +17,9 @@ from .verdict import Verdict
 LOOK_SECONDS = 0.1
 """Seconds between two looks at the files."""
 
+FOOT = 4
+"""The lines below a verdict, with the one that the cursor is in."""
+
 Stamp = tuple[int, int, int]
 
 
@@ -87,7 +90,8 @@ class Watch:
         verdict = check_in_folder(self.folder, exercise, self.runner)
         self.progress.record(exercise, verdict, counts)
         self.head()
-        self.screen.verdict(exercise, verdict)
+        with self.screen.cut_off(FOOT, f"all of it: minattn learn check {exercise.name}"):
+            self.screen.verdict(exercise, verdict)
         self.foot(verdict)
 
     def head(self) -> None:
@@ -116,10 +120,11 @@ class Watch:
         count = self.progress.add_hint(self.exercise)
         self.progress.save()
         self.head()
-        for number, text in enumerate(self.exercise.hints[:count], 1):
-            if number > 1:
-                self.screen.write()
-            self.screen.labelled(f"hint {number} of {len(self.exercise.hints)}", text)
+        with self.screen.cut_off(FOOT, f"all of it: minattn learn hint {self.exercise.name}"):
+            for number, text in enumerate(self.exercise.hints[:count], 1):
+                if number > 1:
+                    self.screen.write()
+                self.screen.labelled(f"hint {number} of {len(self.exercise.hints)}", text)
         self.foot()
 
     def list(self) -> None:

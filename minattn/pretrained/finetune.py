@@ -13,6 +13,7 @@ import numpy as np
 from ..backend import get_device
 from ..errors import InputError
 from ..runs import MODEL, Run, from_json, write_atomically
+from ..terminal import print_wrapped
 from ..text import WordPiece
 from ..training import data, limits, run_config, start_and_resume
 from ..training.train_and_report import Draw, TrainingOutcome, train_and_report
@@ -93,7 +94,7 @@ def fine_tune(
     config = pretrained_config(folder)
     frozen = frozen_parts(options.get("freeze", ""), config.layers)
     limits.check_memory(config, frozen)
-    model, tokenizer, head_is_new = open_to_train(folder, lambda line: print(line, file=stream, flush=True))
+    model, tokenizer, head_is_new = open_to_train(folder, lambda line: print_wrapped(line, stream=stream))
     freeze(model, frozen)
     sentences = data.load_data(text, tokenizer, config.max_tokens)
     limits.check_trainable(sentences, training)

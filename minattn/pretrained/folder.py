@@ -13,7 +13,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError
 from ..nn import Linear, Module
-from ..runs import make_folder, read_json, reading, write_atomically
+from ..runs import make_folder, read_json, reading, similar_path, write_atomically
 from ..trace import is_finite
 from .config import SETTINGS, EncoderConfig, read_config, written_config
 from .tensor_names import BIASES, BUFFERS, LAYERS, is_head, parameters_by_file_name, plain_name
@@ -119,7 +119,8 @@ def settings_of(folder: Path) -> dict[str, Any]:
     """The content of a folder's config.json. Raises InputError, naming what is missing."""
     with reading(folder):
         if not folder.is_dir():
-            what = "it is a file" if folder.exists() else "there is no such folder; models are not downloaded"
+            near = similar_path(folder, lambda place: (place / CONFIG).is_file()) or "; models are not downloaded"
+            what = "it is a file" if folder.exists() else f"there is no such folder{near}"
             raise InputError(f"expected a folder with {CONFIG} and {WEIGHTS} at {folder}, but {what}")
         if not (folder / CONFIG).exists():
             raise InputError(

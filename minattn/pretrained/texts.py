@@ -91,7 +91,7 @@ def embed_tokens(
 ) -> Vectors:
     """The same for the ids of texts. Those of about one length share a batch, and padding is not computed."""
     if pooling not in POOLINGS:
-        raise ValueError(f"embed: pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
+        raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
     encoder = model if isinstance(model, Encoder) else model.encoder
     width, dtype = model.config.width, model.embeddings.norm.weight.dtype
     vectors: Vectors = np.empty((len(rows), width), dtype)

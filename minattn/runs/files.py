@@ -6,10 +6,10 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import InputError, RunError
+from ..errors import InputError, RunError, nearest_name
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
@@ -121,6 +121,27 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a file; InputError when it is missing or cannot be read."""
     with reading(path):
         return path.read_bytes()
+
+
+def similar_path(path: str | os.PathLike[str], fits: Callable[[Path], bool] = os.path.isfile) -> str:
+    """The end of a sentence about a path that is not there: "; did you mean runs/mine?", or "" where none is near.
+
+    fits: what it may be, a file unless said
+    """
+    path = Path(path)
+    for part in (*reversed(path.parents), path):
+        if os.path.lexists(part):
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            rest, ending = path.relative_to(part), part.suffix
+            names = [name for name in sorted(os.listdir(part.parent))[:1000] if name[0] != "."]
+            names = [name for name in names if fits(part.with_name(name) / rest)]
+            # An ending that is right makes no two names alike.
+            stems = {name.removesuffix(ending): name for name in names if ending and name.endswith(ending)}
+            stem = nearest_name(part.stem, stems)
+            near = nearest_name(part.name, set(names) - {*stems.values()}) if stem is None else stems[stem]
+            return f"; did you mean {part.with_name(near) / rest}?" if near else ""
+    return ""
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from .files import (
     naming,
     read_bytes,
     reading,
+    similar_path,
     size_of,
     sync_folder,
     write_atomically,
@@ -87,7 +88,8 @@ class Run:
         folder = Path(folder)
         with reading(folder):
             if not folder.is_dir():
-                found = "it is a file" if folder.exists() else "there is no such folder"
+                near = similar_path(folder, lambda place: (place / CONFIG).is_file())
+                found = "it is a file" if folder.exists() else f"there is no such folder{near}"
                 raise InputError(f"expected a run folder at {folder}, but {found}")
             if not (folder / CONFIG).exists():
                 raise InputError(f"{folder} is not a run: it has no {CONFIG}")

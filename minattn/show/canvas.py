@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ..text import is_cjk
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -46,10 +48,18 @@ def set_title(figure: Figure, title: str) -> None:
 
 def set_horizontal_label(figure: Figure, label: str, size: float, tokens: Iterable[str]) -> None:
     """Write the label below all panels and, where no font here can draw some of the tokens, a sentence that says so."""
-    fonts = _fonts()
-    missing = [char for token in tokens for char in token if char.isprintable() and not _has(fonts, char)]
-    note = f"{_code(missing[0])} is a character that no font here can draw; install {_FONTS[1]}." if missing else ""
+    missing = _missing(tokens)
+    note = f"{_code(missing[0])} is a character that no font here can draw{_remedy(missing)}." if missing else ""
     figure.supxlabel("\n".join([label, *_wrapped(figure, note, size)]), fontsize=size)
+
+
+def undrawable(texts: Iterable[str]) -> str:
+    """A sentence about the characters of texts that no font here can draw; "" where there are none."""
+    missing = _missing(texts)
+    if not missing:
+        return ""
+    others = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+    return f"no font here can draw {missing[0]}{others}, so the figures show code points{_remedy(missing)}"
 
 
 def panel_grid(panels: int) -> tuple[int, int]:
@@ -109,6 +119,17 @@ def _code_points(file: str) -> frozenset[int]:
 
 def _has(fonts: dict[str, frozenset[int]], char: str) -> bool:
     return any(ord(char) in code_points for code_points in fonts.values())
+
+
+def _missing(texts: Iterable[str]) -> list[str]:
+    """The characters that no font here can draw, each once."""
+    fonts = _fonts()
+    chars = dict.fromkeys(char for text in texts for char in text)
+    return [char for char in chars if char.isprintable() and not _has(fonts, char)]
+
+
+def _remedy(missing: list[str]) -> str:
+    return f"; install {_FONTS[1]}" if any(map(is_cjk, missing)) else ""
 
 
 def _code(char: str) -> str:

@@ -36,10 +36,11 @@ if TYPE_CHECKING:
 _MOST_PANELS = 12
 
 
-def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
+def training_curves(rows: Sequence[Mapping[str, Any]], note: str = "") -> Figure:
     """Draw loss and accuracy by step.
 
     Args:
+        note: a sentence below the curves, such as what the accuracy is of
         rows: as a run logs them, {"step", "loss"} and now and then {"step", "held_out_loss", "copied",
             "blanks_filled"}; accuracies are shares in [0, 1], None is a gap
 
@@ -75,7 +76,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for axis in axes:
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
-    axes[-1].set_xlabel("step")
+    axes[-1].set_xlabel(f"step\n{note}".strip())
     axes[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     figure.align_ylabels()
     return figure

@@ -3,7 +3,19 @@
 from .interrupt import Interrupt, loaded, quiet_while_loading
 from .keys import Keys, keyboard
 from .progress import Count, Progress, clock
-from .tables import columns, padded, print_table, print_wide_table, print_wrapped, shortened, width_of
+from .tables import (
+    columns,
+    labelled,
+    padded,
+    print_command,
+    print_table,
+    print_wide_table,
+    print_wrapped,
+    shortened,
+    table_lines,
+    width_of,
+    wrapped,
+)
 
 __all__ = [
     "Count",
@@ -13,12 +25,16 @@ __all__ = [
     "clock",
     "columns",
     "keyboard",
+    "labelled",
     "loaded",
     "padded",
+    "print_command",
     "print_table",
     "print_wide_table",
     "print_wrapped",
     "quiet_while_loading",
     "shortened",
+    "table_lines",
     "width_of",
+    "wrapped",
 ]

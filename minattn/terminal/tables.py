@@ -9,7 +9,7 @@ from typing import TextIO
 from unicodedata import category, east_asian_width
 
 UNLIMITED = 1_000_000
-NARROWEST = 16
+NARROWEST = 12
 """The fewest columns that the last column of a table is wrapped to."""
 
 Rows = Sequence[Sequence[str]]
@@ -27,7 +27,9 @@ def width_of(stream: TextIO) -> int:
 
 
 def print_table(rows: Rows, width: int | None = None) -> None:
-    """Print rows in columns that line up. The last column is wrapped where the table is wider than `width`.
+    """Print rows in columns that line up. Where the table is wider than `width`, its last column is wrapped.
+
+    The widest of the others are cut short where too little is left for the last one.
 
     Args:
         rows: the cells of each row, equally many in each
@@ -41,13 +43,21 @@ def print_table(rows: Rows, width: int | None = None) -> None:
            layers 2, positions none
     """
     limit = width_of(sys.stdout) if width is None else width
-    widths = _widths(rows)[:-1]
-    indent = sum(widths) + 2 * len(widths)
+    for line in table_lines(rows, limit, sys.stdout.isatty()):
+        print(line)
+
+
+def table_lines(rows: Rows, width: int, inside_words: bool = True) -> list[str]:
+    """The lines of what `print_table` prints; inside_words: whether a word that is too long may be broken."""
+    *widths, last = _widths(rows)
+    last = min(last, NARROWEST)
+    while widths and sum(widths) + 2 * len(widths) + last > width and max(widths) > 1:
+        widths[widths.index(max(widths))] -= 1
+    lines = []
     for row in rows:
-        start = "".join(padded(cell, width) + "  " for cell, width in zip(row, widths, strict=False))
-        for line in wrapped(row[-1], max(limit - indent, NARROWEST)):
-            print((start + line).rstrip())
-            start = " " * indent
+        cells = [padded(shortened(cell, most), most) for cell, most in zip(row, widths, strict=False)]
+        lines += labelled("".join(f"{cell}  " for cell in cells), row[-1], width, inside_words)
+    return lines
 
 
 def print_wide_table(rows: Rows, width: int | None = None) -> None:
@@ -67,7 +77,7 @@ def print_wide_table(rows: Rows, width: int | None = None) -> None:
     for i, needed in enumerate(others, 1):
         if not parts or needed + 2 > room:
             parts.append([])
-            room = limit - first
+            room = limit - min(first, limit // 2)
         parts[-1].append(i)
         room -= needed + 2
     for number, part in enumerate(parts):
@@ -76,14 +86,49 @@ def print_wide_table(rows: Rows, width: int | None = None) -> None:
         print_table([(row[0], *(row[i] for i in part)) for row in rows], limit)
 
 
-def print_wrapped(text: str, label: str = "") -> None:
-    """Print a paragraph in lines that fit the terminal, to the right of a label."""
-    for i, line in enumerate(wrapped(text, max(width_of(sys.stdout) - columns(label), NARROWEST))):
-        print((" " * columns(label) if i else label) + line)
+def print_wrapped(text: str, label: str = "", stream: TextIO | None = None) -> None:
+    """Print paragraphs in lines that fit the terminal, to the right of a label; stream: standard output unless given.
+
+    What goes elsewhere than to a terminal is not broken inside a word, so that `| grep` finds a long path.
+    """
+    stream = stream or sys.stdout
+    for line in labelled(label, text, width_of(stream), stream.isatty()):
+        print(line, file=stream, flush=True)
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def print_command(label: str, command: str, stream: TextIO) -> None:
+    """Print a command to be copied, below its label where both do not fit a line of the terminal.
+
+    Where the command alone needs several lines, they end in backslashes, as a shell wants it.
+    """
+    width = width_of(stream)
+    if columns(label + command) > width:
+        print_wrapped(label.rstrip(), stream=stream)
+        label = ""
+    *lines, last = wrapped(command, width if columns(command) <= width else width - 2, stream.isatty())
+    for line in lines:
+        command = command[len(line) :]
+        print(label + line + (" \\" if command[:1] == " " else "\\"), file=stream)
+        command = command.removeprefix(" ")
+    print(label + last, file=stream, flush=True)
+
+
+def labelled(label: str, text: str, width: int, inside_words: bool = True) -> list[str]:
+    """A label and, to the right of it, paragraphs in lines that make at most so many columns with it.
+
+    >>> labelled("note: ", "the old cat slept by the fire", 24)
+    ['note: the old cat slept', '      by the fire']
+    """
+    room = max(width - columns(label), min(NARROWEST, columns(text)))
+    lines = [line for part in text.split("\n") for line in wrapped(part, room, inside_words)]
+    starts = [label, *[" " * columns(label)] * (len(lines) - 1)]
+    return [(start + line).rstrip() for start, line in zip(starts, lines, strict=True)]
+
+
+def wrapped(text: str, width: int, inside_words: bool = True) -> list[str]:
     """A text in lines of at most so many columns, broken at spaces, and inside a word that is longer than a line.
+
+    inside_words: whether it may be broken there; such a word is a line that is too long otherwise
 
     >>> wrapped("the old cat 一二三四五", 8)
     ['the old', 'cat', '一二三四', '五']
@@ -96,7 +141,7 @@ def wrapped(text: str, width: int) -> list[str]:
             lines[-1] += " " * (lines != [""]) + word
             continue
         while word:
-            start = _beginning(word, width) or word[0]
+            start = (inside_words and _beginning(word, width)) or word[: 1 if inside_words else None]
             lines.append(start)
             word = word[len(start) :]
     return lines if lines[0] else lines[1:]

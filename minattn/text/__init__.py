@@ -1,7 +1,8 @@
 """Text to batches: the corpus, WordPiece, and the batches with their blanks."""
 
-from .batches import Batch, Batches, blank_out, collate, cut
+from .batches import Batch, Batches, blank_out, collate, cut, no_blanks
 from .corpus import Piece, read_pieces, shipped, split_pieces
+from .spacing import is_cjk
 from .vocabulary import SPECIALS, check_specials, with_vocabulary
 from .wordpiece import TOKENIZER, VOCABULARY, WordPiece, read_text
 
@@ -17,6 +18,8 @@ __all__ = [
     "check_specials",
     "collate",
     "cut",
+    "is_cjk",
+    "no_blanks",
     "read_pieces",
     "read_text",
     "shipped",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +23,9 @@ WINDOW = 16  # batches that are sorted by length together: little padding, and s
 # makes a generator from the same seed are different streams. It must not be 0: NumPy takes [7, 3, 0] for
 # [7, 3].
 ORDER_STREAM, BLANKS_STREAM = 1, 2
+
+# A word for a blank in brackets of any kind, MASK without them or with one, or a line of underscores.
+LIKE_A_BLANK = re.compile(r"[\[<{［【〈＜]\s*(?i:mask|masked|msk|blank)\s*[\]>}］】〉＞]|(?<!\w)\[?MASK(?!\w)\]?|__+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +82,18 @@ def blank_out(
     hidden = chosen & (fate < 0.8)
     swapped = chosen & (fate >= 0.8) & (fate < 0.9)
     return np.where(hidden, mask_id, np.where(swapped, random_ids, ids)), chosen
+
+
+def no_blanks(text: str) -> str:
+    """A sentence about what looks like a blank in a text but is letters, for a blank is written [MASK]; "" if none.
+
+    >>> no_blanks("The [mask] saw the [MASK].")
+    '[mask] is taken as letters; did you mean [MASK]?'
+    """
+    found = [word for word in dict.fromkeys(LIKE_A_BLANK.findall(text)) if word != "[MASK]"]
+    if not found:
+        return ""
+    return f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} taken as letters; did you mean [MASK]?"
 
 
 def collate(sentences: Sequence[Sequence[int] | Ids], pad_id: int) -> tuple[Ids, Mask]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..runs import similar_path
 from .spacing import is_cjk
 
 USUAL = 10  # sentences in a piece, where the text itself does not say
@@ -67,19 +68,19 @@ def split_pieces(pieces: Sequence[Piece], share: float = 0.1, seed: int = 0) -> 
     Raises InputError when the pieces cannot be divided so.
     """
     if not 0 < share < 1:
-        raise InputError(f"split_pieces: share must lie between 0 and 1, got {share}; 0.1 holds out a tenth")
+        raise InputError(f"share must lie between 0 and 1, got {share}; 0.1 holds out a tenth")
     if len(pieces) < 2:
         raise InputError(
-            f"split_pieces: expected at least 2 pieces, got {len(pieces)}; "
-            "one is held out and one trained on, so give a text of more than one sentence"
+            f"expected at least 2 pieces, got {len(pieces)}; one is held out and one trained on, "
+            "so give a text of more than one sentence"
         )
     if seed < 0:
-        raise InputError(f"split_pieces: seed must be 0 or more, got {seed}")
+        raise InputError(f"seed must be 0 or more, got {seed}")
     # A piece that only repeats others could end up empty, so it may not be held out.
     found_in = Counter(key for piece in pieces for key in {_key(sentence) for sentence in piece.sentences})
     able = [i for i, piece in enumerate(pieces) if any(found_in[_key(s)] == 1 for s in piece.sentences)]
     if not able:
-        raise InputError("split_pieces: every piece only repeats sentences of others; give a text that says more")
+        raise InputError("every piece only repeats sentences of others; give a text that says more")
     count = min(max(1, round(share * len(pieces))), len(able), len(pieces) - 1)
     chosen = set(np.random.default_rng(seed).permutation(able)[:count].tolist())
     training = [piece for i, piece in enumerate(pieces) if i not in chosen]
@@ -110,7 +111,8 @@ def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{path}: expected a text file, found nothing there; check the path") from None
+        remedy = similar_path(path) or "; check the path"
+        raise InputError(f"{path}: expected a text file, found nothing there{remedy}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: expected a text file, found a folder; name a file in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

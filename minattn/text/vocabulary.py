@@ -31,7 +31,7 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
 
     letters = _letters(texts)
     if not letters:
-        raise InputError("train: expected sentences with letters, got none; give text to learn from")
+        raise InputError("expected sentences with letters, got none; give text to learn from")
     # The library numbers what is inside words in the order of a hash map, which differs in each process, and
     # breaks ties by number. So everything of one character gets its number here, before the training starts.
     alphabet = [*SPECIALS, *letters, *(PREFIX + letter for letter in letters if _stands_in_words(letter))]

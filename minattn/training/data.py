@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..runs import read_bytes
-from ..text import WordPiece, cut, read_pieces, shipped, split_pieces
+from ..text import Piece, WordPiece, cut, read_pieces, shipped, split_pieces
 
 READERS = {"en": "reader.en.txt", "zh": "reader.zh.txt"}
 VOCAB_SIZE = 1000
@@ -28,6 +28,7 @@ class Data:
     training, held_out: sentences as lists of ids with [CLS] and [SEP]; split by piece
     tokens: how many ids the training part has; cut: how many sentences were longer than the model's positions
     unknown: how many tokens of both parts are [UNK], which nothing can give back
+    repeated: how many sentences are in neither, for they could be held out but are in the training part as well
     """
 
     tokenizer: WordPiece
@@ -36,6 +37,7 @@ class Data:
     tokens: int
     cut: int
     unknown: int = 0
+    repeated: int = 0
 
 
 def find_text(name: str) -> Path:
@@ -61,22 +63,36 @@ def choose_tokenizer(name: str, text: Path, vocab_size: int | None) -> WordPiece
     return WordPiece.train(sentences, VOCAB_SIZE if vocab_size is None else vocab_size)
 
 
+def split_text(text: Path) -> tuple[list[Piece], list[Piece], int]:
+    """A text file in two parts, to train on and to hold out, and how many sentences are in neither.
+
+    Raises InputError, naming the file, where it cannot be divided.
+    """
+    pieces = read_pieces(text)
+    try:
+        parts = split_pieces(pieces)
+    except InputError as error:
+        raise InputError(f"{text}: {error}") from None
+    total, *counts = (sum(len(piece.sentences) for piece in part) for part in (pieces, *parts))
+    return *parts, total - sum(counts)
+
+
 def load_data(text: Path, tokenizer: WordPiece, max_tokens: int) -> Data:
     """Read, split and tokenize a text; what is longer than max_tokens is cut into windows, nothing is lost.
 
     Raises InputError for a text that cannot be read or has nothing to hold out.
     """
-    training_pieces, held_out_pieces = split_pieces(read_pieces(text))
+    training_pieces, held_out_pieces, repeated = split_text(text)
     encoded = [
-        tokenizer.encode_batch(sentence for piece in pieces for sentence in piece.sentences)
-        for pieces in (training_pieces, held_out_pieces)
+        tokenizer.encode_batch(sentence for piece in part for sentence in piece.sentences)
+        for part in (training_pieces, held_out_pieces)
     ]
     if not encoded[1]:
         raise InputError(f"{text}: every sentence that could be held out is also in the training part; give more text")
     training, held_out = ([window for ids in part for window in cut(ids, max_tokens)] for part in encoded)
     too_long = sum(len(ids) > max_tokens for part in encoded for ids in part)
     unknown = sum(ids.count(tokenizer.unk_id) for part in encoded for ids in part)
-    return Data(tokenizer, training, held_out, sum(map(len, training)), too_long, unknown)
+    return Data(tokenizer, training, held_out, sum(map(len, training)), too_long, unknown, repeated)
 
 
 def _is_shipped(name: str, text: Path) -> bool:

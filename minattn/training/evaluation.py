@@ -66,13 +66,10 @@ class ScoreTable:
 
     def __str__(self) -> str:
         blanks = f"{self.blanks:,} blanks in {self.draws} draws"
-        head = f"held-out: {self.sentences:,} sentences, {self.tokens:,} tokens, {blanks}"
-        width = max(len(head), *map(len, self.scores))
-        lines = [f"{head:{width}}    copied    blanks filled"]
-        for name, score in self.scores.items():
-            copied, filled = score.shares()
-            lines.append(f"{name:{width}}  {copied:>8}    {filled:>13}")
-        return "\n".join(lines)
+        rows = {"": ("copied", "blanks filled")} | {name: score.shares() for name, score in self.scores.items()}
+        width = max(map(len, rows))
+        lines = [f"{name:{width}}  {copied:>7}  {filled:>13}" for name, (copied, filled) in rows.items()]
+        return "\n".join([f"held-out: {self.sentences:,} sentences, {self.tokens:,} tokens, {blanks}", *lines])
 
     __repr__ = __str__
 

@@ -11,7 +11,7 @@ from ..functional import softmax
 from ..graph import no_grad
 from ..runs import Run
 from ..terminal import columns, padded
-from ..text import WordPiece
+from ..text import WordPiece, no_blanks
 from .model import Model
 from .run_config import model_config, model_kind
 
@@ -26,6 +26,7 @@ class Restoration:
     attention         an array (H, T, T) a layer: how much each token (row) looked at each token
     text              what came out, as text
     lost              words that the vocabulary lacks; they went in as [UNK]
+    note              a sentence about what looks like a blank but is none; "" where nothing does
     """
 
     given: list[str]
@@ -35,6 +36,7 @@ class Restoration:
     attention: list[np.ndarray[Any, np.dtype[Any]]]
     text: str
     lost: list[str]
+    note: str = ""
 
     def looked_at(self, position: int, most: int = 3) -> list[tuple[str, float]]:
         """The tokens that one position looked at most, in the mean over the heads of the last layer."""
@@ -56,6 +58,7 @@ class Restoration:
         lines += ["", self.text]
         if self.lost:
             lines.append(f"lost, because the vocabulary lacks their letters: {' '.join(self.lost)}")
+        lines += [self.note] if self.note else []
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -111,7 +114,9 @@ def restore(model: Model, tokenizer: WordPiece, text: str, best: int = 5) -> Res
         raise InputError(
             f"the text has {len(ids)} tokens, but this model has {model.config.max_tokens} positions; give it a part"
         )
-    return replace(restore_ids(model, tokenizer, ids, best), lost=tokenizer.lost(text, blanks=True))
+    return replace(
+        restore_ids(model, tokenizer, ids, best), lost=tokenizer.lost(text, blanks=True), note=no_blanks(text)
+    )
 
 
 def restore_ids(model: Model, tokenizer: WordPiece, ids: list[int], best: int = 5) -> Restoration:

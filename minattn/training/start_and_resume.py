@@ -14,8 +14,8 @@ from ..backend import get_device
 from ..errors import InputError
 from ..models import ReconstructionConfig
 from ..runs import Run
-from ..text import WordPiece, read_pieces, split_pieces
-from .data import Data, TextFile, choose_tokenizer, find_text, fingerprint, load_data, remember_text
+from ..text import WordPiece
+from .data import Data, TextFile, choose_tokenizer, find_text, fingerprint, load_data, remember_text, split_text
 from .limits import check_memory, check_trainable
 from .run_config import RECONSTRUCTION, model_config, model_kind, text_file, training_config
 from .settings import TrainingConfig
@@ -118,7 +118,7 @@ def settings_of(options: Mapping[str, Any]) -> TrainingConfig:
 def readable_text(name: str) -> Path:
     """The file of a text, once it is known that it can be read and divided. Raises InputError otherwise."""
     text = find_text(name)
-    split_pieces(read_pieces(text))
+    split_text(text)
     return text
 
 

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from ..parallel import Threads
 from ..runs import MODEL, Run, read_json, write_atomically
-from ..terminal import Interrupt, Progress, clock
+from ..terminal import Interrupt, Progress, clock, print_command, print_wrapped
 from .data import Data
 from .evaluation import HeldOut, Score, ScoreTable
 from .model import Model
@@ -61,7 +61,7 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
     """
 
     def say(line: str) -> None:
-        print(line, file=stream, flush=True)
+        print_wrapped(line, stream=stream)
 
     run, started = trainer.run, time.monotonic()
     _introduce(trainer, data, say)
@@ -80,13 +80,16 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
                 progress.end()
     name = shlex.quote(str(run.folder))
     if not finished:
-        say(f"stopped and saved at step {trainer.step:,}; go on with: minattn train --resume {name}")
+        print_command(
+            f"stopped and saved at step {trainer.step:,}; go on with: ", f"minattn train --resume {name}", stream
+        )
         return TrainingOutcome(run, data, trainer.step)
     say(f"trained in {clock(time.monotonic() - started)}")
     try:
         return _report(trainer, data, say, draw)
     except KeyboardInterrupt:
-        say(f"\nthe model is saved; for its table and figures: minattn train --resume {name}")
+        say("")
+        print_command("the model is saved; for its table and figures: ", f"minattn train --resume {name}", stream)
         raise
 
 
@@ -129,7 +132,11 @@ def _introduce(trainer: Trainer, data: Data, say: Callable[[str], None]) -> None
     trained = sum(parameter.size for parameter in trainer.optimizer.parameters.values())
     some = f", of which {trained:,} train" if trained < count else ""
     pieces = data.tokenizer.vocab_size
-    say(f"{len(data.training):,} sentences, {data.tokens:,} tokens; {pieces:,} pieces; {count:,} parameters{some}")
+    held_out = f"{len(data.held_out):,} sentences held out"
+    say(f"{len(data.training):,} sentences, {data.tokens:,} tokens to train on; {held_out}")
+    if data.repeated:
+        say(f"{data.repeated:,} more could be held out, but are left out: they are in the training part as well")
+    say(f"{pieces:,} pieces; {count:,} parameters{some}")
     if data.cut:
         limit = trainer.model.config.max_tokens
         say(f"{data.cut:,} sentences are longer than {limit} tokens and were cut into parts")

@@ -8,6 +8,7 @@ import pytest
 from minattn.check import Curve, Evidence, Finding, check_backward, check_model
 from minattn.errors import InputError
 from minattn.nn import LayerNorm
+from minattn.terminal import columns
 
 X = np.random.default_rng(0).normal(size=(3, 4))
 
@@ -36,6 +37,20 @@ def test_a_finding_is_told_with_evidence_and_what_to_look_at():
     assert f"\n   worst entry [{index}]: got " in text and "; 100% of the entries are wrong\n" in text
     assert "\n   look at: " in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_report_fits_the_width_that_it_is_asked_for(width):
+    def backward(g, 权重, an_argument_with_quite_a_long_name):
+        return -g, 2 * g
+
+    names = ("权重", "an_argument_with_quite_a_long_name")
+    wrong = check_backward(np.add, backward, (X, X + 1), names=names, name="a/long/path/" * 9)
+    for report in (RIGHT, WRONG, UNPROVEN, wrong):
+        assert max(map(columns, report.text(width).splitlines())) <= width
+    header = next(line for line in RIGHT.text(width).splitlines() if line.startswith("  "))
+    assert header.split() == ["argument", "shape", "gradient", "error", "allowed", "checked"]
+    assert "a/long/path/" * 9 in wrong.text(width, inside_words=False)
 
 
 def test_an_interval_is_told_where_several_values_are_right():

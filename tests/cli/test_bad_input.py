@@ -9,16 +9,13 @@ import sys
 import time
 
 import pytest
-from support.small_run import OPTIONS, assert_one_sentence, checkpoint, contents, losses, start
+from support.small_run import PLAIN, assert_one_sentence, checkpoint, contents, losses, start
 
 from minattn.cli import main
 from minattn.runs import Run
 from minattn.training import Trainer
 
-TRAIN = ("train", "small.txt", *OPTIONS, "--out", "new")
-
-
-pytestmark = pytest.mark.usefixtures("no_figures")
+TRAIN = ("train", "small.txt", *PLAIN, "--out", "new")
 
 
 def refused(capsys, *arguments, code=2):
@@ -68,10 +65,10 @@ def refused(capsys, *arguments, code=2):
         (("train", "small.txt", "--out", ""), "out is empty"),
         (("train", "--resume", ""), "resume is empty"),
         (("train", "small\udcff.txt"), "text must be UTF-8"),
-        (("train", "small.txt", *OPTIONS, "--out", "new\udcff"), "out must be UTF-8"),
-        (("train", "small.txt", *OPTIONS, "--out", "run"), "run already holds a run; continue it with --resume run or"),
-        (("train", "small.txt", *OPTIONS, "--out", "small.txt"), "expected a folder at small.txt, but a file is there"),
-        (("train", "small.txt", *OPTIONS, "--out", "small.txt/new"), "expected a folder at small.txt, but a file"),
+        (("train", "small.txt", *PLAIN, "--out", "new\udcff"), "out must be UTF-8"),
+        (("train", "small.txt", *PLAIN, "--out", "run"), "run already holds a run; continue it with --resume run or"),
+        (("train", "small.txt", *PLAIN, "--out", "small.txt"), "expected a folder at small.txt, but a file is there"),
+        (("train", "small.txt", *PLAIN, "--out", "small.txt/new"), "expected a folder at small.txt, but a file"),
         (("train", "--resume", "nowhere"), "expected a run folder at nowhere, but there is no such folder"),
         (("train", "--resume", "small.txt"), "expected a run folder at small.txt, but it is a file"),
         (("train", "--resume", "."), ". is not a run: it has no config.json"),
@@ -115,13 +112,13 @@ def test_a_command_that_cannot_be_carried_out_is_refused(place, capsys, argument
 )
 def test_a_text_that_cannot_be_trained_on_is_refused(place, capsys, content, complaint):
     (place / "bad.txt").write_bytes(content)
-    assert complaint in refused(capsys, "train", "bad.txt", *OPTIONS, "--out", "new")
+    assert complaint in refused(capsys, "train", "bad.txt", *PLAIN, "--out", "new")
     assert not (place / "new").exists()
 
 
 def test_a_folder_and_a_missing_file_are_refused_as_texts(place, capsys):
-    assert "run: expected a text file, found a folder" in refused(capsys, "train", "run", *OPTIONS)
-    assert "my.txt: expected a text file, found nothing there" in refused(capsys, "train", "my.txt", *OPTIONS)
+    assert "run: expected a text file, found a folder" in refused(capsys, "train", "run", *PLAIN)
+    assert "my.txt: expected a text file, found nothing there" in refused(capsys, "train", "my.txt", *PLAIN)
     assert not (place / "runs").exists()
 
 
@@ -154,7 +151,7 @@ def test_a_line_of_two_megabytes_is_trained_on(place, capsys):
     line = " ".join(sentences)
     assert len(line) > 2_000_000
     (place / "long.txt").write_text(line)
-    assert main(["train", "long.txt", *OPTIONS, "--steps", "1", "--vocab-size", "200", "--out", "new"]) == 0
+    assert main(["train", "long.txt", *PLAIN, "--steps", "1", "--vocab-size", "200", "--out", "new"]) == 0
     assert "67,500 sentences, " in capsys.readouterr().out
     assert len(losses("new")) == 1
 
@@ -236,7 +233,7 @@ def test_a_full_disk_when_a_run_is_made_is_one_sentence(place, capsys, monkeypat
 
 
 def test_a_folder_that_the_system_refuses_is_one_sentence(place, capsys):
-    err = refused(capsys, "train", "small.txt", *OPTIONS, "--out", "n" * 300, code=1)
+    err = refused(capsys, "train", "small.txt", *PLAIN, "--out", "n" * 300, code=1)
     assert err.endswith("could not be written: File name too long\n")
 
 
@@ -248,7 +245,7 @@ def test_a_report_that_is_damaged_is_one_sentence(place, capsys):
 
 
 def test_nothing_of_python_shows_in_a_process_of_its_own(place):
-    command = [sys.executable, "-W", "error", "-m", "minattn", "train", "small.txt", *OPTIONS, "--out", "new"]
+    command = [sys.executable, "-W", "error", "-m", "minattn", "train", "small.txt", *PLAIN, "--out", "new"]
     done = subprocess.run([*command, "--lr", "1e30"], cwd=place, capture_output=True, text=True)
     assert done.returncode == 1
     assert_one_sentence(done.stderr)

@@ -155,6 +155,15 @@ def test_one_text_gives_the_beginning_of_its_vector(bert, capsys):
     assert out.startswith(f"12 numbers of length 1: {first}, …")
 
 
+def test_a_blank_that_is_only_letters_is_said(bert, capsys):
+    said = "[mask] is taken as letters; did you mean [MASK]?"
+    assert said in command(capsys, "deembed", bert.folder, "the [mask]")[1].splitlines()
+    assert "taken as letters" not in command(capsys, "deembed", bert.folder, "the [MASK]")[1]
+    assert (
+        "[MASK] is taken as letters: this command has no blanks" in command(capsys, "embed", bert.folder, "a [MASK]")[1]
+    )
+
+
 def test_json_has_the_vectors_to_the_last_bit(bert, capsys):
     out, err = command(capsys, "embed", bert.folder, *TEXTS, "--json", "--threads", "1")
     content = json.loads(out)

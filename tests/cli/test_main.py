@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from support.small_run import OPTIONS, STEPS, assert_one_sentence, checkpoint, contents, losses, run
+from support.small_run import OPTIONS, PLAIN, STEPS, assert_one_sentence, checkpoint, contents, losses, run
 
 import minattn
 from minattn.cli import main
@@ -47,6 +47,18 @@ def test_the_help_of_a_command_shows_an_example_that_it_takes(capsys, command):
     assert f"  minattn {command} " in out.partition("example")[2]
 
 
+LEARN = ("init", "check", "hint", "reset", "list", "solution", "grade")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("words", [(), *((name,) for name in COMMANDS), *(("learn", part) for part in LEARN)])
+def test_help_fits_the_terminal(capsys, monkeypatch, words, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = said(capsys, *words, "--help").splitlines()
+    assert max(map(columns, lines)) <= width
+    assert words or (len(lines) <= 32 and (width == 60 or len(lines) <= 23))
+
+
 def test_the_command_alone_shows_its_help(capsys):
     assert said(capsys) == said(capsys, "--help")
 
@@ -56,6 +68,19 @@ def test_the_command_alone_shows_its_help(capsys):
     [
         (("trian",), "argument COMMAND: invalid choice: 'trian'; did you mean train? See minattn --help"),
         (("info", "--jsn"), "unrecognized arguments: --jsn; did you mean --json? See minattn info --help"),
+        (("--verson",), "unrecognized arguments: --verson; did you mean --version? See minattn --help"),
+        (
+            ("vocab", "a.txt", "--szie", "100", "--out", "x"),
+            "unrecognized arguments: --szie; did you mean --size? See minattn vocab --help",
+        ),
+        (
+            ("learn", "--dri", "course", "list"),
+            "unrecognized arguments: --dri; did you mean --dir? See minattn learn --help",
+        ),
+        (
+            ("train", "--positions", "sinusodal"),
+            "argument --positions: invalid choice: 'sinusodal'; did you mean sinusoidal? See minattn train --help",
+        ),
     ],
 )
 def test_what_was_mistyped_is_answered_with_what_was_probably_meant(capsys, arguments, sentence):
@@ -105,17 +130,17 @@ def test_train_leaves_a_run_with_everything_in_it(trained):
     assert checkpoint(trained.run)[0] == STEPS
 
 
-def test_train_shows_the_table_and_what_to_do_next(place, no_figures, capsys):
-    out = said(capsys, "train", "small.txt", *OPTIONS, "--out", "my run")
+def test_train_shows_the_table_and_what_to_do_next(place, capsys):
+    out = said(capsys, "train", "small.txt", *PLAIN, "--out", "my run")
     table = json.loads((place / "my run" / "report.json").read_text())["table"]
-    assert table in out and table.count("\n") == 5
+    assert table in out and table.count("\n") == 6
     assert "54 sentences, " in out and "run folder: my run\n" in out
     assert out.splitlines()[-1].startswith('next: minattn reconstruct "')
     assert out.splitlines()[-1].endswith(" --run 'my run'") and "[MASK]" in out.splitlines()[-1]
 
 
-def test_two_trainings_with_one_seed_write_the_same_bytes_in_two_processes(trained, place, no_figures, capsys):
-    said(capsys, "train", "small.txt", *OPTIONS, "--out", "again")
+def test_two_trainings_with_one_seed_write_the_same_bytes_in_two_processes(trained, place, capsys):
+    said(capsys, "train", "small.txt", *PLAIN, "--out", "again")
     assert checkpoint("again") == checkpoint(trained.run)
     assert losses("again") == losses(trained.run)
 
@@ -134,8 +159,8 @@ def test_two_trainings_with_one_seed_write_the_same_bytes_in_two_processes(train
         (("--vocab-size", "60"), {"vocab_size": 60}),
     ],
 )
-def test_options_are_remembered_and_train(place, no_figures, capsys, options, told):
-    said(capsys, "train", "small.txt", *OPTIONS, *options, "--out", "new")
+def test_options_are_remembered_and_train(place, capsys, options, told):
+    said(capsys, "train", "small.txt", *PLAIN, *options, "--out", "new")
     config = json.loads((place / "new" / "config.json").read_text())["config"]
     assert told.items() <= (config["model"] | config["training"]).items()
     assert len(losses("new")) == STEPS
@@ -155,31 +180,31 @@ def test_a_text_without_long_words_has_no_neighbours_to_draw(place, capsys):
     assert "curves.png" in out and "neighbours" not in out
 
 
-def test_a_run_without_out_gets_a_folder_of_its_time(place, no_figures, capsys):
-    said(capsys, "train", "small.txt", *OPTIONS)
+def test_a_run_without_out_gets_a_folder_of_its_time(place, capsys):
+    said(capsys, "train", "small.txt", *PLAIN)
     (made,) = (place / "runs").iterdir()
     assert made.name.startswith("20") and (made / "config.json").exists()
 
 
-def test_a_shipped_reader_is_trained_on_with_its_own_vocabulary(place, no_figures, capsys):
+def test_a_shipped_reader_is_trained_on_with_its_own_vocabulary(place, capsys):
     (place / "zh").mkdir()  # a folder of that name is not in the way
-    said(capsys, "train", "zh", *OPTIONS, "--steps", "2", "--out", "new")
+    said(capsys, "train", "zh", *PLAIN, "--steps", "2", "--out", "new")
     config = json.loads((place / "new" / "config.json").read_text())["config"]
     assert config["text"]["name"] == "zh"
     assert config["model"]["vocab_size"] == WordPiece.load(shipped("zh/tokenizer.json")).vocab_size
     assert "\n我" in said(capsys, "reconstruct", "我[MASK]来。", "--run", "new")
 
 
-def test_a_text_is_remembered_by_its_whole_path(place, no_figures, capsys):
-    said(capsys, "train", "./small.txt", *OPTIONS, "--out", "new")
+def test_a_text_is_remembered_by_its_whole_path(place, capsys):
+    said(capsys, "train", "./small.txt", *PLAIN, "--out", "new")
     config = json.loads((place / "new" / "config.json").read_text())["config"]
     assert config["text"]["name"] == str(place / "small.txt")
 
 
-def test_words_that_become_unknown_are_counted_as_lost(place, no_figures, capsys):
+def test_words_that_become_unknown_are_counted_as_lost(place, capsys):
     with open("small.txt", "a") as file:
         file.write("Long words are " + "a" * 1001 + " and " + "b" * 2000 + ".\n")
-    out = said(capsys, "train", "small.txt", *OPTIONS, "--out", "new")
+    out = said(capsys, "train", "small.txt", *PLAIN, "--out", "new")
     assert "lost as [UNK], being too long or with letters that the vocabulary lacks: 2 words" in out
 
 
@@ -206,9 +231,9 @@ def test_reconstruct_prints_json_and_then_draws_nothing(place, capsys):
     assert contents("run") == before
 
 
-def test_reconstruct_takes_the_newest_run(place, no_figures, capsys):
+def test_reconstruct_takes_the_newest_run(place, capsys):
     for name in ("b", "a"):
-        said(capsys, "train", "small.txt", *OPTIONS, "--seed", "1" if name == "a" else "2", "--out", f"runs/{name}")
+        said(capsys, "train", "small.txt", *PLAIN, "--seed", "1" if name == "a" else "2", "--out", f"runs/{name}")
     for name in ("b", "a"):
         state = next((place / "runs" / name).glob("checkpoints/*/state.json"))
         os.utime(state, ns=(10**18, 10**18 + 10 * (name == "b")))
@@ -262,15 +287,6 @@ def test_info_prints_json(place, capsys):
 def test_info_without_a_run_takes_the_newest(trained, monkeypatch, capsys):
     monkeypatch.chdir(trained.folder)
     assert said(capsys, "info") == said(capsys, "info", "runs/first")
-
-
-@pytest.mark.parametrize("width", [60, 80])
-def test_what_a_run_shows_is_no_wider_than_the_terminal(place, capsys, monkeypatch, width):
-    monkeypatch.setenv("COLUMNS", str(width))
-    sentence = "The old cat [MASK] the warm bread and the 中 old bridge."
-    for arguments in (("info", "run"), ("reconstruct", sentence, "--run", "run")):
-        out = said(capsys, *arguments).partition("held-out: ")[0]
-        assert max(map(columns, out.splitlines())) <= width
 
 
 def test_info_of_a_run_that_is_not_finished_says_so(place, capsys):
@@ -404,3 +420,120 @@ def test_help_does_not_load_what_only_some_commands_need(command):
     code += f"print(sorted({heavy} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
+
+
+# --- where there are few columns, or none that are known
+
+
+def test_a_long_path_stays_whole_for_another_program_whatever_columns_says(place):
+    folder = place / ("a_long_name_" * 9)
+    shutil.copytree(place / "run", folder)
+    environment = os.environ | {"COLUMNS": "40"}
+    for arguments in (("info", str(folder)), ("vocab", "small.txt", "--size", "99", "--out", str(folder / "vocab"))):
+        code, out, err = run(*arguments, cwd=place, env=environment)
+        assert (code, err) == (0, "") and str(folder) in out
+    for arguments in (("info", str(folder) + "x"), ("learn", "list", "--dir", str(folder) + "x")):
+        code, out, err = run(*arguments, cwd=place, env=environment)
+        assert (code, out) == (2, "") and str(folder) in err
+        assert_one_sentence(err)
+    code, out, _ = run("learn", "init", str(folder / "course"), cwd=place, env=environment)
+    assert code == 0 and f"{folder / 'course'}" in out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("train", "smal.txt"), "small.txt"),
+        (("vocab", "small.text", "--size", "99", "--out", "x"), "small.txt"),
+        (("info", "rnu"), "run"),
+        (("info", "runs/frist"), "runs/first"),
+        (("reconstruct", "The cat.", "--run", "Run"), "run"),
+        (("train", "--resume", "rum"), "run"),
+        (("embed", "ecnoder", "a"), "encoder"),
+        (("train", "small.txt", "--from", "encode"), "encoder"),
+        (("check", "min.py"), "mine.py"),
+        (("check", "mine"), "mine.py"),
+        (("check", "sofmax"), "softmax"),
+        (("check", "LayerNrom"), "layer_norm"),
+        (("learn", "check", "atention", "--dir", "course"), "attention"),
+        (("learn", "hint", "09_sofmax.py", "--dir", "course"), "softmax"),
+        (("learn", "list", "--dir", "cuorse"), "course"),
+        (("learn", "grade", "couse", "--csv", "a.csv"), "course"),
+        (("learn", "grade", "course", "--csv", "a.csv", "--only", "softmx"), "softmax"),
+    ],
+)
+def test_a_name_that_is_not_there_is_answered_with_the_one_that_was_probably_meant(place, capsys, arguments, meant):
+    shutil.copytree(place / "run", place / "runs" / "first")
+    (place / "encoder").mkdir()
+    (place / "encoder/config.json").touch()
+    (place / "mine.py").touch()
+    assert main(["learn", "init", "course"]) == 0
+    capsys.readouterr()
+    assert main(arguments) == 2
+    assert f"; did you mean {meant}?" in capsys.readouterr().err
+
+
+# --- what is said of a text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("The cat [mask] it.", "[mask] is taken as letters; did you mean [MASK]?"),
+        ("The <MASK> [MASK] ___ ［mask］.", "<MASK>, ___, ［mask］ are taken as letters; did you mean [MASK]?"),
+        ("The MASK saw [MASK", "MASK, [MASK are taken as letters; did you mean [MASK]?"),
+        ("The cat [MASK] (mask) mask MASKED [a] a_b.", ""),
+    ],
+)
+def test_what_looks_like_a_blank_and_is_none_is_said(place, capsys, text, told):
+    lines = said(capsys, "reconstruct", text, "--run", "run").splitlines()
+    assert [line for line in lines if "taken as letters" in line] == ([told] if told else [])
+    assert main(["reconstruct", text, "--run", "run", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err.rstrip("\n") == told and json.loads(out)
+
+
+def test_a_training_says_how_many_sentences_it_holds_out_and_leaves_out(place, capsys):
+    (place / "small.txt").write_text((place / "small.txt").read_text() + "\n# Again\nThe cat sees the red house.\n")
+    out = said(capsys, "train", "small.txt", *PLAIN, "--out", "new")
+    learned, held_out = re.search(r"^(\d+) sentences, .* to train on; (\d+) sentences held out$", out, re.M).groups()
+    left_out = re.search(r"^(\d+) more could be held out, but are left out", out, re.M)
+    assert int(learned) + int(held_out) + int(left_out[1] if left_out else 0) == 61
+
+
+def test_a_training_says_what_its_curves_and_its_table_are_scored_on(place, capsys):
+    out = said(capsys, "train", "small.txt", *OPTIONS, "--out", "new")
+    assert "the curves are scored on one of the 8 draws of blanks, the table on all" in out.splitlines()
+    assert "draws" not in said(capsys, "train", "small.txt", *PLAIN, "--out", "newer").partition("trained  ")[2]
+
+
+def test_signs_that_no_font_here_has_are_said(place, capsys, monkeypatch):
+    from matplotlib.font_manager import fontManager
+
+    monkeypatch.setattr(fontManager, "ttflist", [f for f in fontManager.ttflist if f.name == "DejaVu Sans"])
+    text = "".join(f"我{a}喜欢{b}。\n" for a in "们他她你" for b in "猫狗鸟鱼马牛")
+    (place / "zh.txt").write_text(text, encoding="utf-8")
+    out = said(capsys, "train", "zh.txt", *OPTIONS, "--out", "new")
+    assert len(re.findall(r"^no font here can draw .; install Noto Sans CJK SC$|^no font here", out, re.M)) == 1
+    out = said(capsys, "reconstruct", "我喜欢猫。", "--run", "new")
+    assert "so the figures show code points; install Noto Sans CJK SC" in out
+    assert "no font" not in said(capsys, "reconstruct", "The cat.", "--run", "run")
+
+
+# --- which run is taken
+
+
+def test_the_newest_run_is_taken_where_none_is_named_and_it_is_said(trained, place, capsys, monkeypatch):
+    shutil.copytree(trained.run, place / "runs" / "first")
+    assert "run         runs/first\n" in said(capsys, "info")
+    assert said(capsys, "reconstruct", "The cat.").splitlines()[:2] == ["the newest run: runs/first", ""]
+    assert "newest" not in said(capsys, "reconstruct", "The cat.", "--run", "run")
+    out = said(capsys, "train", "--resume", "--steps", str(STEPS + 1), "--no-figures")
+    assert f"run folder: runs/first, from step {STEPS}\n" in out
+    assert main(["train", "small.txt", "--resume"]) == 2
+    assert "TEXT cannot be given with it" in capsys.readouterr().err
+
+
+def test_the_next_command_names_the_run_where_it_is_not_the_newest(place, capsys):
+    assert said(capsys, "train", "small.txt", *PLAIN).splitlines()[-1].count("--run") == 0
+    assert said(capsys, "train", "small.txt", *PLAIN, "--out", "new").splitlines()[-1].endswith(" --run new")

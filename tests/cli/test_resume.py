@@ -9,23 +9,20 @@ import time
 from pathlib import Path
 
 import pytest
-from support.small_run import OPTIONS, STEPS, assert_one_sentence, checkpoint, contents, interrupt, losses, start
+from support.small_run import PLAIN, STEPS, assert_one_sentence, checkpoint, contents, interrupt, losses, start
 
 from minattn.cli import main
 from minattn.terminal import Progress
 
 MANY = 400  # steps that take about a second or two, time enough to be stopped in the middle
-LONG = (*OPTIONS, "--steps", str(MANY))
-
-
-pytestmark = pytest.mark.usefixtures("no_figures")
+LONG = (*PLAIN, "--steps", str(MANY))
 
 
 @pytest.fixture(scope="module")
 def whole(trained, tmp_path_factory):
     """A long run that was never stopped: its losses and its checkpoint."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    assert main(["train", str(trained.text), *LONG, "--out", str(folder), "--no-figures"]) == 0
+    assert main(["train", str(trained.text), *LONG, "--out", str(folder)]) == 0
     return losses(folder), checkpoint(folder)
 
 
@@ -43,7 +40,7 @@ def wait_for(process, folder, steps):
 
 
 def resume(capsys, *options, code=0):
-    assert main(["train", "--resume", "new", *options]) == code
+    assert main(["train", "--resume", "new", "--no-figures", *options]) == code
     out, err = capsys.readouterr()
     if code:
         assert_one_sentence(err)
@@ -85,7 +82,7 @@ def test_a_second_ctrl_c_ends_a_training_at_once(place, monkeypatch, capsys):
 
     with default_sigint():
         monkeypatch.setattr(Progress, "show", twice)
-        assert main(["train", "small.txt", *OPTIONS, "--out", "new"]) == 130
+        assert main(["train", "small.txt", *PLAIN, "--out", "new"]) == 130
     assert capsys.readouterr().err == "minattn: interrupted\n"
     assert not (place / "new/checkpoints").exists()
 
@@ -96,7 +93,7 @@ def test_ctrl_c_outside_the_steps_is_one_sentence(place, monkeypatch, capsys):
 
     monkeypatch.setattr(Path, "read_bytes", read)
     before = sorted(place.rglob("*"))
-    assert main(["train", "small.txt", *OPTIONS, "--out", "new"]) == 130
+    assert main(["train", "small.txt", *PLAIN, "--out", "new"]) == 130
     assert capsys.readouterr().err == "minattn: interrupted\n"
     assert sorted(place.rglob("*")) == before
 
@@ -126,7 +123,7 @@ def test_kill_9_at_random_moments_loses_at_most_save_every_steps_and_changes_no_
         assert least <= reached < MANY
         # 1: a step is logged before it is saved
         assert reached - max(saved, default=0) <= every + 1
-        command = ["train", "--resume", "new"]
+        command = ["train", "--resume", "new", "--no-figures"]
     resume(capsys)
     assert (losses("new"), checkpoint("new")) == whole
 
@@ -142,7 +139,7 @@ def stopped(place, capsys, monkeypatch, step=5, *options):
             "show",
             lambda self, row: signal.raise_signal(signal.SIGINT) if row["step"] == step else None,
         )
-        assert main(["train", "small.txt", *OPTIONS, *options, "--out", "new"]) == 130
+        assert main(["train", "small.txt", *PLAIN, *options, "--out", "new"]) == 130
     capsys.readouterr()
     assert checkpoint("new")[0] == step
 
@@ -150,7 +147,7 @@ def stopped(place, capsys, monkeypatch, step=5, *options):
 def test_a_training_goes_on_where_it_stopped_from_any_folder(trained, place, capsys, monkeypatch, tmp_path_factory):
     stopped(place, capsys, monkeypatch)
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    assert main(["train", "--resume", str(place / "new"), "--json"]) == 0
+    assert main(["train", "--resume", str(place / "new"), "--json", "--no-figures"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["finished"] is True and result["step"] == STEPS
     assert result["held_out"] == json.loads(trained.out)["held_out"]
@@ -162,7 +159,7 @@ def test_more_steps_are_remembered_when_the_training_is_stopped_again(place, cap
     stopped(place, capsys, monkeypatch)
     with monkeypatch.context() as patched, default_sigint():
         patched.setattr(Progress, "show", lambda self, row: signal.raise_signal(signal.SIGINT))
-        assert main(["train", "--resume", "new", "--steps", "20", "--save-every", "3"]) == 130
+        assert main(["train", "--resume", "new", "--steps", "20", "--save-every", "3", "--no-figures"]) == 130
     capsys.readouterr()
     training = json.loads((place / "new/config.json").read_text())["config"]["training"]
     assert (training["steps"], training["save_every"]) == (20, 3)

@@ -75,7 +75,7 @@ def folders(data, tmp_path_factory):
 
 
 @pytest.fixture
-def place(folders, tmp_path, monkeypatch, no_figures):
+def place(folders, tmp_path, monkeypatch):
     """A folder with a text and the models in it."""
     shutil.copytree(folders, tmp_path, dirs_exist_ok=True)
     write_text(tmp_path / "small.txt")
@@ -89,6 +89,7 @@ def ask(capsys):
 
     def ask(*arguments, code=0):
         capsys.readouterr()
+        arguments += ("--no-figures",) * (arguments[0] == "train")
         assert main([str(argument) for argument in arguments]) == code
         out, err = capsys.readouterr()
         if code == 2:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from minattn.errors import InputError, RunError
-from minattn.runs import check_place, json_ready, make_folder, read_bytes, write_atomically
+from minattn.runs import check_place, json_ready, make_folder, read_bytes, similar_path, write_atomically
 
 
 def listing(folder):
@@ -177,3 +177,25 @@ def test_json_ready_keeps_numbers_exact_and_turns_numpy_into_python():
 def test_json_ready_refuses_what_json_would_change_and_says_where(value, complaint):
     with pytest.raises(InputError, match=complaint):
         json_ready(value, "value")
+
+
+def test_a_path_that_is_not_there_is_answered_with_the_one_that_was_probably_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs/mine", "runs/.mine", "texts"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("my.txt", "other.txt", "Readme", "texts/猫.txt"):
+        (tmp_path / name).touch()
+    for asked, meant in (
+        ("my.tx", "my.txt"),
+        ("ohter.txt", "other.txt"),
+        ("README", "Readme"),
+        ("text/猫.txt", "texts/猫.txt"),
+        ("texts/犬.txt", ""),
+        ("cat.txt", ""),
+        ("runs/mien", ""),
+        ("n" * 300, ""),
+        ("a\0b", ""),
+    ):
+        assert similar_path(asked) == (f"; did you mean {meant}?" if meant else ""), asked
+    assert similar_path("runs/mien", os.path.isdir) == "; did you mean runs/mine?"
+    assert similar_path("run/mine", os.path.isdir) == "; did you mean runs/mine?"

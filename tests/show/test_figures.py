@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from minattn.errors import InputError, RunError
-from minattn.show.canvas import drawable, installed_fonts
+from minattn.show.canvas import drawable, installed_fonts, undrawable
 from minattn.show.figures import attention_maps, nearest_neighbours, positional_encoding, save_figure, training_curves
 
 REPOSITORY = Path(__file__).parents[2]
@@ -63,6 +63,7 @@ def test_curves_show_loss_and_accuracy_by_step_with_their_last_values():
     assert loss.get_title() == "Loss while training"
     assert loss.get_ylabel() == "cross-entropy (nats per token)"
     assert accuracy.get_title() == "Accuracy on held-out sentences"
+    assert training_curves(metric_rows(), "A note.").axes[-1].get_xlabel() == "step\nA note."
     assert (accuracy.get_xlabel(), accuracy.get_ylabel()) == ("step", "right tokens (%)")
     assert legend(loss) == ["training, mean of 4 values: 0.04", "held-out: 0.04"]
     assert legend(accuracy) == ["tokens copied: 90.00 %", "blanks filled: 20.00 %"]
@@ -204,6 +205,14 @@ def test_a_drawing_without_a_font_for_its_words_says_so_in_one_sentence():
         assert " ".join(figure.get_supxlabel().split("\n")[1:]) == told
         assert label_stays_inside(figure)
     assert "\n" not in attention_maps(attention(1, 2), ["a", "\u200b"]).get_supxlabel()
+
+
+@pytest.mark.usefixtures("only_the_default_font")
+def test_what_cannot_be_drawn_is_a_sentence_for_the_terminal_with_a_remedy_where_there_is_one():
+    end = "so the figures show code points"
+    assert undrawable(["ab", "中a中", "文"]) == f"no font here can draw 中 and 1 more, {end}; install Noto Sans CJK SC"
+    assert undrawable(["\U00013000"]) == f"no font here can draw \U00013000, {end}"
+    assert undrawable(["Ünïcode", "\n"]) == undrawable([]) == ""
 
 
 def label_stays_inside(figure):

@@ -15,6 +15,7 @@ VERBS = ["sees", "likes", "finds", "calls", "follows", "helps"]
 THINGS = ("red house", "old bridge", "small garden", "warm bread", "long river")
 STEPS = 12
 OPTIONS = ("--width", "16", "--heads", "2", "--layers", "1", "--steps", str(STEPS), "--batch", "8")
+PLAIN = (*OPTIONS, "--no-figures")  # which would take most of the time
 TRAINING = TrainingConfig(steps=STEPS, batch=8, lr=2e-3, seed=0, save_every=500)
 MODEL = {"width": 16, "heads": 2, "layers": 1, "hidden": 64}
 

@@ -1,12 +1,22 @@
 """Tables and paragraphs fit the terminal that they are shown in."""
 
+import io
 import os
 import pty
+import subprocess
 import sys
 
 import pytest
 
-from minattn.terminal import columns, print_table, print_wide_table, print_wrapped, shortened, width_of
+from minattn.terminal import (
+    columns,
+    print_command,
+    print_table,
+    print_wide_table,
+    print_wrapped,
+    shortened,
+    width_of,
+)
 from minattn.terminal.tables import UNLIMITED, wrapped
 
 TEXT = "The old cat 我喜欢猫 slept by the fire and dreamt of uncharacteristically long words, " * 3
@@ -74,3 +84,42 @@ def test_the_width_is_the_terminals_or_what_columns_says_and_unlimited_elsewhere
                 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 66, 0, 0))
                 assert width_of(terminal) == 66
         os.close(ours)
+
+
+def test_the_last_column_keeps_some_room_beside_cells_that_are_too_wide(capsys):
+    print_table([("x" * 50, "猫" * 40, "0.5"), ("a", "b", "one two three four")], width=40)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(columns, lines)) <= 40
+    assert lines[0].endswith("  0.5") and "x…" in lines[0] and "猫…" in lines[0]
+
+
+def test_a_command_is_shown_so_that_it_can_be_copied(monkeypatch):
+    command = 'minattn reconstruct "the old [MASK] slept by the fire" --run runs/mine'
+    for width, lines in ((90, [f"next: {command}"]), (74, ["next:", command])):
+        monkeypatch.setenv("COLUMNS", str(width))
+        stream = io.StringIO()
+        print_command("next: ", command, stream)
+        assert stream.getvalue().splitlines() == lines
+    monkeypatch.setenv("COLUMNS", "30")
+    stream = io.StringIO()
+    print_command("next: ", command + "/" + "x" * 40, stream)
+    label, *parts = stream.getvalue().splitlines()
+    assert label == "next:" and all(part.endswith(" \\") for part in parts[:-1])
+    shell = ["printf '%s|' " + told.removeprefix("minattn ") for told in ("\n".join(parts), command + "/" + "x" * 40)]
+    pasted, meant = (subprocess.run(["sh", "-c", one], capture_output=True, text=True).stdout for one in shell)
+    assert pasted == meant and meant.startswith("reconstruct|the old [MASK]")
+
+
+def test_words_are_broken_on_a_terminal_only(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    path = "a/folder/" * 9
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for stream, is_whole in ((io.StringIO(), True), (Terminal(), False)):
+        print_wrapped(f"the run is in {path} now", "run  ", stream)
+        lines = stream.getvalue().splitlines()
+        assert (f"     {path}" in lines) == is_whole and lines[0] == "run  the run is in"
+        assert is_whole or max(map(columns, lines)) <= 30

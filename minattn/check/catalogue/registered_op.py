@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import itertools
 import re
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...backend import Array
-from ...errors import InputError
+from ...errors import InputError, did_you_mean
 from ...ops import registry
 from ..problem import Problem, copies
 
@@ -39,21 +38,23 @@ Options = dict[str, Any]
 _MOST_TRIED = 2000
 
 
-def find_op(name: str) -> str:
+def find_op(name: str, where: str = "") -> str:
     """The class name of a registered op, from that name, its snake_case form or its name as a function.
 
     "LayerNorm", "layer_norm" and "layernorm" are one, as are "scaled_dot_product_attention" and "attention".
 
+    Args:
+        where: what an error begins with, such as "like: "
+
     Raises:
-        InputError: for a name that is no op's, with those that are spelt like it
+        InputError: for a name that is no op's, with the one that is spelt like it
     """
     by_letters = {_letters(op): op for op in registry} | OTHER_NAMES
     found = by_letters.get(_letters(name))
     if found is not None:
         return found
-    close = difflib.get_close_matches(_letters(name), by_letters, n=3)
-    known = [snake_case(by_letters[letters]) for letters in close] or sorted(map(snake_case, registry))
-    raise InputError(f"like: expected the name of an op, got {name!r}; did you mean {', '.join(dict.fromkeys(known))}?")
+    guess = did_you_mean(name, [*map(snake_case, registry), *OTHER_NAMES]) or "; minattn check --all lists them"
+    raise InputError(f"{where}expected the name of an op, got {name!r}{guess}")
 
 
 def _letters(name: str) -> str:

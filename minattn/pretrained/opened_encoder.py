@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..pretrained import load_pretrained, load_tokenizer
-from ..pretrained.encoder import Encoder
-from ..pretrained.load import find_pretrained
-from ..pretrained.masked_lm import MaskedLM
-from ..pretrained.texts import Tokens, token_ids
 from ..runs import read_bytes, read_json
 from ..terminal import shortened
-from ..text import WordPiece
+from ..text import WordPiece, no_blanks
+from .encoder import Encoder
+from .load import find_pretrained, load_pretrained
+from .masked_lm import MaskedLM
+from .texts import Tokens, token_ids
+from .tokenizer_files import load_tokenizer
 
 Say = Callable[[str], None]
 SENTENCES, MODULES, POOLING = "sentence_bert_config.json", "modules.json", "1_Pooling"
@@ -55,6 +55,9 @@ class OpenedEncoder:
             if self.tokenizer.unk_id in row or not text.isprintable() or "\ufffd" in text
             for word in self.tokenizer.lost(text, blanks=blanks)
         ]
+        notes = map(no_blanks if blanks else _letters, texts)
+        for note in dict.fromkeys(filter(None, notes)):
+            self.say(note)
         if lost:
             different = list(dict.fromkeys(lost))
             more = f" and {len(different) - 20:,} more" if len(different) > 20 else ""
@@ -82,6 +85,11 @@ def open_folder(folder: str, say: Say) -> OpenedEncoder:
         has = f"the tokenizer has {pieces:,} pieces for the model's {rows:,}"
         say(f"{place}: {has}; if its file was cut off, get it again")
     return OpenedEncoder(place, model, tokenizer, say)
+
+
+def _letters(text: str) -> str:
+    """A sentence about a blank in a text that may have none."""
+    return "[MASK] is taken as letters: this command has no blanks" if "[MASK]" in text else ""
 
 
 def padding_at_most(rows: int) -> int:
