@@ -8,6 +8,7 @@ from ..errors import InputError
 from ..models import ReconstructionConfig
 from ..nn.positional import KINDS as POSITIONS
 from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
+from ..terminal import stoppable
 from ..training.data import VOCAB_SIZE
 from ..training.settings import TrainingConfig
 from ..training.start_and_resume import RESUME_OPTIONS
@@ -79,6 +80,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
     )
 
 
+@stoppable()
 def run_train(options: argparse.Namespace) -> int:
     """Train, or go on with a run; returns the exit code."""
     from ..pretrained.finetune import fine_tune
@@ -109,4 +111,4 @@ def run_train(options: argparse.Namespace) -> int:
     if options.json:
         figures = {"figures": [str(path) for path in outcome.figures]} if outcome.finished else {}
         print_json(outcome.to_dict() | figures)
-    return 0 if outcome.finished else 130
+    return 128 + outcome.signal if outcome.signal else 0

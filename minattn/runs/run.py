@@ -187,6 +187,7 @@ class Run:
             return
         with naming(self.folder):
             file = open(self.folder / LOCK, "a")  # noqa: SIM115
+        os.register_at_fork(after_in_child=file.close)  # or a copy of this process that outlives it would have the lock
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,24 +1,30 @@
 """What a terminal shows and says: progress, tables that fit, single keys, Ctrl-C."""
 
-from .interrupt import Interrupt, loaded, quiet_while_loading
+# ruff: noqa: E402 - from the first moment on Ctrl-C ends the command in one line
+from .interrupt import SIGNALS, Interrupt, Stopped, end_in_one_line, ended, stoppable  # isort: split
+
+end_in_one_line()
+
 from .keys import Keys, keyboard
 from .progress import Count, Progress, clock
 from .tables import columns, padded, print_table, print_wide_table, print_wrapped, shortened, width_of
 
 __all__ = [
+    "SIGNALS",
     "Count",
     "Interrupt",
     "Keys",
     "Progress",
+    "Stopped",
     "clock",
     "columns",
+    "ended",
     "keyboard",
-    "loaded",
     "padded",
     "print_table",
     "print_wide_table",
     "print_wrapped",
-    "quiet_while_loading",
     "shortened",
+    "stoppable",
     "width_of",
 ]
