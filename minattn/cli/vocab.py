@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..training import choose_tokenizer, find_text
+from ..training import Text, choose_tokenizer
 
 EXAMPLES = """example:
   minattn vocab my.txt --size 1000 --out my-vocab"""
@@ -19,7 +19,7 @@ def add_vocab(parser: argparse.ArgumentParser) -> None:
 
 def run_vocab(options: argparse.Namespace) -> int:
     """Make the vocabulary, and print where it is. Returns the exit code."""
-    tokenizer = choose_tokenizer(options.text, find_text(options.text), options.size)
+    tokenizer = choose_tokenizer(Text.read(options.text), options.size)
     path = tokenizer.save(options.out)
     print(f"{path}: {tokenizer.vocab_size:,} pieces, fingerprint {tokenizer.fingerprint[:12]}")
     return 0

@@ -8,8 +8,12 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import InputError, RunError
+
+BLOCK = 1 << 20
+"""Bytes that are read at a time."""
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
@@ -118,9 +122,24 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file; InputError when it is missing or cannot be read."""
+    """The bytes of a file; InputError when it is missing, cannot be read, or is a pipe or a device."""
     with reading(path):
+        if _is_special(path) and not path.is_dir():
+            raise InputError(f"{path} is a pipe or a device; expected a file")
         return path.read_bytes()
+
+
+def read_at_most(file: BinaryIO, name: object, most: int = 1 << 28) -> bytes:
+    """All that comes from a file, a pipe or a device, which may have no end; InputError for more than `most` bytes."""
+    parts, size, part = [], 0, file.read(BLOCK)
+    while part:
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            raise InputError(f"{name} has more than {most >> 20:,} MiB, the most that is read of a text; give a part")
+        # less than was asked for is the end, and a terminal would wait for another
+        part = file.read(BLOCK) if len(part) == BLOCK else b""
+    return b"".join(parts)
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -299,7 +299,7 @@ def test_a_tokenizer_of_another_model_is_refused(capsys, tmp_path):
 
 
 def test_ctrl_c_ends_with_130(bert, capsys, monkeypatch):
-    def stop():
+    def stop(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=SimpleNamespace(read=stop)))

@@ -6,13 +6,13 @@ import shutil
 import signal
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from support.small_run import OPTIONS, STEPS, assert_one_sentence, checkpoint, contents, interrupt, losses, start
 
 from minattn.cli import main
 from minattn.terminal import Progress
+from minattn.text import WordPiece
 
 MANY = 400  # steps that take about a second or two, time enough to be stopped in the middle
 LONG = (*OPTIONS, "--steps", str(MANY))
@@ -66,12 +66,13 @@ def test_ctrl_c_saves_says_how_to_resume_and_loses_nothing(place, whole, capsys)
     assert (losses("new"), checkpoint("new")) == whole
 
 
-def test_sigterm_saves_too(place):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_that_ask_to_end_save_too(place, number):
     process = start("train", "small.txt", *LONG, "--out", "new", "--json", cwd=place)
     wait_for(process, place / "new", 10)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "stopped and saved at step" in err
+    assert process.returncode == 128 + number and "stopped and saved at step" in err
     assert json.loads(out) == {"run": "new", "step": checkpoint("new")[0], "finished": False}
 
 
@@ -91,10 +92,10 @@ def test_a_second_ctrl_c_ends_a_training_at_once(place, monkeypatch, capsys):
 
 
 def test_ctrl_c_outside_the_steps_is_one_sentence(place, monkeypatch, capsys):
-    def read(path):
+    def train(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "read_bytes", read)
+    monkeypatch.setattr(WordPiece, "train", train)
     before = sorted(place.rglob("*"))
     assert main(["train", "small.txt", *OPTIONS, "--out", "new"]) == 130
     assert capsys.readouterr().err == "minattn: interrupted\n"
