@@ -45,7 +45,10 @@ FINE_TUNED = {"steps": f"{EPOCHS} times the text", "lr": LR, "save_every": FINE_
 def add_train(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn train` its options."""
     parser.add_argument(
-        "text", nargs="?", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader (en)'
+        "text",
+        nargs="?",
+        metavar="TEXT",
+        help='a UTF-8 text file, - for standard input, or "en" or "zh" for a shipped reader (en)',
     )
     parser.add_argument("--out", metavar="DIR", help="the run folder to make (runs/ and the time)")
     parser.add_argument("--resume", metavar="DIR", help="go on with this run, with its own settings")

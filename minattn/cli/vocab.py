@@ -12,7 +12,7 @@ EXAMPLES = """example:
 
 def add_vocab(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn vocab` its options."""
-    parser.add_argument("text", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader')
+    parser.add_argument("text", metavar="TEXT", help='a UTF-8 text file, - for standard input, or "en" or "zh"')
     parser.add_argument("--size", type=int, required=True, metavar="N", help="the most pieces to have")
     parser.add_argument("--out", required=True, metavar="DIR", help="where tokenizer.json and vocab.txt go")
 

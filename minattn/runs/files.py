@@ -112,8 +112,9 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn an OSError of a read inside into an InputError that says which path and why."""
+    """Turn an OSError of a read inside into an InputError that says which path and why; refuse a pipe and a device."""
     try:
+        refuse_special(path)
         yield
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
@@ -122,10 +123,8 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file; InputError when it is missing, cannot be read, or is a pipe or a device."""
+    """The bytes of a file; InputError when it is missing or cannot be read."""
     with reading(path):
-        if _is_special(path) and not path.is_dir():
-            raise InputError(f"{path} is a pipe or a device; expected a file")
         return path.read_bytes()
 
 
@@ -136,7 +135,9 @@ def read_at_most(file: BinaryIO, name: object, most: int = 1 << 28) -> bytes:
         parts.append(part)
         size += len(part)
         if size > most:
-            raise InputError(f"{name} has more than {most >> 20:,} MiB, the most that is read of a text; give a part")
+            raise InputError(
+                f"{name} has more than {most >> 20:,} MiB, the most that is read of a text; give a part of it"
+            )
         # less than was asked for is the end, and a terminal would wait for another
         part = file.read(BLOCK) if len(part) == BLOCK else b""
     return b"".join(parts)
@@ -154,6 +155,12 @@ def size_of(path: Path) -> int:
         with contextlib.suppress(FileNotFoundError):  # replaced meanwhile by a training that is running
             total += file.stat().st_size
     return total
+
+
+def refuse_special(path: Path) -> None:
+    """Refuse a pipe or a device, from which too much may come, or nothing for ever. Raises InputError."""
+    if _is_special(path) and not os.path.isdir(path):
+        raise InputError(f"{path} is a pipe or a device; expected a file")
 
 
 def _is_special(path: Path) -> bool:

@@ -85,7 +85,9 @@ class Data:
 
 
 def find_text(name: str) -> Path:
-    """The file that a user means: a path, or "en" or "zh" for a shipped reader."""
+    """The file that a user means: a path, "-" for standard input, or "en" or "zh" for a shipped reader."""
+    if name == "-":
+        return Path("/dev/stdin")
     return shipped(READERS[name]) if name in READERS and not Path(name).is_file() else Path(name)
 
 
