@@ -113,7 +113,7 @@ def _said_wrongly(ending: Ending) -> list[str]:
         right |= {1}
     has_traceback = any(mark in ending.out + ending.err for mark in MARKS)
     if has_traceback and ending.sent is signal.SIGINT and not ending.had_begun:
-        return ["python"]  # it was still starting, and had not read a line of ours
+        return ["python"]  # which was still starting, or was at the first imports of ours
     faults = ["traceback"] * has_traceback
     faults += ["lines"] * (ending.err.count("\n") > 1)
     return faults + ["code"] * (ending.code not in right)

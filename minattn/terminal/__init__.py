@@ -1,10 +1,11 @@
 """What a terminal shows and says: progress, tables that fit, single keys, Ctrl-C."""
 
-# ruff: noqa: E402 - from the first moment on Ctrl-C ends the command in one line
-from .interrupt import SIGNALS, Interrupt, Stopped, end_in_one_line, ended, stoppable  # isort: split
+# ruff: noqa: E402 - first of all, Ctrl-C shall end the command in one line, also in the imports that follow
+from .ending import end_in_one_line, ended  # isort: split
 
 end_in_one_line()
 
+from .interrupt import SIGNALS, Interrupt, Stopped, stoppable
 from .keys import Keys, keyboard
 from .progress import Count, Progress, clock
 from .tables import columns, padded, print_table, print_wide_table, print_wrapped, shortened, width_of

@@ -1,7 +1,7 @@
 """Signals that ask a program to end: Ctrl-C, SIGTERM, and SIGHUP, which a closed terminal sends.
 
-Ctrl-C ends the command `minattn` at once and in one line, wherever it is; the other two end any program without a word.
-Work that has something to bring to its end asks otherwise: `stoppable` raises an exception, which cleans up on its way;
+Without what is here, Ctrl-C ends the command `minattn` in one line, and the other two end it without a word. Work that
+has something to bring to its end asks otherwise: `stoppable` raises an exception, which cleans up on its way;
 `Interrupt` only notes the signal, for work that stops between two steps.
 """
 
@@ -109,24 +109,3 @@ def stoppable() -> Iterator[None]:
         raise
     finally:
         sys.unraisablehook = before
-
-
-def end_in_one_line() -> None:
-    """Let Ctrl-C end the command `minattn` in one line, also while it is still importing; nothing in other programs."""
-    is_module = any(sys.orig_argv[i : i + 2] == ["-m", "minattn"] for i in range(1, len(sys.orig_argv)))
-    is_script = os.path.basename(sys.argv[0] if sys.argv else "") in ("minattn", "minattn.exe")
-    if (is_module or is_script) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
-
-
-def ended() -> None:
-    """The last line of the command is about to be printed: from now on Ctrl-C adds none."""
-    if signal.getsignal(signal.SIGINT) is _end:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    # no exception: there is code that would keep it, or turn it into another one
-    with contextlib.suppress(OSError):
-        os.write(2, b"\r\x1b[K" * os.isatty(2) + b"minattn: interrupted\n")  # instead of a line of progress
-    os._exit(128 + number)
