@@ -135,12 +135,13 @@ def disturb_trainings(place: Path, rng: random.Random, left: Callable[[], int], 
             number = rng.choice((signal.SIGKILL, *ASKING))
             seconds = rng.uniform(0, takes[kind]) if left() > 0 else 300
             ending = disturb(command, place, number, seconds, to_other=rng.random() < 0.3)
-            if ending.code == 0 and result(folder) != result(place / f"whole {kind}"):
+            is_done = ending.code == 0 or result(folder) is not None  # it may be killed on its very last way
+            if is_done and result(folder) != result(place / f"whole {kind}"):
                 ending.faults.append("different")
             if ending.code == 2 or (ending.code and ending.sent is None):
                 ending.faults.append("lost")
             say(f"{kind}, after {seconds:.2f} s" if ending.sent else f"{kind}, to its end", ending)
-            if ending.code == 0 or ending.faults:
+            if is_done or ending.faults:
                 break
         shutil.rmtree(folder, ignore_errors=True)
     return works
