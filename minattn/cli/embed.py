@@ -11,7 +11,7 @@ import numpy as np
 
 from ..pretrained.texts import Vectors, embed_tokens
 from ..runs import check_place, write_atomically
-from ..terminal import Count, columns, padded, print_table, print_wrapped, shortened, width_of
+from ..terminal import Count, columns, padded, print_table, print_wrapped, shortened, stoppable, width_of
 from .open_encoder import open_folder, sentence_settings
 from .options import (
     add_folder,
@@ -62,7 +62,8 @@ def run_embed(options: argparse.Namespace) -> int:
     if options.out:
         content = io.BytesIO()
         np.save(content, vectors, allow_pickle=False)
-        write_atomically(options.out, content.getvalue())
+        with stoppable():
+            write_atomically(options.out, content.getvalue())
         report(f"{options.out}: {len(vectors):,} vector{'s' * (len(vectors) > 1)} of {vectors.shape[1]} numbers")
     if options.json:
         # as short as the float32 can be told by

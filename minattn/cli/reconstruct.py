@@ -6,7 +6,7 @@ import argparse
 
 from ..pretrained import open_run
 from ..runs import newest_run
-from ..terminal import print_table, print_wrapped
+from ..terminal import print_table, print_wrapped, stoppable
 from .options import add_json, add_textbook, print_blank, print_json
 from .run_figures import draw_restoration
 
@@ -43,6 +43,8 @@ def run_reconstruct(options: argparse.Namespace) -> int:
     print_wrapped(restoration.text)
     if restoration.lost:
         print_wrapped(f"lost, because the vocabulary lacks their letters: {' '.join(restoration.lost)}")
-    if figure := draw_restoration(opened.run, options.text, restoration):
+    with stoppable():
+        figure = draw_restoration(opened.run, options.text, restoration)
+    if figure:
         print(f"attention maps: {figure}")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..terminal import stoppable
 from ..training import Text, choose_tokenizer
 
 EXAMPLES = """example:
@@ -20,6 +21,7 @@ def add_vocab(parser: argparse.ArgumentParser) -> None:
 def run_vocab(options: argparse.Namespace) -> int:
     """Make the vocabulary, and print where it is. Returns the exit code."""
     tokenizer = choose_tokenizer(Text.read(options.text), options.size)
-    path = tokenizer.save(options.out)
+    with stoppable():
+        path = tokenizer.save(options.out)
     print(f"{path}: {tokenizer.vocab_size:,} pieces, fingerprint {tokenizer.fingerprint[:12]}")
     return 0
