@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from minattn.models import ReconstructionConfig
 from minattn.runs import Run
-from minattn.training import Trainer, TrainingConfig, choose_tokenizer, find_text, load_data
+from minattn.training import Text, Trainer, TrainingConfig, choose_tokenizer, load_data
 
 VARIATIONS = {  # name: changes of the model, changes of the training
     "defaults": ({}, {}),
@@ -37,8 +37,8 @@ def main() -> None:
     chosen = parser.parse_args().variations
     if unknown := [name for name in chosen if name not in VARIATIONS]:
         parser.error(f"there is no variation {unknown[0]!r}; there are {names}")
-    text = find_text("en")
-    tokenizer = choose_tokenizer("en", text, None)
+    text = Text.read("en")
+    tokenizer = choose_tokenizer(text, None)
     base = ReconstructionConfig(tokenizer.vocab_size)
     data = load_data(text, tokenizer, base.max_tokens)
     print(f"{'':20}{'steps':>7}{'seconds':>9}{'copied':>10}{'blanks filled':>15}")

@@ -4,10 +4,10 @@
 `open_run`, are imported when they are first named: `minattn.optim.AdamW`.
 """
 
-# ruff: noqa: E402 - what is imported first lets Ctrl-C end the command quietly while the rest is imported
-from .terminal import quiet_while_loading  # isort: split
+# imported first: it lets Ctrl-C end the command in one line while the rest is imported
+from . import terminal as _terminal  # noqa: F401
 
-quiet_while_loading()
+# isort: split
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

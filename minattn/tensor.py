@@ -197,7 +197,7 @@ class Tensor:
         arose, naming the op and the line that called it.
         """
         for leaf, own in self.gradients(gradient):
-            leaf.grad = own if leaf.grad is None else as_array(leaf.grad + own)
+            add_to_grad(leaf, own)
 
     def gradients(self, gradient: Any = None) -> "list[tuple[Tensor, Array]]":
         """Every leaf with what `backward(gradient)` would add to its `.grad`, which is left alone."""
@@ -402,6 +402,11 @@ def as_tensors(inputs: tuple[Operand, ...], place: Array | None = None) -> tuple
     arrays = [_array_of(x) for x in inputs if isinstance(x, Tensor) or is_array(x)]
     anchor = arrays[0] if arrays else place
     return tuple(as_tensor(x if anchor is None else _beside(x, anchor, bool(arrays))) for x in inputs)
+
+
+def add_to_grad(leaf: Tensor, gradient: Array) -> None:
+    """Add a gradient of a leaf's shape to its `.grad`, whose array itself stays as it is."""
+    leaf.grad = gradient if leaf.grad is None else as_array(leaf.grad + gradient)
 
 
 def _beside(x: Operand, anchor: Array, takes_dtype: bool) -> Operand:

@@ -26,6 +26,7 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "minattn/cli/info.py": "a command is a file",
     "minattn/cli/reconstruct.py": "a command is a file",
     "minattn/cli/vocab.py": "a command is a file",
+    "minattn/terminal/ending.py": "imported before all else, and imports next to nothing",
     "minattn/training/step.py": "the loop that the course teaches, alone",
     "minattn/training/settings.py": "one class, which other rooms import alone",
     "minattn/training/limits.py": "what is refused before a training begins",

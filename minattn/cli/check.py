@@ -77,7 +77,7 @@ def _check_target(target: str, seed: int) -> Report:
     if path != target or target.endswith(".py"):
         path = path if path == target else f"{path}.py"
         return _check_file(load_user_file(Path(path), name or None, seed), path, seed)
-    if Path(target).is_file():
+    if Path(target).exists() and not Path(target).is_dir():
         raise InputError(f"{target} is a file, but no Python file; expected FILE.py or the name of an op")
     try:
         return check_op(find_op(target), seed=seed)

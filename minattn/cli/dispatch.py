@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import __version__, textbook
 from ..errors import InputError, RunError
-from ..terminal import loaded, print_wrapped
+from ..terminal import Stopped, ended, print_wrapped
 from .options import HelpFormatter, Parser
 
 COMMANDS = {
@@ -37,9 +37,12 @@ EXAMPLE = """example:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Returns the exit code: 0 fine, 1 it failed on the way, 2 wrong usage or input, 130 interrupted."""
+    """Run a command.
+
+    Returns the exit code: 0 fine, 1 it failed on the way, 2 wrong usage or input, 130, 143 or 129 ended by a signal.
+    """
+    code = 0
     try:
-        loaded()
         _prepare_streams()
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
@@ -48,13 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, 2)
     except (RunError, FloatingPointError) as error:
         return _fail(error, 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+    except KeyboardInterrupt as error:
+        stopped = error if isinstance(error, Stopped) else Stopped()
+        return _fail(stopped, stopped.code)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         _drop_output()
         return 1
     except OSError as error:
         _drop_output()
+        if code > 128:  # a signal ended the command, perhaps because the terminal was closed
+            return code
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}", 1)
     except MemoryError:
         return _fail("not enough memory; try a smaller --width, --batch or --vocab-size", 1)
@@ -147,8 +153,11 @@ def _drop_output() -> None:
 
 
 def _fail(error: object, code: int) -> int:
-    if sys.stderr.isatty():
-        print_wrapped(f"minattn: {error}", stream=sys.stderr)
-    else:  # one line, whatever COLUMNS says
-        print(f"minattn: {error}", file=sys.stderr)
+    ended()
+    with contextlib.suppress(OSError):  # nobody takes that either
+        if sys.stderr.isatty():
+            print_wrapped(f"minattn: {error}", stream=sys.stderr)
+        else:  # one line, whatever COLUMNS says
+            print(f"minattn: {error}", file=sys.stderr)
+    _drop_output()
     return code

@@ -12,7 +12,7 @@ import numpy as np
 from ..pretrained.opened_encoder import open_folder, sentence_settings
 from ..pretrained.texts import Vectors, embed_tokens
 from ..runs import check_place, write_atomically
-from ..terminal import Count, columns, padded, print_table, print_wrapped, shortened, width_of
+from ..terminal import Count, columns, padded, print_table, print_wrapped, shortened, stoppable, width_of
 from .options import (
     add_folder,
     add_json,
@@ -63,7 +63,8 @@ def run_embed(options: argparse.Namespace) -> int:
     if options.out:
         content = io.BytesIO()
         np.save(content, vectors, allow_pickle=False)
-        write_atomically(options.out, content.getvalue())
+        with stoppable():
+            write_atomically(options.out, content.getvalue())
         report(f"{options.out}: {len(vectors):,} vector{'s' * (len(vectors) > 1)} of {vectors.shape[1]} numbers")
     if options.json:
         # as short as the float32 can be told by

@@ -17,6 +17,7 @@ from ..learn.learner_folder import make_folder_of_exercises, require_exercises, 
 from ..learn.progress import CourseProgress
 from ..learn.runner import Runner
 from ..learn.screen import Screen
+from ..terminal import stoppable
 
 EXAMPLES = """examples, of starting or going on, of one check, of a hint,
 of grading:
@@ -65,6 +66,7 @@ def add_learn(learn: argparse.ArgumentParser) -> None:
         sub.add_argument("--seconds", type=float, default=5.0, metavar="S", help="time limit of an exercise (5)")
 
 
+@stoppable()
 def run_learn(options: argparse.Namespace) -> int:
     """Do what was asked. Returns the exit code: 0 right or done, 1 not right yet."""
     match options.part:

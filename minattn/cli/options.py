@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ..errors import InputError, did_you_mean
 from ..parallel import cores
+from ..runs import read_at_most
 from ..terminal import labelled, print_wrapped
 
 
@@ -109,7 +110,7 @@ def read_text(given: str) -> str:
     if given != "-":
         return given
     try:
-        return sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n")
+        return read_at_most(sys.stdin.buffer, "standard input").decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise InputError(
             f"standard input must be UTF-8 text, but byte {error.start} is not; save it as UTF-8"

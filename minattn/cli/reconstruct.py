@@ -6,7 +6,7 @@ import argparse
 
 from ..pretrained import open_run
 from ..runs import newest_run
-from ..terminal import print_table, print_wrapped
+from ..terminal import print_table, print_wrapped, stoppable
 from .options import add_json, add_textbook, print_blank, print_json, report
 from .run_figures import draw_restoration
 
@@ -47,7 +47,9 @@ def run_reconstruct(options: argparse.Namespace) -> int:
     print_wrapped(restoration.text)
     if restoration.lost:
         print_wrapped(f"lost, because the vocabulary lacks their letters: {' '.join(restoration.lost)}")
-    for line in (restoration.note, draw_restoration(opened.run, options.text, restoration)):
+    with stoppable():
+        figure = draw_restoration(opened.run, options.text, restoration)
+    for line in (restoration.note, figure):
         if line:
             print_wrapped(line)
     return 0

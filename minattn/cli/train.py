@@ -10,7 +10,7 @@ from ..models import ReconstructionConfig
 from ..nn.positional import KINDS as POSITIONS
 from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
 from ..runs import newest_run
-from ..terminal import print_command, print_wrapped
+from ..terminal import print_command, print_wrapped, stoppable
 from ..training.data import VOCAB_SIZE
 from ..training.settings import TrainingConfig
 from ..training.start_and_resume import RESUME_OPTIONS
@@ -55,7 +55,10 @@ FINE_TUNED = {"steps": f"{EPOCHS} times the text", "lr": LR, "save_every": FINE_
 def add_train(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn train` its options."""
     parser.add_argument(
-        "text", nargs="?", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader (en)'
+        "text",
+        nargs="?",
+        metavar="TEXT",
+        help='a UTF-8 text file, - for standard input, or "en" or "zh" for a shipped reader (en)',
     )
     parser.add_argument("--out", metavar="DIR", help="the run folder to make (runs/ and the time)")
     which = "go on with this run (the newest in runs/), with its own settings"
@@ -91,6 +94,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
     )
 
 
+@stoppable()
 def run_train(options: argparse.Namespace) -> int:
     """Train, or go on with a run; returns the exit code."""
     from ..pretrained.finetune import fine_tune
@@ -126,4 +130,4 @@ def run_train(options: argparse.Namespace) -> int:
     if options.json:
         figures = {"figures": [str(path) for path in outcome.figures]} if outcome.finished else {}
         print_json(outcome.to_dict() | figures)
-    return 0 if outcome.finished else 130
+    return 128 + outcome.signal if outcome.signal else 0

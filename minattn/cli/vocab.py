@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ..terminal import print_wrapped
-from ..training import choose_tokenizer, find_text
+from ..terminal import print_wrapped, stoppable
+from ..training import Text, choose_tokenizer
 
 EXAMPLES = """example:
   minattn vocab my.txt --size 1000 --out my-vocab"""
@@ -13,14 +13,15 @@ EXAMPLES = """example:
 
 def add_vocab(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn vocab` its options."""
-    parser.add_argument("text", metavar="TEXT", help='a UTF-8 text file, or "en" or "zh" for a shipped reader')
+    parser.add_argument("text", metavar="TEXT", help='a UTF-8 text file, - for standard input, or "en" or "zh"')
     parser.add_argument("--size", type=int, required=True, metavar="N", help="the most pieces to have")
     parser.add_argument("--out", required=True, metavar="DIR", help="where tokenizer.json and vocab.txt go")
 
 
 def run_vocab(options: argparse.Namespace) -> int:
     """Make the vocabulary, and print where it is. Returns the exit code."""
-    tokenizer = choose_tokenizer(options.text, find_text(options.text), options.size)
-    path = tokenizer.save(options.out)
+    tokenizer = choose_tokenizer(Text.read(options.text), options.size)
+    with stoppable():
+        path = tokenizer.save(options.out)
     print_wrapped(f"{path}: {tokenizer.vocab_size:,} pieces, fingerprint {tokenizer.fingerprint[:12]}")
     return 0

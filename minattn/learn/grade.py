@@ -71,10 +71,12 @@ def grade(
     graded: list[Graded] = []
     wanted = course() if exercises is None else exercises
     interrupted, thread, runners = threading.Event(), threading.local(), contextlib.ExitStack()
+    started: list[Runner] = []
 
     def grade_folder(folder: Path) -> list[Graded]:
         if not hasattr(thread, "runner"):
             thread.runner = runners.enter_context(Runner(limits))
+            started.append(thread.runner)
         left = itertools.takewhile(lambda _: not interrupted.is_set(), wanted)
         return [_grade_one(folder, exercise, thread.runner, seed) for exercise in left]
 
@@ -85,6 +87,8 @@ def grade(
             screen.write(_summary(folder, rows, max(columns(str(folder)) for folder in folders), screen))
     finally:
         interrupted.set()
+        for runner in started:
+            runner.interrupt()
         pool.shutdown(cancel_futures=True)
         runners.close()
         write_atomically(table, _csv(graded, seed))

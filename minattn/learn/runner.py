@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import struct
 import subprocess
@@ -42,6 +43,8 @@ class Runner:
         self.limits, self.forks = limits, forks
         self.control: socket.socket | None = None
         self.fork_server: subprocess.Popen[bytes] | None = None
+        self.running: IsolatedSubmission | None = None
+        self.is_interrupted = False
         if forks:
             self._start_fork_server()
 
@@ -60,15 +63,25 @@ class Runner:
             self.fork_server.kill()
             self.fork_server.wait()
 
+    def interrupt(self) -> None:
+        """End the submission that is running, from another thread, and those that follow: their answers do not come."""
+        self.is_interrupted = True
+        if (running := self.running) is not None:
+            with contextlib.suppress(OSError):
+                running.signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+
     @contextlib.contextmanager
     def open(self) -> Iterator[IsolatedSubmission]:
         """Start a process that can load a file, and end it afterwards, whatever it does. Raises RunError."""
-        process = self._fork() if self.forks else self._spawn()
+        process = self.running = self._fork() if self.forks else self._spawn()
         try:
+            if self.is_interrupted:
+                self.interrupt()
             with contextlib.suppress(OSError):  # if it is gone, the first question will tell
                 process.send({"seconds": self.limits.seconds, "megabytes": self.limits.megabytes})
             yield process
         finally:
+            self.running = None
             process.end()
             if self.forks and process.status is None:  # its status was not told; it may come at the wrong moment
                 self._restart_fork_server()

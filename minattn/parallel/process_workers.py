@@ -10,9 +10,9 @@ import numpy as np
 
 from ..backend import Array
 from ..fast import Workspace, blocks, flat_optimizer_of, reuse_memory
-from ..ops.base import as_array
 from ..ops.kernels import kernel_of
 from ..optim import Optimizer
+from ..tensor import add_to_grad
 from .processes import Processes, shared_copy, shared_zeros
 from .workers import Part, SplittableModel, Workers, dropouts_of
 
@@ -81,8 +81,7 @@ class ProcessWorkers(Workers):
             results = self._map("compute", work)
             self._add([slots for _, slots in results])
             for name, gradient in self.gradients.items():
-                parameter = self.trained[name]
-                parameter.grad = gradient if parameter.grad is None else as_array(parameter.grad + gradient)
+                add_to_grad(self.trained[name], gradient)
         finally:
             self.gradients.clear()
         return float(sum(loss for loss, _ in results))

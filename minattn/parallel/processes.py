@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -21,22 +21,14 @@ from ..errors import RunError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-    from multiprocessing.process import BaseProcess
 
 LOOK_SECONDS = 1e-3
 """Seconds for which a process looks for a message by itself: more than there are between two parts of a step."""
 
 
 def can_fork() -> bool:
-    """Whether copies of this process can be made and compute.
-
-    Windows has none, on macOS BLAS libraries hang in them, and a daemon of multiprocessing may not have any.
-    """
-    if sys.platform != "linux":
-        return False
-    from multiprocessing import current_process
-
-    return not current_process().daemon
+    """Whether copies of this process can be made and compute: Windows has none, on macOS BLAS hangs in them."""
+    return sys.platform == "linux"
 
 
 def shared_zeros(array: Array) -> Array:
@@ -56,46 +48,55 @@ class Processes:
     """Inside `with Processes(count, target) as processes:` so many copies of this process work on `target` at once.
 
     A copy has all that there was when it was made, and does not see what is changed later, but in shared arrays. It
-    ends with the `with`, and when this process is gone. Ctrl-C is left to this process.
+    ends with the `with`, and when this process is gone, and at no signal but SIGKILL: a signal that asks a whole group
+    of processes to end is for this process to obey, in its own time.
     """
 
     def __init__(self, count: int, target: object) -> None:
         if count < 1:
             raise ValueError(f"Processes: count must be at least 1, got {count}")
         self.count, self._target = count, target
-        self._copies: list[tuple[BaseProcess, Connection]] = []
+        self._copies: list[tuple[int, Connection]] = []
 
     def __enter__(self) -> Processes:
-        import multiprocessing
-
-        context = multiprocessing.get_context("fork")
+        # for as long as copies are made, and in these for ever
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         try:
             for rank in range(1, self.count):
-                here, there = context.Pipe()
-                copy = context.Process(target=self._serve, args=(rank, there, here), daemon=True)
-                with warnings.catch_warnings():
-                    # Python 3.12 warns of threads that run here: the copy does not have them, and needs none
-                    warnings.simplefilter("ignore", DeprecationWarning)
-                    copy.start()
-                there.close()
-                self._copies.append((copy, here))
+                self._start(rank)
         except OSError as error:
             self.__exit__(None, None, None)
             raise RunError(
                 f"no process could be started to share the work: {error.strerror}; use fewer threads"
             ) from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self
+
+    def _start(self, rank: int) -> None:
+        from multiprocessing.connection import Pipe
+
+        here, there = Pipe()
+        _flush()  # or the copy would have what is still to be printed
+        with warnings.catch_warnings():
+            # Python 3.12 warns of threads that run here: the copy does not have them, and needs none
+            warnings.simplefilter("ignore", DeprecationWarning)
+            number = os.fork()
+        if number == 0:
+            self._serve(rank, there, here)
+        there.close()
+        self._copies.append((number, here))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for _, connection in self._copies:
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(OSError):
                 connection.send(None)  # its end may be open in processes that others have forked meanwhile
             connection.close()
-        for copy, _ in self._copies:
-            copy.join()
-            copy.close()
+        for number, _ in self._copies:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(number, 0)
         self._copies.clear()
 
     def map(self, method: str, parts: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -107,7 +108,7 @@ class Processes:
             raise RuntimeError(f"Processes: {len(parts)} parts for {len(self._copies) + 1} processes")
         others = [connection for (_, connection), _ in zip(self._copies, parts[1:], strict=False)]
         for connection, part in zip(others, parts[1:], strict=True):
-            with contextlib.suppress(BrokenPipeError):  # it was killed, which its answer will tell
+            with contextlib.suppress(OSError):  # it was killed, which its answer will tell
                 connection.send((method, part))
         try:
             results = [getattr(self._target, method)(0, *parts[0])] if parts else []
@@ -118,30 +119,29 @@ class Processes:
                 raise answer
         return results + [answer for _, answer in answers]
 
-    def _serve(self, rank: int, connection: Connection, other_end: Connection) -> None:
-        """What a copy does until this process sends None, or is gone."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        other_end.close()
-        for _, earlier in self._copies:
-            earlier.close()
-        while True:
+    def _serve(self, rank: int, connection: Connection, other_end: Connection) -> NoReturn:
+        """What a copy does until this process sends None, or is gone; then it ends without a word."""
+        try:
+            for end in (other_end, *(earlier for _, earlier in self._copies)):
+                end.close()
             _await(connection)
-            try:
-                request = connection.recv()
-            except EOFError:
-                return
-            if request is None:
-                return
-            method, part = request
-            try:
-                answer = False, getattr(self._target, method)(rank, *part)
-            except Exception as error:
-                answer = True, error
-            try:
+            while request := connection.recv():
+                method, part = request
+                try:
+                    answer = False, getattr(self._target, method)(rank, *part)
+                except Exception as error:
+                    answer = True, error
                 connection.send(answer)
-            except BrokenPipeError:
-                return
+                _await(connection)
+        finally:
+            _flush()
+            os._exit(0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, gone or never there
+            stream.flush()
 
 
 def _await(connection: Connection) -> None:
@@ -157,7 +157,7 @@ def _receive(connection: Connection) -> tuple[bool, Any]:
     try:
         answer: tuple[bool, Any] = connection.recv()
         return answer
-    except (EOFError, ConnectionResetError):
+    except (EOFError, OSError):
         return True, RunError(
             "a process that shared the work was killed, perhaps for want of memory; use fewer threads"
         )

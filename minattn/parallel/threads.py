@@ -13,9 +13,8 @@ from typing import TypeVar
 
 from ..backend import Array
 from ..fast import Workspace, reuse_memory
-from ..ops.base import as_array
 from ..optim import Optimizer
-from ..tensor import Tensor
+from ..tensor import Tensor, add_to_grad
 from .workers import Part, SplittableModel, Workers, dropouts_of
 
 Item = TypeVar("Item")
@@ -124,7 +123,7 @@ class ThreadWorkers(Workers):
                 else:
                     totals[id(leaf)] = leaf, gradient
         for leaf, total in totals.values():
-            leaf.grad = total if leaf.grad is None else as_array(leaf.grad + total)
+            add_to_grad(leaf, total)
         return float(sum(loss for loss, _ in results))
 
     def step(self) -> None:

@@ -107,8 +107,7 @@ def fine_tune(
         "model": run_config.model_settings(model.model_type, model.config),
         "training": asdict(training),
     }
-    remembered = data.remember_text(text_name, text)
-    run = start_and_resume.create_run(options.get("out"), remembered, parts, tokenizer)
+    run = start_and_resume.create_run(options.get("out"), text, parts, tokenizer)
     with run.locked():
         with run.undone_unless_saved():
             trainer = Trainer(model, training, sentences, run, device)

@@ -36,7 +36,7 @@ def train(
     """Train a model to restore a text, as `minattn train` does, and open the run.
 
     Args:
-        text: the path of a UTF-8 text file, or "en" or "zh" for a shipped reader
+        text: the path of a UTF-8 text file, "-" for standard input, or "en" or "zh" for a shipped reader
         from_: fine-tune the BERT or DistilBERT in this folder instead of a new model
         freeze: with from_: what shall not change of it, such as "embeddings,layer.0-3"
         device: "cpu" or "gpu"

@@ -8,8 +8,12 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import InputError, RunError, nearest_name
+
+BLOCK = 1 << 20
+"""Bytes that are read at a time."""
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
@@ -108,8 +112,9 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn an OSError of a read inside into an InputError that says which path and why."""
+    """Turn an OSError of a read inside into an InputError that says which path and why; refuse a pipe and a device."""
     try:
+        refuse_special(path)
         yield
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
@@ -144,6 +149,21 @@ def similar_path(path: str | os.PathLike[str], fits: Callable[[Path], bool] = os
     return ""
 
 
+def read_at_most(file: BinaryIO, name: object, most: int = 1 << 28) -> bytes:
+    """All that comes from a file, a pipe or a device, which may have no end; InputError for more than `most` bytes."""
+    parts, size, part = [], 0, file.read(BLOCK)
+    while part:
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            raise InputError(
+                f"{name} has more than {most >> 20:,} MiB, the most that is read of a text; give a part of it"
+            )
+        # less than was asked for is the end, and a terminal would wait for another
+        part = file.read(BLOCK) if len(part) == BLOCK else b""
+    return b"".join(parts)
+
+
 def files_below(folder: Path) -> list[Path]:
     """The files below a folder that are not still being written; [] where there is no folder."""
     return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
@@ -156,6 +176,12 @@ def size_of(path: Path) -> int:
         with contextlib.suppress(FileNotFoundError):  # replaced meanwhile by a training that is running
             total += file.stat().st_size
     return total
+
+
+def refuse_special(path: Path) -> None:
+    """Refuse a pipe or a device, from which too much may come, or nothing for ever. Raises InputError."""
+    if _is_special(path) and not os.path.isdir(path):
+        raise InputError(f"{path} is a pipe or a device; expected a file")
 
 
 def _is_special(path: Path) -> bool:

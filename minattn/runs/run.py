@@ -30,7 +30,7 @@ from .metrics import append_row, read_rows, trim_rows
 
 FORMAT, VERSION = "minattn run", 1
 CONFIG, TOKENIZER, METRICS, LOCK = "config.json", "tokenizer.json", "metrics.jsonl", ".lock"
-MODEL = "model"
+MODEL, TEXT = "model", "text.txt"
 
 
 class Run:
@@ -42,6 +42,7 @@ class Run:
         checkpoints/    step-000400/ with weights.safetensors, optimizer.safetensors and state.json
         figures/
         model/          of a fine-tuning: what transformers and --from open
+        text.txt        what it is trained on, where that came through a pipe
 
     One process at a time may write to a run; any number may read meanwhile.
 
@@ -61,24 +62,26 @@ class Run:
         return f"Run({str(self.folder)!r})"
 
     @classmethod
-    def create(cls, folder: str | os.PathLike[str], config: Mapping[str, Any], tokenizer_json: str) -> Run:
+    def create(
+        cls, folder: str | os.PathLike[str], config: Mapping[str, Any], tokenizer_json: str, text: bytes | None = None
+    ) -> Run:
         """Make a new run.
 
         folder          a new folder, or one that holds no run
         config          what JSON can hold
         tokenizer_json  the text of the tokenizer's file
+        text            what it is trained on, if that is to be kept with it
 
-        Raises InputError where a run, a file or another tokenizer.json is in the way, and RunError where the
-        disk refuses.
+        Raises InputError where a run or another file is in the way, and RunError where the disk refuses.
         """
         folder, content = Path(folder), _described(config)
-        tokenizer = tokenizer_json.encode("utf-8")
+        files = {TOKENIZER: tokenizer_json.encode("utf-8")} | ({} if text is None else {TEXT: text})
         is_new = make_folder(folder)
-        _refuse_occupied(folder, tokenizer)
-        write_atomically(folder / TOKENIZER, tokenizer)
+        _refuse_occupied(folder, files)
         # config.json comes last: with it the folder is a run.
-        write_atomically(folder / CONFIG, content)
-        run = cls(folder, json.loads(content)["config"], tokenizer)
+        for name, data in (files | {CONFIG: content.encode("utf-8")}).items():
+            write_atomically(folder / name, data)
+        run = cls(folder, json.loads(content)["config"], files[TOKENIZER])
         run._made_its_folder = is_new
         return run
 
@@ -189,6 +192,7 @@ class Run:
             return
         with naming(self.folder):
             file = open(self.folder / LOCK, "a")  # noqa: SIM115
+        os.register_at_fork(after_in_child=file.close)  # or a copy of this process that outlives it would have the lock
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -226,7 +230,8 @@ class Run:
         """What is in the run, as JSON can hold it; what is not there yet is None, 0 or []."""
         saved, rows = checkpoints.whole_checkpoints(self._checkpoints), self.metrics()
         newest = saved[max(saved)] if saved else None
-        names = [CONFIG, TOKENIZER, METRICS, "checkpoints", "figures", *[MODEL] * (self.folder / MODEL).exists()]
+        names = [CONFIG, TOKENIZER, METRICS, "checkpoints", "figures"]
+        names += [name for name in (MODEL, TEXT) if (self.folder / name).exists()]
         sizes = {name: size_of(self.folder / name) for name in names}
         return {
             "folder": str(self.folder),
@@ -281,14 +286,15 @@ def _described(config: Mapping[str, Any]) -> str:
     return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
 
 
-def _refuse_occupied(folder: Path, tokenizer: bytes) -> None:
+def _refuse_occupied(folder: Path, files: Mapping[str, bytes]) -> None:
     """Refuse a folder in which a new run would overwrite something."""
     if (folder / CONFIG).exists():
         raise InputError(f"{folder} already holds a run; continue it with --resume {folder} or choose another --out")
     if checkpoints.whole_checkpoints(folder / "checkpoints") or (folder / METRICS).exists():
         raise InputError(f"{folder} holds what is left of a run without its {CONFIG}; choose another --out")
-    if (folder / TOKENIZER).exists() and read_bytes(folder / TOKENIZER) != tokenizer:
-        raise InputError(f"{folder} holds another {TOKENIZER}, which would be overwritten; choose another --out")
+    for name, data in files.items():
+        if (folder / name).exists() and read_bytes(folder / name) != data:
+            raise InputError(f"{folder} holds another {name}, which would be overwritten; choose another --out")
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

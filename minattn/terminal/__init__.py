@@ -1,6 +1,11 @@
 """What a terminal shows and says: progress, tables that fit, single keys, Ctrl-C."""
 
-from .interrupt import Interrupt, loaded, quiet_while_loading
+# ruff: noqa: E402 - first of all, Ctrl-C shall end the command in one line, also in the imports that follow
+from .ending import end_in_one_line, ended  # isort: split
+
+end_in_one_line()
+
+from .interrupt import SIGNALS, Interrupt, Stopped, stoppable
 from .keys import Keys, keyboard
 from .progress import Count, Progress, clock
 from .tables import (
@@ -18,22 +23,24 @@ from .tables import (
 )
 
 __all__ = [
+    "SIGNALS",
     "Count",
     "Interrupt",
     "Keys",
     "Progress",
+    "Stopped",
     "clock",
     "columns",
+    "ended",
     "keyboard",
     "labelled",
-    "loaded",
     "padded",
     "print_command",
     "print_table",
     "print_wide_table",
     "print_wrapped",
-    "quiet_while_loading",
     "shortened",
+    "stoppable",
     "table_lines",
     "width_of",
     "wrapped",

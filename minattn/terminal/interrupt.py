@@ -1,4 +1,9 @@
-"""Ctrl-C: while the program is being loaded, and between two steps of its work instead of in the middle of one."""
+"""Signals that ask a program to end: Ctrl-C, SIGTERM, and SIGHUP, which a closed terminal sends.
+
+Without what is here, Ctrl-C ends the command `minattn` in one line, and the other two end it without a word. Work that
+has something to bring to its end asks otherwise: `stoppable` raises an exception, which cleans up on its way;
+`Interrupt` only notes the signal, for work that stops between two steps.
+"""
 
 from __future__ import annotations
 
@@ -6,44 +11,64 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the program to end; `code` is the exit code that a shell expects then.
+
+    Args:
+        number: of the signal
+        more: what there is to say of the work that it ended
+    """
+
+    def __init__(self, number: int = signal.SIGINT, more: str = "") -> None:
+        super().__init__(("interrupted" if number == signal.SIGINT else "terminated") + more)
+        self.number, self.code = number, 128 + number
+
 
 class Interrupt:
-    """Inside `with Interrupt() as interrupt:` the first Ctrl-C (or SIGTERM) only sets `interrupt.requested`.
+    """Inside `with Interrupt() as interrupt:` the first signal only sets `interrupt.requested` to its number.
 
-    The second one interrupts at once. A signal that was ignored stays so. Outside the main thread it does nothing:
-    signals go to the main thread only.
+    After it another Ctrl-C does what it did before the `with`; the other signals, of which closing a terminal or ending
+    a group of processes may send several, do nothing more. A signal that was ignored stays so. Outside the main thread
+    it does nothing: signals go to the main thread only.
 
     Args:
         acknowledge: called at the first one, to say that it came; it may print
     """
 
-    def __init__(self, acknowledge: Callable[[], None] = lambda: None) -> None:
-        self.requested = False
+    def __init__(self, acknowledge: Callable[[], object] = lambda: None) -> None:
+        self.requested = 0
         self._acknowledge = acknowledge
         self._before: dict[int, Any] = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-        # The signal may have come in the middle of another print to the same place, and that place may be gone.
-        with contextlib.suppress(RuntimeError, OSError):
-            self._acknowledge()
+        if not self.requested:
+            self.requested = number
+            # The signal may have come in the middle of another print to the same place, and that place may be gone.
+            with contextlib.suppress(RuntimeError, OSError):
+                self._acknowledge()
+        elif number == signal.SIGINT:
+            before = self._before[number]
+            (before if callable(before) else signal.default_int_handler)(number, frame)
 
     def __enter__(self) -> Interrupt:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.getsignal(number)
-            if before in (signal.SIG_IGN, None):  # as for a job in the background of a script; None: not Python's
-                continue
-            try:
-                signal.signal(number, self._handle)
-            except ValueError:
-                break
-            self._before[number] = before
+        try:
+            for number in SIGNALS:
+                before = signal.getsignal(number)
+                if before not in (signal.SIG_IGN, None):  # as for a job in the background; None: not Python's
+                    self._before[number] = before
+                    signal.signal(number, self._handle)
+        except ValueError:
+            self._before.clear()
+        except KeyboardInterrupt:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -53,25 +78,34 @@ class Interrupt:
             signal.signal(number, handler)
 
 
-def quiet_while_loading() -> None:
-    """Let Ctrl-C end the command `minattn` in one line while it is still importing; nothing in any other program.
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Inside this `with` the first signal raises Stopped, and another Ctrl-C does what it did before.
 
-    Outside a function of ours there is no `try` that could catch it. `loaded` gives Ctrl-C its usual meaning back.
+    What else is raised once the signal has come is taken for its consequence: the import of a C extension, for one,
+    turns the exception into another.
     """
-    is_module = any(sys.orig_argv[i : i + 2] == ["-m", "minattn"] for i in range(1, len(sys.orig_argv)))
-    is_script = os.path.basename(sys.argv[0] if sys.argv else "") in ("minattn", "minattn.exe")
-    if (is_module or is_script) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
 
+    def stop() -> NoReturn:
+        raise Stopped(interrupt.requested)
 
-def loaded() -> None:
-    """From now on Ctrl-C raises KeyboardInterrupt again."""
-    if signal.getsignal(signal.SIGINT) is _end:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def unraisable(unraised: Any) -> None:
+        """Ask again, a moment later, where the exception was lost in a callback or in `__del__`."""
+        if not isinstance(unraised.exc_value, Stopped):
+            sys.__unraisablehook__(unraised)
+            return
+        from threading import Timer
 
+        interrupt.requested = 0
+        Timer(0.01, os.kill, (os.getpid(), unraised.exc_value.number)).start()
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    # no exception: half-loaded C extensions would turn it into another one
-    with contextlib.suppress(OSError):
-        os.write(2, b"minattn: interrupted\n")
-    os._exit(130)
+    before, sys.unraisablehook = sys.unraisablehook, unraisable
+    try:
+        with Interrupt(stop) as interrupt:
+            yield
+    except Exception as error:
+        if interrupt.requested:
+            raise Stopped(interrupt.requested) from error
+        raise
+    finally:
+        sys.unraisablehook = before

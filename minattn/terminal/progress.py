@@ -9,6 +9,9 @@ from typing import Any, Self, TextIO
 
 from .tables import shortened, width_of
 
+CLEARED = "\r\x1b[K"
+"""Begins a terminal's line anew, without what stood there."""
+
 Seconds = Callable[[], float]
 """A clock: time.monotonic, or one that a test winds."""
 
@@ -31,6 +34,14 @@ class Progress:
         self.every = max(steps // 20, 1)
         self.accuracy = ""
 
+    def note(self, text: str) -> None:
+        """Say something in the place of the line, until the next step is shown."""
+        if self.is_terminal:
+            self.stream.write(CLEARED + shortened(text, width_of(self.stream) - 1))
+        else:
+            self.stream.write(text + "\n")
+        self.stream.flush()
+
     def show(self, row: dict[str, Any]) -> None:
         """Show the row of one step."""
         if "copied" in row:
@@ -41,15 +52,16 @@ class Progress:
         if self.is_terminal:
             if now - self.shown_at > 0.1 or is_last:
                 self.shown_at = now
-                self.stream.write(f"\r\x1b[K{self._line(row, now)}" + "\n" * is_last)
+                self.stream.write(f"{CLEARED}{self._line(row, now)}" + "\n" * is_last)
         elif step % self.every == 0 or is_last:
             self.stream.write(self._line(row, now) + "\n")
         self.stream.flush()
 
     def end(self) -> None:
-        """Leave the line, where a training ended before its last step."""
+        """Take the line away, where a training ended before its last step."""
         if self.is_terminal:
-            self.stream.write("\n")
+            self.stream.write(CLEARED)
+            self.stream.flush()
 
     def _line(self, row: dict[str, Any], now: float) -> str:
         step, loss = f"step {row['step']:,}/{self.steps:,}", f"loss {row['loss']:.3f}"
@@ -94,7 +106,7 @@ class Count:
 
     def __exit__(self, *_: object) -> None:
         if self.is_terminal:
-            self.stream.write("\r\x1b[K")
+            self.stream.write(CLEARED)
             self.stream.flush()
 
     def show(self, done: int) -> None:
@@ -104,7 +116,7 @@ class Count:
             return
         line = f"{done:,}/{self.total:,} {self.what}  {clock(seconds / done * (self.total - done))} left"
         if self.is_terminal:
-            self.stream.write(f"\r\x1b[K{line}")
+            self.stream.write(CLEARED + line)
         elif twentieths > self.twentieths:
             self.stream.write(line + "\n")
         self.twentieths = twentieths

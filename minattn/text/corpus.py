@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..runs import similar_path
+from ..runs import read_at_most, similar_path
 from .spacing import is_cjk
 
 USUAL = 10  # sentences in a piece, where the text itself does not say
@@ -46,9 +46,14 @@ def read_pieces(path: str | PathLike[str]) -> list[Piece]:
 
     path: any UTF-8 text file
     Returns at least one piece, none of them empty; what has no letter or digit (a row of stars) is left out.
-    Raises InputError when there is no such file, or it is a folder, not UTF-8, or without a sentence.
+    Raises InputError when there is no such file, or it is a folder, too large, not UTF-8, or without a sentence.
     """
-    blocks = [_titled(block) for block in _blocks(_clean(_read(Path(path))))]
+    return pieces_of(read_content(Path(path)), path)
+
+
+def pieces_of(content: bytes, path: str | PathLike[str]) -> list[Piece]:
+    """The same for a text that was read from a path already."""
+    blocks = [_titled(block) for block in _blocks(_clean(_decoded(content, path)))]
     pieces = _pieces(_with_titles_kept(blocks))
     if not pieces:
         raise InputError(f"{path}: expected sentences, found none; put plain text into the file")
@@ -106,17 +111,24 @@ def shipped(name: str, package: Path | None = None) -> Path:
     return files[name]
 
 
-def _read(path: Path) -> str:
-    """Read a file as UTF-8, or say in one sentence why not."""
+def read_content(path: Path) -> bytes:
+    """Read a text file, or a pipe, which can be read but once. Raises InputError, also for what is too large."""
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            return read_at_most(file, path)
     except FileNotFoundError:
         remedy = similar_path(path) or "; check the path"
         raise InputError(f"{path}: expected a text file, found nothing there{remedy}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: expected a text file, found a folder; name a file in it") from None
+    except InputError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise InputError(f"{path}: expected a text file, but it cannot be read: {error}") from None
+
+
+def _decoded(data: bytes, path: str | PathLike[str]) -> str:
+    """The characters of a text, or a sentence why it has none."""
     if not data:
         raise InputError(f"{path}: expected text, found an empty file; put plain text into it")
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..runs import make_folder, write_atomically
+from ..runs import make_folder, refuse_special, write_atomically
 from .spacing import join_words
 from .vocabulary import PREFIX, SPECIALS, UNKNOWN, check_specials, learned
 
@@ -212,6 +212,7 @@ def read_text(file: Path) -> str:
 
     Raises InputError naming it when it is missing, cannot be read, or is not UTF-8.
     """
+    refuse_special(file)
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -22,9 +22,9 @@ _ENGINE = {_PACKAGE + name for name in ("tensor.py", "graph.py", "functional.py"
 _ENDS = (
     os.sep + "minattn",
     os.path.join("concurrent", "futures", "thread.py"),
-    os.path.join("multiprocessing", "process.py"),
+    os.sep + "contextlib.py",
 )
-"""Files that no line of the user's is in: our own command line, and what runs a part of the work elsewhere."""
+"""Files that no line of the user's is in: our own command line, and what runs a part of the work, or begins it."""
 
 _owners: dict[str, str] = {}  # what _owner said of each file, because every op asks about ten of them
 

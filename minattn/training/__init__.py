@@ -1,6 +1,6 @@
 """Training: the data, the loop, what is measured, and runs to start, to go on with and to use."""
 
-from .data import Data, TextFile, choose_tokenizer, find_text, fingerprint, load_data, remember_text
+from .data import Data, Text, TextFile, choose_tokenizer, find_text, load_data
 from .evaluation import HeldOut, Score, ScoreTable
 from .limits import check_memory, check_trainable
 from .model import Model
@@ -22,6 +22,7 @@ __all__ = [
     "Restoration",
     "Score",
     "ScoreTable",
+    "Text",
     "TextFile",
     "TrainOptions",
     "TrainedRun",
@@ -32,12 +33,10 @@ __all__ = [
     "check_trainable",
     "choose_tokenizer",
     "find_text",
-    "fingerprint",
     "load_data",
     "load_model",
     "model_config",
     "model_kind",
-    "remember_text",
     "restore",
     "restore_ids",
     "resume_training",

@@ -6,16 +6,15 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, TextIO, TypedDict
 
 from .. import __version__
 from ..backend import get_device
 from ..errors import InputError
 from ..models import ReconstructionConfig
-from ..runs import Run
+from ..runs import TEXT, Run, read_bytes
 from ..text import WordPiece
-from .data import Data, TextFile, choose_tokenizer, find_text, fingerprint, load_data, remember_text, split_text
+from .data import Data, Text, choose_tokenizer, find_text, load_data, split_text
 from .limits import check_memory, check_trainable
 from .run_config import RECONSTRUCTION, model_config, model_kind, text_file, training_config
 from .settings import TrainingConfig
@@ -64,13 +63,13 @@ def train_new_model(
     config = ReconstructionConfig(1, **sizes)
     get_device(device)
     text = readable_text(text_name)
-    tokenizer = choose_tokenizer(text_name, text, options.get("vocab_size"))
+    tokenizer = choose_tokenizer(text, options.get("vocab_size"))
     config = replace(config, vocab_size=tokenizer.vocab_size)
     data = load_data(text, tokenizer, config.max_tokens)
     check_trainable(data, training)
     check_memory(config)
     parts = {"model": asdict(config), "training": asdict(training)}
-    run = create_run(options.get("out"), remember_text(text_name, text), parts, tokenizer)
+    run = create_run(options.get("out"), text, parts, tokenizer)
     with run.locked():
         model = RECONSTRUCTION.build(config, training.seed)
         return train_and_report(Trainer(model, training, data, run, device), data, stream, draw)
@@ -115,31 +114,33 @@ def settings_of(options: Mapping[str, Any]) -> TrainingConfig:
     return TrainingConfig(**{name: options[name] for name in TrainingConfig.__dataclass_fields__ if name in options})
 
 
-def readable_text(name: str) -> Path:
-    """The file of a text, once it is known that it can be read and divided. Raises InputError otherwise."""
-    text = find_text(name)
+def readable_text(name: str) -> Text:
+    """A text, once it is known that it can be divided. Raises InputError otherwise."""
+    text = Text.read(name)
     split_text(text)
     return text
 
 
 def create_run(
-    folder: str | os.PathLike[str] | None, text: TextFile, parts: Mapping[str, Any], tokenizer: WordPiece
+    folder: str | os.PathLike[str] | None, text: Text, parts: Mapping[str, Any], tokenizer: WordPiece
 ) -> Run:
-    """Make the run folder that was asked for, or one that is called by the time.
+    """Make the run folder that was asked for, or one that is called by the time; it keeps a text that does not last.
 
     parts: what config.json holds beside the text, such as the settings of the model and the training
     """
     folder = folder or time.strftime("runs/%Y-%m-%d-%H%M%S")
-    return Run.create(folder, {"minattn": __version__, "text": asdict(text), **parts}, tokenizer.to_json())
+    config = {"minattn": __version__, "text": asdict(text.remembered), **parts}
+    return Run.create(folder, config, tokenizer.to_json(), None if text.is_lasting else text.content)
 
 
 def data_of_run(run: Run) -> Data:
     """The text of a run with the run's own tokenizer. Raises InputError where the text is gone or has changed."""
     remembered = text_file(run)
-    text = find_text(remembered.name)
-    if fingerprint(text) != remembered.sha256:
+    path = run.folder / TEXT if remembered.name == TEXT else find_text(remembered.name)
+    text = Text(remembered.name, path, read_bytes(path))
+    if text.remembered.sha256 != remembered.sha256:
         raise InputError(
-            f"{text} has changed since {run.folder} was trained on it; put the old text back, or start anew"
+            f"{path} has changed since {run.folder} was trained on it; put the old text back, or start anew"
         )
     tokenizer = WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json")
     return load_data(text, tokenizer, model_config(run).max_tokens)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -13,7 +15,7 @@ from typing import Any, TextIO
 
 from ..parallel import Threads
 from ..runs import MODEL, Run, read_json, write_atomically
-from ..terminal import Interrupt, Progress, clock, print_command, print_wrapped
+from ..terminal import Interrupt, Progress, Stopped, clock, print_command, print_wrapped
 from .data import Data
 from .evaluation import HeldOut, Score, ScoreTable
 from .model import Model
@@ -21,7 +23,7 @@ from .run_config import model_config, model_kind, text_file, training_config
 from .trainer import Trainer
 
 REPORT = "report.json"
-STOPPING = "stopping after this step or scoring, and saving; Ctrl-C again stops at once, without saving"
+STOPPING = "stopping and saving after this step or scoring; Ctrl-C again: at once, unsaved"
 
 Draw = Callable[[Run, Data], list[Path]]
 """Draws the figures of a run that is trained, and says which files it wrote."""
@@ -32,6 +34,7 @@ class TrainingOutcome:
     """How a training ended.
 
     step: the last one that was made. scores: on held-out text; None where the training was stopped before its last step
+    signal: the number of the one that stopped it; 0 for none
     """
 
     run: Run
@@ -39,6 +42,7 @@ class TrainingOutcome:
     step: int
     scores: ScoreTable | None = None
     figures: list[Path] = field(default_factory=list)
+    signal: int = 0
 
     @property
     def finished(self) -> bool:
@@ -52,7 +56,7 @@ class TrainingOutcome:
 
 
 def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | None = None) -> TrainingOutcome:
-    """Train to the last step, or until Ctrl-C; then score the model on held-out text and write the report.
+    """Train to the last step, or until a signal; then score the model on held-out text and write the report.
 
     Args:
         stream: where progress goes
@@ -65,32 +69,37 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
 
     run, started = trainer.run, time.monotonic()
     _introduce(trainer, data, say)
-    finished = False
-    with Interrupt(lambda: say("\n" * stream.isatty() + STOPPING)) as interrupt:  # below the line of the progress
+    finished, progress = False, Progress(trainer.config.steps, trainer.step, stream)
+    with Interrupt(lambda: progress.note(STOPPING)) as interrupt:
         if not model_kind(run).starts_from_seed and trainer.step == 0 and _first_score(run) is None:
             _score_first(trainer, say)
-        progress = Progress(trainer.config.steps, trainer.step, stream)
+            progress.started = time.monotonic()
         try:
-            finished = trainer.train(progress.show, lambda: interrupt.requested)
+            finished = trainer.train(progress.show, lambda: bool(interrupt.requested))
         except OSError:  # nobody takes the progress any more
             trainer.save()
-            raise
+            if not interrupt.requested:
+                raise
         finally:
             if not finished:
-                progress.end()
+                with contextlib.suppress(OSError):
+                    progress.end()
     name = shlex.quote(str(run.folder))
     if not finished:
-        print_command(
-            f"stopped and saved at step {trainer.step:,}; go on with: ", f"minattn train --resume {name}", stream
-        )
-        return TrainingOutcome(run, data, trainer.step)
-    say(f"trained in {clock(time.monotonic() - started)}")
+        with contextlib.suppress(OSError):  # the terminal may be closed
+            print_command(
+                f"stopped and saved at step {trainer.step:,}; go on with: ", f"minattn train --resume {name}", stream
+            )
+        return TrainingOutcome(run, data, trainer.step, signal=interrupt.requested)
     try:
+        if interrupt.requested:  # in the last step
+            raise Stopped(interrupt.requested)
+        say(f"trained in {clock(time.monotonic() - started)}")
         return _report(trainer, data, say, draw)
-    except KeyboardInterrupt:
-        say("")
-        print_command("the model is saved; for its table and figures: ", f"minattn train --resume {name}", stream)
-        raise
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        more = f"; the model is saved, for its table and figures: minattn train --resume {name}"
+        raise Stopped(number, more) from None
 
 
 def score_run(

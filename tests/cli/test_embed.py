@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -308,11 +309,18 @@ def test_a_tokenizer_of_another_model_is_refused(capsys, tmp_path):
 
 
 def test_ctrl_c_ends_with_130(bert, capsys, monkeypatch):
-    def stop():
+    def stop(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=SimpleNamespace(read=stop)))
     assert command(capsys, "embed", bert.folder, "-", code=130).err == "minattn: interrupted\n"
+
+
+def test_a_signal_while_vectors_are_written_leaves_no_part_of_a_file(bert, capsys, monkeypatch, tmp_path):
+    (tmp_path / "made").mkdir()
+    monkeypatch.setattr("os.fsync", lambda _: signal.raise_signal(signal.SIGTERM))
+    said = command(capsys, "embed", bert.folder, "the cat", "--out", tmp_path / "made" / "v.npy", code=143)
+    assert said.err == "minattn: terminated\n" and not list((tmp_path / "made").iterdir())
 
 
 # --- the files of sentence-transformers

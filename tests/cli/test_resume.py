@@ -1,18 +1,22 @@
 """Stopping, being killed and going on from the command line: nothing is lost and nothing differs."""
 
 import json
+import os
+import pty
 import random
 import shutil
 import signal
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from disturbed import children
 from support.small_run import PLAIN, STEPS, assert_one_sentence, checkpoint, contents, interrupt, losses, start
 
 from minattn.cli import main
+from minattn.parallel import can_fork
 from minattn.terminal import Progress
+from minattn.text import WordPiece
 
 MANY = 400  # steps that take about a second or two, time enough to be stopped in the middle
 LONG = (*PLAIN, "--steps", str(MANY))
@@ -63,12 +67,13 @@ def test_ctrl_c_saves_says_how_to_resume_and_loses_nothing(place, whole, capsys)
     assert (losses("new"), checkpoint("new")) == whole
 
 
-def test_sigterm_saves_too(place):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_that_ask_to_end_save_too(place, number):
     process = start("train", "small.txt", *LONG, "--out", "new", "--json", cwd=place)
     wait_for(process, place / "new", 10)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "stopped and saved at step" in err
+    assert process.returncode == 128 + number and "stopped and saved at step" in err
     assert json.loads(out) == {"run": "new", "step": checkpoint("new")[0], "finished": False}
 
 
@@ -88,14 +93,57 @@ def test_a_second_ctrl_c_ends_a_training_at_once(place, monkeypatch, capsys):
 
 
 def test_ctrl_c_outside_the_steps_is_one_sentence(place, monkeypatch, capsys):
-    def read(path):
+    def train(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "read_bytes", read)
+    monkeypatch.setattr(WordPiece, "train", train)
     before = sorted(place.rglob("*"))
     assert main(["train", "small.txt", *PLAIN, "--out", "new"]) == 130
     assert capsys.readouterr().err == "minattn: interrupted\n"
     assert sorted(place.rglob("*")) == before
+
+
+def test_a_training_whose_terminal_is_closed_is_saved(place, whole, capsys):
+    process, screen = pty.fork()
+    if process == 0:
+        os.execv(sys.executable, [sys.executable, "-m", "minattn", "train", "small.txt", *LONG, "--out", "new"])
+    deadline = time.monotonic() + 60
+    while logged(place / "new") < 10:
+        os.read(screen, 1 << 16)
+        assert time.monotonic() < deadline
+    os.close(screen)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 128 + signal.SIGHUP
+    step, _ = checkpoint("new")
+    assert 10 <= step < MANY and step == logged(place / "new")
+    resume(capsys)
+    assert (losses("new"), checkpoint("new")) == whole
+
+
+def test_a_signal_in_the_last_step_ends_the_training_before_its_table(place, monkeypatch, capsys):
+    with monkeypatch.context() as patched, default_sigint():
+        patched.setattr(
+            Progress, "show", lambda self, row: signal.raise_signal(signal.SIGINT) if row["step"] == STEPS else None
+        )
+        assert main(["train", "small.txt", *PLAIN, "--out", "new"]) == 130
+    err = capsys.readouterr().err
+    assert_one_sentence(err)
+    assert "interrupted; the model is saved, for its table and figures: minattn train --resume new" in err
+    assert "held-out" in resume(capsys) and checkpoint("new")[0] == STEPS
+
+
+@pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
+def test_a_training_that_was_killed_can_be_resumed_while_its_other_process_still_ends(place, capsys):
+    process = start("train", "small.txt", *LONG, "--threads", "2", "--out", "new", cwd=place)
+    wait_for(process, place / "new", 5)
+    (other,) = children(process.pid)
+    os.kill(other, signal.SIGSTOP)  # as if it were in the middle of a long step
+    try:
+        process.kill()
+        process.wait()
+        resume(capsys)
+    finally:
+        os.kill(other, signal.SIGKILL)
+        process.communicate()
 
 
 class default_sigint:

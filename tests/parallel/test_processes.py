@@ -123,10 +123,11 @@ def test_an_interruption_of_this_process_waits_for_the_others_and_leaves_them_us
         assert processes.map("slowest_first", [(1,), (2,)]) == [1, 4]
 
 
-def test_ctrl_c_is_left_to_this_process():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_ask_to_end_are_left_to_this_process(number):
     with Processes(2, Target()) as processes:
         _, pid = processes.map("pid", [()] * 2)
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, number)
         assert processes.map("pid", [()] * 2) == [os.getpid(), pid]
 
 
@@ -175,7 +176,8 @@ def test_they_end_though_others_have_been_forked_meanwhile(first):
         assert not is_running(pids[i])
 
 
-def test_no_process_outlives_one_that_was_killed():
+@pytest.mark.parametrize("unread", [0, 2], ids=["idle", "with answers that nobody reads"])
+def test_no_process_outlives_one_that_was_killed_or_has_a_last_word(unread):
     program = """
 import os, signal
 from minattn.errors import RunError
@@ -185,11 +187,13 @@ class Target:
         return os.getpid()
 with Processes(3, Target()) as processes:
     print(*processes.map("pid", [()] * 3)[1:], flush=True)
+    for i in range(unread):
+        processes._copies[i][1].send(("pid", ()))
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", f"unread = {unread}{program}"], capture_output=True, text=True)
     pids = list(map(int, done.stdout.split()))
-    assert len(pids) == 2
+    assert len(pids) == 2 and done.stderr == ""
     deadline = time.monotonic() + 10
     while any(map(is_running, pids)) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -226,19 +230,3 @@ def test_more_parts_than_processes_are_refused_before_any_runs_and_so_is_every_p
     assert not target.array.any()
     with pytest.raises(RuntimeError, match="2 parts for 1 process"):
         processes.map("mark", [()] * 2)
-
-
-def test_a_daemon_of_multiprocessing_has_none():
-    program = """
-from multiprocessing import get_context
-from minattn.parallel.processes import can_fork
-def tell(queue):
-    queue.put(can_fork())
-context = get_context("fork")
-queue = context.SimpleQueue()
-for daemon in (False, True):
-    context.Process(target=tell, args=(queue,), daemon=daemon).start()
-    print(queue.get())
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.split() == ["True", "False"], done.stderr

@@ -328,7 +328,7 @@ def stop(ask, monkeypatch):
                 out = ask("train", "small.txt", *FAST, *options, "--out", "new", code=130)
         finally:
             signal.signal(signal.SIGINT, was)
-        assert "stopping after this step or scoring, and saving; Ctrl-C again stops at once" in out
+        assert "stopping and saving after this step or scoring; Ctrl-C again: at once, unsaved" in out
         assert out.endswith(f"stopped and saved at step {step}; go on with: minattn train --resume new\n")
         assert checkpoint("new")[0] == step
 

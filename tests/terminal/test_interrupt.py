@@ -1,13 +1,14 @@
-"""The first Ctrl-C is noted, the second one interrupts, and afterwards everything is as before."""
+"""A signal is noted or raised, another Ctrl-C ends it, and afterwards everything is as before."""
 
+import gc
 import signal
+import sys
 import threading
+import time
 
 import pytest
 
-from minattn.terminal import Interrupt
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from minattn.terminal import SIGNALS, Interrupt, Stopped, stoppable
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +16,8 @@ def handlers():
     """Signals as they are in a process of its own, whatever the tests were started from."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in set(SIGNALS) - {signal.SIGINT}:
+        signal.signal(number, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -26,7 +28,7 @@ def test_the_first_signal_is_only_noted(number):
     with Interrupt() as interrupt:
         assert not interrupt.requested
         signal.raise_signal(number)
-        assert interrupt.requested
+        assert interrupt.requested == number
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("reentrant call"), BrokenPipeError])
@@ -40,19 +42,79 @@ def test_the_first_signal_is_acknowledged_at_once_if_that_can_be(error):
 
     with Interrupt(acknowledge) as interrupt:
         signal.raise_signal(signal.SIGINT)
-        assert seen == [True]
+        assert seen == [signal.SIGINT]
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert seen == [True]
+    assert seen == [signal.SIGINT]
+
+
+@pytest.mark.parametrize("within", [Interrupt, stoppable])
+@pytest.mark.parametrize("first", SIGNALS)
+def test_ctrl_c_after_another_signal_interrupts_at_once(first, within):
+    ended = []
+    with pytest.raises(KeyboardInterrupt), within():
+        try:
+            signal.raise_signal(first)
+        finally:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                ended.append(first)
+                raise
+    assert ended == [first]
 
 
 @pytest.mark.parametrize("first", SIGNALS)
-@pytest.mark.parametrize("second", SIGNALS)
-def test_the_second_signal_interrupts_at_once(first, second):
-    with pytest.raises(KeyboardInterrupt), Interrupt():
+@pytest.mark.parametrize("second", sorted({*SIGNALS} - {signal.SIGINT}))
+def test_of_several_signals_that_a_supervisor_sends_the_first_counts(first, second):
+    with Interrupt() as interrupt:
         signal.raise_signal(first)
         signal.raise_signal(second)
+        assert interrupt.requested == first
+    with pytest.raises(Stopped) as raised, stoppable():
+        try:
+            signal.raise_signal(first)
+        finally:
+            signal.raise_signal(second)  # while what was begun is cleaned up
+    assert raised.value.number == first
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "code"),
+    [("SIGINT", "interrupted", 130), ("SIGTERM", "terminated", 143), ("SIGHUP", "terminated", 129)],
+)
+def test_a_signal_stops_what_can_be_stopped_with_the_code_that_a_shell_expects(name, said, code):
+    if not hasattr(signal, name):
+        pytest.skip("not on this system")
+    before = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt, match=said) as raised, stoppable():
+        signal.raise_signal(getattr(signal, name))
         raise AssertionError("went on")
+    assert raised.value.code == code
+    assert sys.unraisablehook is before
+
+
+def test_an_error_that_a_signal_has_brought_about_is_the_signal_and_another_one_is_itself():
+    with pytest.raises(Stopped), stoppable():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ImportError("numpy._core.multiarray failed to import") from None
+    with pytest.raises(ImportError, match="no module"), stoppable():
+        raise ImportError("no module")
+
+
+def test_a_signal_that_comes_where_no_exception_can_be_raised_comes_again(capsys):
+    class Closing:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Stopped), stoppable():
+        Closing()
+        gc.collect()
+        time.sleep(10)
+        raise AssertionError("the signal was lost")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("error", [None, ValueError])

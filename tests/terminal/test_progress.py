@@ -99,9 +99,19 @@ def test_a_line_on_a_terminal_is_narrower_than_it_and_keeps_what_matters_most(ti
         assert (part in line) == (width >= least), part
 
 
-def test_a_line_that_was_stopped_is_left_on_a_terminal_only(time):
-    for stream, expected in ((Terminal(), "\n"), (io.StringIO(), "")):
+def test_a_training_that_is_stopped_takes_its_line_from_a_terminal(time):
+    for stream, cleared in ((Terminal(), "\r\x1b[K"), (io.StringIO(), "")):
         Progress(3, stream=stream, now=time).end()
+        assert stream.getvalue() == cleared
+
+
+def test_a_note_stands_in_the_place_of_the_line_and_fits_the_terminal(time, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    for stream, expected in (
+        (Terminal(), "\r\x1b[Kstopping after thi…"),
+        (io.StringIO(), "stopping after this step\n"),
+    ):
+        Progress(3, stream=stream, now=time).note("stopping after this step")
         assert stream.getvalue() == expected
 
 

@@ -9,7 +9,7 @@ from support.small_run import write_text
 from minattn.errors import InputError
 from minattn.runs import from_json
 from minattn.text import WordPiece, shipped
-from minattn.training import TextFile, TrainingConfig, choose_tokenizer, find_text, load_data, remember_text
+from minattn.training import Text, TextFile, TrainingConfig, choose_tokenizer, find_text, load_data
 from minattn.training.data import VOCAB_SIZE
 
 
@@ -30,27 +30,27 @@ def test_a_name_is_a_shipped_reader_unless_a_file_has_that_name(text):
 
 def test_a_run_remembers_a_shipped_reader_by_name_and_a_file_by_its_whole_path(text, tmp_path):
     path = shipped("reader.zh.txt")
-    assert remember_text("zh", path) == TextFile("zh", hashlib.sha256(path.read_bytes()).hexdigest())
+    assert Text.read("zh").remembered == TextFile("zh", hashlib.sha256(path.read_bytes()).hexdigest())
     for name in ("small.txt", "./small.txt", str(tmp_path / "small.txt")):
-        assert remember_text(name, find_text(name)).name == str(tmp_path / "small.txt")
+        assert Text.read(name).remembered.name == str(tmp_path / "small.txt")
     write_text("zh")
-    assert remember_text("zh", find_text("zh")).name == str(tmp_path / "zh")
+    assert Text.read("zh").remembered.name == str(tmp_path / "zh")
 
 
 def test_a_shipped_reader_comes_with_its_vocabulary_unless_another_size_is_wanted(text):
-    path = find_text("zh")
-    assert choose_tokenizer("zh", path, None).fingerprint == WordPiece.load(shipped("zh/tokenizer.json")).fingerprint
+    shipped_text, own = Text.read("zh"), Text.read("small.txt")
+    assert choose_tokenizer(shipped_text, None).fingerprint == WordPiece.load(shipped("zh/tokenizer.json")).fingerprint
     with pytest.raises(InputError, match="got 20"):
-        choose_tokenizer("zh", path, 20)
-    made = choose_tokenizer("small.txt", text, None)
-    assert made.fingerprint == choose_tokenizer("small.txt", text, VOCAB_SIZE).fingerprint
-    assert choose_tokenizer("small.txt", text, 60).vocab_size == 60
+        choose_tokenizer(shipped_text, 20)
+    made = choose_tokenizer(own, None)
+    assert made.fingerprint == choose_tokenizer(own, VOCAB_SIZE).fingerprint
+    assert choose_tokenizer(own, 60).vocab_size == 60
     with pytest.raises(InputError, match="got 0"):
-        choose_tokenizer("small.txt", text, 0)
+        choose_tokenizer(own, 0)
 
 
 def test_each_sentence_is_trained_on_or_held_out_and_none_is_in_both(text):
-    tokenizer = choose_tokenizer("small.txt", text, None)
+    tokenizer = choose_tokenizer(Text.read("small.txt"), None)
     data = load_data(text, tokenizer, 64)
     lines = [line for line in text.read_text().splitlines() if line and line[0] != "#"]
     assert sorted(data.training + data.held_out) == sorted(tokenizer.encode_batch(lines))
@@ -59,7 +59,7 @@ def test_each_sentence_is_trained_on_or_held_out_and_none_is_in_both(text):
 
 
 def test_a_sentence_too_long_is_cut_and_nothing_of_it_is_lost(text):
-    tokenizer = choose_tokenizer("small.txt", text, None)
+    tokenizer = choose_tokenizer(Text.read("small.txt"), None)
     whole, parts = load_data(text, tokenizer, 64), load_data(text, tokenizer, 6)
     assert parts.cut == 60
     assert max(map(len, parts.training)) <= 6

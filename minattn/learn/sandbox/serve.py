@@ -6,6 +6,7 @@ import contextlib
 import faulthandler
 import math
 import os
+import select
 import signal
 import socket
 import struct
@@ -56,10 +57,20 @@ def fork_for_each(control: socket.socket) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
         control.sendall(struct.pack("<q", number))
-        os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)  # dead, but no other process can get its number yet
+        _wait(number, control)  # dead, or to be ended; no other process can get its number yet
         with contextlib.suppress(ProcessLookupError):
             os.killpg(number, signal.SIGKILL)  # whatever it may have started
         control.sendall(struct.pack("<q", os.waitpid(number, 0)[1]))
+
+
+def _wait(number: int, control: socket.socket) -> None:
+    """Wait until a process has ended, or the one that checks is gone."""
+    if not hasattr(os, "pidfd_open"):  # on Linux alone
+        os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)
+        return
+    process = os.pidfd_open(number)
+    select.select([process, control.fileno()], [], [])
+    os.close(process)
 
 
 def main() -> None:
