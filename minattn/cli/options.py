@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from ..errors import InputError
-from ..parallel import cores
+from ..parallel import MOST_THREADS, cores
 from ..terminal import print_wrapped
 
 
@@ -63,8 +63,9 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 def threads_of(options: argparse.Namespace) -> int:
     """How many threads were asked for: a number of at least 1."""
     count: int = cores() if options.threads is None else options.threads
-    if count < 1:
-        raise InputError(f"--threads must be at least 1, got {count}")
+    if not 1 <= count <= MOST_THREADS:
+        limit = "at least 1" if count < 1 else f"at most {MOST_THREADS:,}"
+        raise InputError(f"--threads must be {limit}, got {count}")
     return count
 
 

@@ -50,8 +50,8 @@ class ReconstructionConfig:
                 f"width {self.width} is not divisible by {self.heads} heads; try --width {self.heads * 32}"
             )
         for name in ("embedding_std", "position_scale"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) <= 1000:
+                raise InputError(f"{name} must be in [0, 1000], got {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be in [0, 1), got {self.dropout}")
         for name, known in (("positions", POSITIONS), ("de_embedding", DE_EMBEDDINGS)):

@@ -13,10 +13,10 @@ from ..errors import InputError
 from ..runs import FORMAT, MODEL, STATE, read_json
 from .config import read_config
 from .encoder import BertModel, DistilBertModel
-from .folder import CONFIG, settings_of
+from .folder import CONFIG, settings_of, tensors_of
 from .masked_lm import BertForMaskedLM, DistilBertForMaskedLM
 from .tensor_names import HEADS
-from .weights import WEIGHTS, find_tensors
+from .weights import WEIGHTS
 
 AnyPretrained: TypeAlias = BertModel | DistilBertModel | BertForMaskedLM | DistilBertForMaskedLM
 
@@ -42,7 +42,7 @@ def load_pretrained(
     if isinstance(architectures, list) and architectures:
         has_head = str(architectures[0]).endswith(("ForMaskedLM", "ForPreTraining"))
     else:
-        has_head = HEADS[model_type]["head.dense.weight"] in find_tensors(folder)
+        has_head = HEADS[model_type]["head.dense.weight"] in tensors_of(folder, model_type)
     return CLASSES[model_type, has_head].from_pretrained(folder, dtype=dtype, report=report)
 
 

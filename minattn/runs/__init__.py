@@ -1,23 +1,28 @@
 """Run folders and files: whole or absent, and nothing that is read can run code. The one door to it."""
 
-from .checkpoint import STATE
+from .checkpoint import STATE, Checkpoint
 from .files import check_place, make_folder, naming, read_bytes, reading, write_atomically
-from .json_files import from_json, json_ready, read_json
+from .json_files import brief, fits_float, from_json, json_ready, parse_json, read_json, read_json_list
 from .run import FORMAT, MODEL, Run, newest_run
 
 __all__ = [
     "FORMAT",
     "MODEL",
     "STATE",
+    "Checkpoint",
     "Run",
+    "brief",
     "check_place",
+    "fits_float",
     "from_json",
     "json_ready",
     "make_folder",
     "naming",
     "newest_run",
+    "parse_json",
     "read_bytes",
     "read_json",
+    "read_json_list",
     "reading",
     "write_atomically",
 ]

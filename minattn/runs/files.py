@@ -115,6 +115,10 @@ def reading(path: Path) -> Iterator[None]:
         raise InputError(f"{path} is missing") from error
     except OSError as error:
         raise InputError(f"{path} could not be read: {_reason(error)}") from error
+    except ValueError as error:  # of the path: a NUL in it, or half a character
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{str(path)!a} cannot be the name of a file") from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -135,6 +139,15 @@ def size_of(path: Path) -> int:
         with contextlib.suppress(FileNotFoundError):  # replaced meanwhile by a training that is running
             total += file.stat().st_size
     return total
+
+
+def identity(folder: Path) -> tuple[int, int] | None:
+    """What changes when a folder is renamed or replaced by another of its name; None where there is none."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_ctime_ns
 
 
 def _is_special(path: Path) -> bool:

@@ -12,6 +12,8 @@ from ..graph import no_grad
 from ..runs import Run
 from ..terminal import columns, padded
 from ..text import WordPiece
+from ..trace import is_finite
+from .limits import check_size
 from .model import Model
 from .run_config import model_config, model_kind
 
@@ -82,9 +84,13 @@ def load_model(run: Run) -> tuple[Model, WordPiece]:
 
     Raises InputError if the run is damaged.
     """
-    model = model_kind(run).build(model_config(run), seed=0)
+    config = model_config(run)
+    check_size(config, run.count_weights(), f"{run.folder}/config.json: model")
+    model = model_kind(run).build(config, seed=0)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     weights = run.load(shapes).weights
+    if spoilt := [name for name, array in weights.items() if array.dtype.kind == "f" and not is_finite(array)]:
+        raise InputError(f"{run.folder}: {spoilt[0]} of the checkpoint holds NaN or Inf, as would every result")
     try:
         model.load_state_dict(weights)
     except ValueError as error:

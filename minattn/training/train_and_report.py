@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..errors import InputError
 from ..parallel import Threads
 from ..runs import MODEL, Run, read_json, write_atomically
 from ..terminal import Interrupt, Progress, clock
@@ -108,8 +109,7 @@ def score_run(
 
 def is_reported(run: Run, step: int) -> bool:
     """Whether a training that ended at a step also left its table and figures."""
-    report = run.folder / REPORT
-    return report.exists() and read_json(report).get("step") == step
+    return _read_report(run).get("step") == step
 
 
 def run_information(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -119,8 +119,18 @@ def run_information(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     run = Run.open(folder)
     model_kind(run).frozen_parts(run, model_config(run)), training_config(run), text_file(run)
-    report = run.folder / REPORT
-    return run.info() | {"table": read_json(report).get("table") if report.exists() else None}
+    return run.info() | {"table": _read_report(run).get("table")}
+
+
+def _read_report(run: Run) -> dict[str, Any]:
+    """What the last training that came to its end left; {} where none did. Raises InputError if it is damaged."""
+    path = run.folder / REPORT
+    report = read_json(path) if path.exists() else {}
+    if report and not (type(report.get("step")) is int and isinstance(report.get("table"), str)):
+        raise InputError(
+            f"{path} is damaged: it lacks step or table; without the file, minattn train --resume makes it"
+        )
+    return report
 
 
 def _introduce(trainer: Trainer, data: Data, say: Callable[[str], None]) -> None:
@@ -151,7 +161,7 @@ def _score_first(trainer: Trainer, say: Callable[[str], None]) -> None:
 def _first_score(run: Run) -> Score | None:
     """What a pretrained model scored as it came, which was logged as step 0; None where nothing was."""
     rows = [row for row in run.metrics()[:1] if row.get("step") == 0]
-    return Score(rows[0]["copied"], rows[0]["blanks_filled"]) if rows else None
+    return Score(rows[0].get("copied"), rows[0].get("blanks_filled")) if rows else None
 
 
 def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw | None) -> TrainingOutcome:
