@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         _drop_output()
-        return _fail(f"{error.filename or 'the output'}: {error.strerror or error}", 1)
+        code = 2 if error.errno == errno.ENAMETOOLONG else 1
+        return _fail(f"{error.filename or 'the output'}: {error.strerror or error}", code)
     except MemoryError:
         return _fail("not enough memory; try a smaller --width, --batch or --vocab-size", 1)
 
@@ -147,5 +149,12 @@ def _drop_output() -> None:
 
 
 def _fail(error: object, code: int) -> int:
-    print(f"minattn: {error}", file=sys.stderr)
+    print(f"minattn: {_one_line(str(error))}", file=sys.stderr)
     return code
+
+
+def _one_line(message: str, most: int = 900) -> str:
+    """A message of at most so many characters, in which what a user's text or file brought along moves no cursor."""
+    if len(message) > most:
+        message = f"{message[: most * 2 // 3]} … {message[-most // 3 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)

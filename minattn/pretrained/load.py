@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import InputError
-from ..runs import FORMAT, MODEL, STATE, read_json
+from ..runs import FORMAT, MODEL, STATE, read_json, reading
 from .config import read_config
 from .encoder import BertModel, DistilBertModel
 from .folder import CONFIG, settings_of, tensors_of
@@ -52,6 +52,8 @@ def find_pretrained(folder: str) -> Path:
     Raises InputError for a run that has none, or none yet, and for a checkpoint of one.
     """
     place, inside = Path(folder), Path(folder) / MODEL
+    with reading(place):
+        place.exists()  # or the system says why it cannot be, such as a name that is too long
     if (place / STATE).is_file() and not (place / CONFIG).exists():
         raise InputError(f"{place} is a checkpoint of a run; give the run, {os.path.normpath(place / '../..')}")
     settings = read_json(place / CONFIG) if (place / CONFIG).is_file() else {}

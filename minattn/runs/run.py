@@ -103,7 +103,7 @@ class Run:
         try:
             return cls(folder, stored["config"], tokenizer)
         except UnicodeDecodeError as error:
-            raise InputError(f"{folder / TOKENIZER} is damaged: {error}") from error
+            raise InputError(f"{folder / TOKENIZER} is damaged: byte {error.start} is not UTF-8") from error
 
     def reconfigure(self, config: Mapping[str, Any]) -> None:
         """Change the config, as for a training that goes on with more steps. Raises what `create` raises for it."""

@@ -1,6 +1,6 @@
 """Looking into what runs: which op made a NaN, and which NumPy calls a function makes. The one door to it."""
 
-from .op_errors import call_sites, describe_call, is_finite, trace_backward, trace_forward
+from .op_errors import call_sites, describe_call, finite_results, is_finite, trace_backward, trace_forward
 from .recorder import RecordedArray, RecordedSteps, Recorder, Step, StepReference, Untraceable, record
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Untraceable",
     "call_sites",
     "describe_call",
+    "finite_results",
     "is_finite",
     "record",
     "trace_backward",

@@ -12,7 +12,7 @@ from ..graph import no_grad
 from ..runs import Run
 from ..terminal import columns, padded
 from ..text import WordPiece
-from ..trace import is_finite
+from ..trace import finite_results, is_finite
 from .limits import check_size
 from .model import Model
 from .run_config import model_config, model_kind
@@ -123,9 +123,9 @@ def restore(model: Model, tokenizer: WordPiece, text: str, best: int = 5) -> Res
 def restore_ids(model: Model, tokenizer: WordPiece, ids: list[int], best: int = 5) -> Restoration:
     """The same for ids, [CLS] first and [SEP] last, at most as many as the model has positions."""
     batch = np.array([ids])
-    with no_grad(), model.evaluating():
-        probabilities = to_host(softmax(model.logits(batch)).data[0])
-    attention = [to_host(weights[0]) for weights in model.attention_maps(batch)]
+    with no_grad(), model.evaluating(), finite_results() as finite:
+        probabilities = finite(to_host(softmax(model.logits(batch)).data[0]))
+        attention = [to_host(weights[0]) for weights in model.attention_maps(batch)]
     order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :best]
     pieces = tokenizer.pieces
     return Restoration(
