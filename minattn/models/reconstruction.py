@@ -56,7 +56,7 @@ class ReconstructionConfig:
             raise InputError(f"dropout must be in [0, 1), got {self.dropout}")
         for name, known in (("positions", POSITIONS), ("de_embedding", DE_EMBEDDINGS)):
             if getattr(self, name) not in known:
-                raise InputError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+                raise InputError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)[:80]!r}")
 
     def matrices(self) -> dict[str, int]:
         """The numbers in the matrices of the embeddings, of each layer, and of the head."""

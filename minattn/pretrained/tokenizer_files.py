@@ -208,7 +208,9 @@ def _read_vocabulary(file: Path) -> dict[str, int]:
         if piece == "":
             raise InputError(f"{file}: expected one piece a line, found nothing on line {i + 1}")
         if piece in ids:
-            raise InputError(f"{file}: expected each piece once, found {piece!r} on lines {ids[piece] + 1} and {i + 1}")
+            raise InputError(
+                f"{file}: expected each piece once, found {brief(piece)} on lines {ids[piece] + 1} and {i + 1}"
+            )
         ids[piece] = i
     check_specials(ids, str(file))
     return ids

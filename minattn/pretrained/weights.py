@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError
-from ..runs import parse_json, read_json, reading, write_atomically
+from ..runs import brief, parse_json, read_json, reading, write_atomically
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -81,7 +81,7 @@ def sharded(index: Path) -> dict[str, Stored]:
     found: dict[str, Stored] = {}
     for part in sorted(set(parts.values())):
         if Path(part).name != part or not part.isprintable():
-            raise InputError(f"{index}: expected the name of a file beside it, got {part!r}")
+            raise InputError(f"{index}: expected the name of a file beside it, got {brief(part)}")
         there = tensors_in(index.parent / part)
         for name in (name for name, file in parts.items() if file == part):
             if name not in there:

@@ -153,13 +153,14 @@ def count_weights(folder: Path) -> int:
     """How many numbers the weights of a checkpoint hold, read from the header alone; its state.json is checked too."""
     from safetensors import SafetensorError, safe_open
 
-    description(folder)
-    path = folder / WEIGHTS
+    path, told = folder / WEIGHTS, description(folder)["files"][WEIGHTS]["bytes"]
+    with reading(path):
+        _check_size(path, path.stat().st_size, told)
     try:
         with safe_open(path, framework="np") as file:
             return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(f"{path} is no whole safetensors file") from error
 
 
 def _to_bytes(arrays: Arrays, what: str) -> bytes:
@@ -181,14 +182,18 @@ def _from_bytes(path: Path, files: Mapping[str, Any]) -> dict[str, NDArray[Any]]
     from safetensors.numpy import load
 
     data, told = read_bytes(path), files[path.name]
-    if len(data) != told["bytes"]:
-        raise InputError(f"{path} is damaged: it has {len(data):,} bytes, {told['bytes']:,} were written")
+    _check_size(path, len(data), told["bytes"])
     if _sha256(data) != told["sha256"]:
         raise InputError(f"{path} is damaged: its bytes are not those that were written (sha256 differs)")
     try:
         return load(data)
     except SafetensorError as error:
-        raise InputError(f"{path} is no safetensors file: {error}") from error
+        raise InputError(f"{path} is no whole safetensors file") from error
+
+
+def _check_size(path: Path, size: int, written: int) -> None:
+    if size != written:
+        raise InputError(f"{path} is damaged: it has {size:,} bytes, {written:,} were written")
 
 
 def _compare(path: Path, got: Shapes, expected: Shapes) -> None:

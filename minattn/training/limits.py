@@ -52,7 +52,7 @@ def check_size(model: MatrixSizes, saved: int, where: str) -> None:
     """
     sizes = model.matrices()
     least = sizes["embeddings"] + model.layers * sizes["layer"]
-    if least > 8 * saved:  # what is nearer is told by the shape of a tensor, which says more
+    if least > max(8 * saved, 10**7):  # of a smaller model the shape of a tensor is told, which says more
         raise InputError(f"{where} describes a model of more than {least:,} numbers, but {saved:,} were saved")
 
 

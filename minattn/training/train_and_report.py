@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..errors import InputError
 from ..parallel import Threads
 from ..runs import MODEL, Run, read_json, write_atomically
 from ..terminal import Interrupt, Progress, clock
@@ -109,7 +108,8 @@ def score_run(
 
 def is_reported(run: Run, step: int) -> bool:
     """Whether a training that ended at a step also left its table and figures."""
-    return _read_report(run).get("step") == step
+    told = _read_report(run).get("step")
+    return type(told) is int and told == step
 
 
 def run_information(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -119,18 +119,14 @@ def run_information(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     run = Run.open(folder)
     model_kind(run).frozen_parts(run, model_config(run)), training_config(run), text_file(run)
-    return run.info() | {"table": _read_report(run).get("table")}
+    table = _read_report(run).get("table")
+    return run.info() | {"table": table if isinstance(table, str) else None}
 
 
 def _read_report(run: Run) -> dict[str, Any]:
-    """What the last training that came to its end left; {} where none did. Raises InputError if it is damaged."""
+    """What the last training that came to its end left; {} where none did."""
     path = run.folder / REPORT
-    report = read_json(path) if path.exists() else {}
-    if report and not (type(report.get("step")) is int and isinstance(report.get("table"), str)):
-        raise InputError(
-            f"{path} is damaged: it lacks step or table; without the file, minattn train --resume makes it"
-        )
-    return report
+    return read_json(path) if path.exists() else {}
 
 
 def _introduce(trainer: Trainer, data: Data, say: Callable[[str], None]) -> None:

@@ -60,7 +60,10 @@ class Outcomes:
 
 
 def outcome_of(
-    call: Callable[[], object], is_named: Callable[[str], bool] = lambda message: True, of_code: bool = False
+    call: Callable[[], object],
+    is_named: Callable[[str], bool] = lambda message: True,
+    of_code: bool = False,
+    seconds: float = SECONDS,
 ) -> tuple[str, str]:
     """The kind of outcome of a call, and what there is to say of it.
 
@@ -68,9 +71,10 @@ def outcome_of(
         call: raises InputError or RunError to refuse, WrongAcceptance for what it should have refused
         is_named: whether a message says which file is meant
         of_code: whether the file is Python, whose errors are what a message has to tell
+        seconds: how long it may compute
     """
     try:
-        with warnings.catch_warnings(), time_limit():
+        with warnings.catch_warnings(), time_limit(seconds):
             warnings.simplefilter("error")
             call()
     except (InputError, RunError) as error:
@@ -80,7 +84,7 @@ def outcome_of(
     except WrongAcceptance as error:
         return "wrong", str(error)
     except Hang:
-        return "hang", f"no end after {SECONDS:g} s of computing, or {WAITING:g} s in all"
+        return "hang", f"no end after {seconds:g} s of computing, or {WAITING:g} s in all"
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -101,16 +105,16 @@ def complaint(message: str, of_code: bool = False) -> str:
 
 
 @contextlib.contextmanager
-def time_limit() -> Iterator[None]:
-    """Raise Hang in the code inside where it takes longer."""
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise Hang in the code inside where it computes longer, or waits too long."""
 
     def over(number: int, frame: FrameType | None) -> NoReturn:
         raise Hang
 
-    timers = {signal.SIGPROF: (signal.ITIMER_PROF, SECONDS), signal.SIGALRM: (signal.ITIMER_REAL, WAITING)}
+    timers = {signal.SIGPROF: (signal.ITIMER_PROF, seconds), signal.SIGALRM: (signal.ITIMER_REAL, WAITING)}
     before = {number: signal.signal(number, over) for number in timers}
-    for timer, seconds in timers.values():
-        signal.setitimer(timer, seconds)
+    for timer, most in timers.values():
+        signal.setitimer(timer, most)
     try:
         yield
     finally:
