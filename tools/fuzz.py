@@ -34,7 +34,7 @@ from fuzzing.text_files import exercise_subject, pass_subject, progress_subject,
 from minattn.learn.runner import Runner
 from minattn.terminal import Count
 
-WEIGHTS = {"run": 30, "text": 8, "vocabulary": 8, "backward pass": 3, "exercise": 2, "progress": 4}
+WEIGHTS = {"run": 25, "fine-tuned run": 5, "text": 8, "vocabulary": 8, "backward pass": 3, "exercise": 2, "progress": 4}
 """How many of a hundred files are of each kind; 10 unless it stands here."""
 
 
@@ -93,9 +93,11 @@ def fuzz(
 
 def subjects(folder: Path, runner: Runner) -> list[Subject]:
     """Everything that is damaged, each of which is accepted as it is."""
+    encoders = encoder_subjects(folder)
     made = [
         run_subject(folder / "a run"),
-        *encoder_subjects(folder),
+        run_subject(folder / "tuned", encoders[0].folder),
+        *encoders,
         text_subject(folder / "text"),
         vocabulary_subject(folder / "vocabulary"),
         pass_subject(folder / "pass"),

@@ -25,12 +25,13 @@ RESUMED = 0.05
 """How often a run is gone on with, which takes twenty times as long as to open it."""
 
 
-def run_subject(folder: Path) -> Subject:
-    """A small run of a text."""
+def run_subject(folder: Path, pretrained: Path | None = None) -> Subject:
+    """A small run of a text, or the fine-tuning of the model in a folder."""
     folder.mkdir()
     (folder / "text.txt").write_text(TEXT, encoding="utf-8")
-    options: dict[str, Any] = {"steps": STEPS, "width": 8, "heads": 2, "layers": 1, "batch": 4, "threads": 1}
-    train(folder / "text.txt", out=folder / "run", progress=False, **options)
+    options: dict[str, Any] = {"steps": STEPS, "batch": 4, "threads": 1}
+    sizes: dict[str, Any] = {"width": 8, "heads": 2, "layers": 1} if pretrained is None else {}
+    train(folder / "text.txt", out=folder / "run", from_=pretrained, progress=False, **options, **sizes)
     good = json_of(folder / "run" / "config.json")["config"]["model"]
     files = {
         "run/config.json": 6,
@@ -42,7 +43,8 @@ def run_subject(folder: Path) -> Subject:
         f"{CHECKPOINT}/weights.safetensors": 5,
         f"{CHECKPOINT}/optimizer.safetensors": 2,
     }
-    return Subject("run", folder, files, lambda place, rng: load(place, rng, good), sign_anew, writes=True)
+    name = "run" if pretrained is None else "fine-tuned run"
+    return Subject(name, folder, files, lambda place, rng: load(place, rng, good), sign_anew, writes=True)
 
 
 def sign_anew(folder: Path, name: str, rng: Random) -> None:
@@ -105,7 +107,8 @@ def use(folder: Path, good: dict[str, Any]) -> None:
     for name, parameter in loaded.items():
         expect(is_same(parameter.data, stored[name]), f"{name} holds other numbers than the file")
     says = json_of(run / "config.json")["config"]
-    expect(asdict(model_config(opened.run)) == says["model"], "the model has other sizes than config.json says")
+    sizes = {key: value for key, value in says["model"].items() if key != "model_type"}
+    expect(asdict(model_config(opened.run)) == sizes, "the model has other sizes than config.json says")
     expect("model_sha256" not in state or says["model"] == good, "config.json describes another model than was trained")
     expect(asdict(training_config(opened.run)) == says["training"], "the training is another than config.json says")
     content = json_of(run / "tokenizer.json")
