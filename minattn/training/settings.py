@@ -51,3 +51,5 @@ class TrainingConfig:
             raise InputError(f"weight_decay must be a number not below 0, got {self.weight_decay}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, got {self.seed}")
+        if self.seed >= 2**128:
+            raise InputError(f"seed must be below 2¹²⁸, got one of {len(str(self.seed))} digits")

@@ -46,6 +46,7 @@ def refused(capsys, *arguments, code=2):
         ((*TRAIN, "--save-every", "0"), "save_every must be from 1"),
         ((*TRAIN, "--batch", "-8"), "batch must be from 1"),
         ((*TRAIN, "--seed", "-1"), "seed must not be negative, got -1"),
+        ((*TRAIN, "--seed", "9" * 500), "seed must be below 2¹²⁸, got one of 500 digits"),
         ((*TRAIN, "--blanks", "2"), "blanks must be in [0, 1], got 2.0"),
         ((*TRAIN, "--blanks", "-0.1"), "blanks must be in [0, 1]"),
         ((*TRAIN, "--blanks", "nan"), "blanks must be in [0, 1], got nan"),
