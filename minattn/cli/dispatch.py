@@ -149,12 +149,10 @@ def _drop_output() -> None:
 
 
 def _fail(error: object, code: int) -> int:
-    print(f"minattn: {_one_line(str(error))}", file=sys.stderr)
+    print(f"minattn: {_one_line(str(InputError(error)))}", file=sys.stderr)
     return code
 
 
-def _one_line(message: str, most: int = 900) -> str:
-    """A message of at most so many characters, in which what a user's text or file brought along moves no cursor."""
-    if len(message) > most:
-        message = f"{message[: most * 2 // 3]} … {message[-most // 3 :]}"
+def _one_line(message: str) -> str:
+    """A message in which what a user's text or file brought along moves no cursor."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from minattn.errors import InputError
+from minattn.errors import InputError, RunError
 from minattn.runs import brief, parse_json, read_bytes, read_json, read_json_list
 
 
@@ -76,6 +76,14 @@ def test_a_list_is_read_as_one_and_nothing_else_is(tmp_path):
 def test_what_cannot_be_the_name_of_a_file_is_said_to_be_none(tmp_path, name):
     with pytest.raises(InputError, match=r"cannot be the name of a file$"):
         read_bytes(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", [InputError, RunError])
+def test_a_message_is_shown_by_its_beginning_and_its_end_where_it_is_too_long_to_be_read(kind):
+    assert str(kind("a file of " + "x" * 870)) == "a file of " + "x" * 870
+    told = str(kind("a file of " + "x" * 10**6 + " is missing"))
+    assert told.startswith("a file of xxx") and told.endswith("xxx is missing") and len(told) < 950 and "x … x" in told
+    assert isinstance(kind("a"), {InputError: ValueError, RunError: RuntimeError}[kind])
 
 
 @pytest.mark.parametrize("value", ["a" * 10**6, 10**400, [[[[[[[[[1]]]]]]]]] * 9, {"a": "b" * 500}, list(range(999))])
