@@ -112,12 +112,14 @@ def subjects(folder: Path, runner: Runner) -> list[Subject]:
 def repeat(count: int, first: int, what: str, seed: int, once: Callable[[int, Random], None]) -> None:
     """Call a function so many times, each with random numbers of its own, and show how far it is."""
     with Count(count, what, sys.stderr) as shown:
-        for number in range(first, first + count):
-            # What hangs in a library hears no signal of Python's.
-            faulthandler.dump_traceback_later(2 * WAITING, exit=True)
-            once(number, Random(f"{seed} {number} {what}"))
-            shown.show(number + 1 - first)
-    faulthandler.cancel_dump_traceback_later()
+        try:
+            for number in range(first, first + count):
+                # What hangs in a library hears no signal of Python's.
+                faulthandler.dump_traceback_later(2 * WAITING, exit=True)
+                once(number, Random(f"{seed} {number} {what}"))
+                shown.show(number + 1 - first)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from minattn.errors import InputError, RunError
 
-SECONDS, WAITING = 10.0, 60.0
+SECONDS, WAITING = 10.0, 120.0
 """How long a try may compute, a hundred times of what the longest takes; and how long it may take in all: it could wait
 for ever, and a busy machine makes it wait too."""
 LONGEST = 1000

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from .independent import expect
 from .mutations import damage
-from .outcome import Outcomes, WrongAcceptance, outcome_of
+from .outcome import Outcomes, outcome_of
 
 TEXT = "".join(
     f"The {subject} {verb} the old {thing}.\n"
@@ -105,6 +104,3 @@ class Subject:
             if not path.exists() or path.read_bytes() != content:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-
-
-__all__ = ["TEXT", "Subject", "WrongAcceptance", "expect"]
