@@ -29,7 +29,6 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "minattn/terminal/ending.py": "imported before all else, and imports next to nothing",
     "minattn/training/step.py": "the loop that the course teaches, alone",
     "minattn/training/settings.py": "one class, which other rooms import alone",
-    "minattn/training/limits.py": "what is refused before a training begins",
     "minattn/check/catalogue/right_parts.py": "what several files of mistakes use",
     "minattn/check/error_location.py": "where in somebody's file an error came from",
     "minattn/nn/padding.py": "one class",

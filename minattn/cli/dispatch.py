@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -61,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         if code > 128:  # a signal ended the command, perhaps because the terminal was closed
             return code
-        return _fail(f"{error.filename or 'the output'}: {error.strerror or error}", 1)
+        code = 2 if error.errno == errno.ENAMETOOLONG else 1
+        return _fail(f"{error.filename or 'the output'}: {error.strerror or error}", code)
     except MemoryError:
         return _fail("not enough memory; try a smaller --width, --batch or --vocab-size", 1)
 
@@ -154,10 +156,16 @@ def _drop_output() -> None:
 
 def _fail(error: object, code: int) -> int:
     ended()
+    message = f"minattn: {_one_line(str(InputError(error)))}"
     with contextlib.suppress(OSError):  # nobody takes that either
         if sys.stderr.isatty():
-            print_wrapped(f"minattn: {error}", stream=sys.stderr)
+            print_wrapped(message, stream=sys.stderr)
         else:  # one line, whatever COLUMNS says
-            print(f"minattn: {error}", file=sys.stderr)
+            print(message, file=sys.stderr)
     _drop_output()
     return code
+
+
+def _one_line(message: str) -> str:
+    """A message in which what a user's text or file brought along moves no cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)

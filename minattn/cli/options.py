@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..errors import InputError, did_you_mean
-from ..parallel import cores
+from ..parallel import MOST_THREADS, cores
 from ..runs import read_at_most
 from ..terminal import labelled, print_wrapped
 
@@ -83,8 +83,9 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 def threads_of(options: argparse.Namespace) -> int:
     """How many threads were asked for: a number of at least 1."""
     count: int = cores() if options.threads is None else options.threads
-    if count < 1:
-        raise InputError(f"--threads must be at least 1, got {count}")
+    if not 1 <= count <= MOST_THREADS:
+        limit = "at least 1" if count < 1 else f"at most {MOST_THREADS:,}"
+        raise InputError(f"--threads must be {limit}, got {count}")
     return count
 
 

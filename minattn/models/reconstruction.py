@@ -50,13 +50,13 @@ class ReconstructionConfig:
                 f"width {self.width} is not divisible by {self.heads} heads; try --width {self.heads * 32}"
             )
         for name in ("embedding_std", "position_scale"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) <= 1000:
+                raise InputError(f"{name} must be in [0, 1000], got {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be in [0, 1), got {self.dropout}")
         for name, known in (("positions", POSITIONS), ("de_embedding", DE_EMBEDDINGS)):
             if getattr(self, name) not in known:
-                raise InputError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+                raise InputError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)[:80]!r}")
 
     def matrices(self) -> dict[str, int]:
         """The numbers in the matrices of the embeddings, of each layer, and of the head."""

@@ -2,10 +2,11 @@
 
 from .processes import can_fork
 from .share import Shared, SharedModel, SharedOptimizer, share_batches
-from .threads import Threads, cores
+from .threads import MOST_THREADS, Threads, cores
 from .workers import SplittableModel, seed_dropout
 
 __all__ = [
+    "MOST_THREADS",
     "Shared",
     "SharedModel",
     "SharedOptimizer",

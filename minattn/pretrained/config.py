@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError
+from ..runs import brief
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,10 @@ def read_config(settings: Mapping[str, Any], where: str) -> tuple[str, EncoderCo
     """
     model_type = settings.get("model_type")
     if not isinstance(model_type, str) or model_type not in SETTINGS:
-        raise InputError(f"{where}: model_type is {model_type!r}; known are {' and '.join(SETTINGS)}")
+        raise InputError(f"{where}: model_type is {brief(model_type)}; known are {' and '.join(SETTINGS)}")
     for name, value in {**ONLY, ACTIVATION[model_type]: "gelu"}.items():
         if settings.get(name, value) not in (value, None):
-            raise InputError(f"{where}: {name} is {settings[name]!r}; known is {value!r} only")
+            raise InputError(f"{where}: {name} is {brief(settings[name])}; known is {value!r} only")
     values: dict[str, Any] = dict(USUAL[model_type])
     defaults = EncoderConfig(1)
     for ours, theirs in SETTINGS[model_type].items():
@@ -123,7 +124,7 @@ def read_config(settings: Mapping[str, Any], where: str) -> tuple[str, EncoderCo
         value, wanted = settings[theirs], type(getattr(defaults, ours))
         fits = type(value) is wanted or (wanted is float and type(value) is int) or (ours == "pad_id" and value is None)
         if not fits:
-            raise InputError(f"{where}: {theirs} must be of type {wanted.__name__}, got {value!r}")
+            raise InputError(f"{where}: {theirs} must be of type {wanted.__name__}, got {brief(value)}")
         values[ours] = value
     try:
         return model_type, EncoderConfig(**values)

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
@@ -16,12 +16,12 @@ from ..nn import Linear, Module
 from ..runs import make_folder, read_json, reading, similar_path, write_atomically
 from ..trace import is_finite
 from .config import SETTINGS, EncoderConfig, read_config, written_config
-from .tensor_names import BIASES, BUFFERS, LAYERS, is_head, parameters_by_file_name, plain_name
+from .tensor_names import BIASES, BUFFERS, LAYERS, beginnings, is_head, parameters_by_file_name, plain_name
 from .weights import READABLE, WEIGHTS, Stored, find_tensors, write_tensors
 
 CONFIG = "config.json"
 
-Found = dict[str, tuple[str, Stored]]
+Found: TypeAlias = dict[str, tuple[str, Stored]]
 """The tensors of a folder by their plain names, each with the name that its file has for it."""
 
 MAY_MISS = ("pooler.dense.weight", "pooler.dense.bias")
@@ -131,10 +131,16 @@ def settings_of(folder: Path) -> dict[str, Any]:
 
 
 def tensors_of(folder: Path, model_type: str) -> Found:
-    """The tensors in a folder's weights; of two that mean the same, the first."""
-    found: Found = {}
-    for name, stored in find_tensors(folder).items():
-        found.setdefault(plain_name(name, model_type), (name, stored))
+    """The tensors in a folder's weights. Raises InputError where two mean the same, or they are of several encoders."""
+    tensors, found = find_tensors(folder), Found()
+    before = beginnings(tensors, model_type) or [(f"{model_type}.", "")]
+    if len(before) > 1:
+        named = ", ".join(repr(inside) for inside, _ in before)
+        raise InputError(f"{folder}: the weights hold several encoders, whose tensors' names begin with {named}")
+    for name, stored in tensors.items():
+        twin, _ = found.setdefault(plain_name(name, *before[0]), (name, stored))
+        if twin != name:
+            raise InputError(f"{folder}: the weights hold both {twin} and {name}, which mean the same; leave one out")
     usual, in_use = BIASES
     if in_use in found:
         found[usual] = found.pop(in_use)
@@ -175,7 +181,13 @@ def check_tensors(
     layers = {name.removeprefix(prefix).partition(".")[0] for name in tensors if name.startswith(prefix)}
     if len(layers) != config.layers:
         for kind in prefixes:
-            if not layers and any(prefixes[kind] in name for name in tensors):
+            strange = [name for name in tensors if prefixes[kind] in name and not layers]
+            if strange and kind == cls.model_type:
+                begins = f"begin with {strange[0].partition(prefix)[0]!r}, as in {strange[0]}"
+                raise InputError(
+                    f"{folder}: the names of the layers {begins}, those of the embeddings do not; rename them"
+                )
+            if strange:
                 says = f"{folder / CONFIG}: model_type is {cls.model_type}"
                 raise InputError(f"{says}, but the tensors are named as those of {kind}; set it to that")
         name = SETTINGS[cls.model_type]["layers"]

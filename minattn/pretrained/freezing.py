@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ..errors import InputError
+from ..runs import brief
 from .masked_lm import MaskedLM
 
 LAYERS = re.compile(r"layer\.([0-9]{1,9})(?:-([0-9]{1,9}))?")
@@ -29,7 +30,7 @@ def frozen_parts(names: str, layers: int) -> frozenset[str]:
             found = [name] if name in ("embeddings", "head") else []
         if not found:
             blocks = ("", "layer.0, ")[layers] if layers < 2 else f"layer.0 to layer.{layers - 1}, "
-            raise InputError(f"--freeze: {name!r} is no part of this model, which has embeddings, {blocks}head")
+            raise InputError(f"--freeze: {brief(name)} is no part of this model, which has embeddings, {blocks}head")
         frozen.update(found)
     if len(frozen) == layers + 2:
         raise InputError(f"--freeze {names} leaves nothing to train; leave a part out")

@@ -12,6 +12,7 @@ from ..backend import Array, to_host
 from ..graph import no_grad
 from ..nn import Nearest
 from ..parallel import Threads
+from ..trace import finite_results
 from .encoder import Encoder
 from .masked_lm import MaskedLM
 
@@ -40,7 +41,8 @@ class LayerDeEmbedding:
         self.model = model
         self.encoder = model if isinstance(model, Encoder) else model.encoder
         self.table = model.embeddings.word_embeddings.weight.data[:vocab_size]
-        self.nearest = Nearest(self.table)
+        with np.errstate(over="ignore"):  # of a table whose numbers are too large, which shows in what it gives
+            self.nearest = Nearest(self.table)
         self.nearest_of_head: Nearest | None = None
         layers = [f"layer {i + 1}" for i in range(model.config.layers)]
         self.stages = ("word embedding", "embeddings", *layers)
@@ -53,8 +55,9 @@ class LayerDeEmbedding:
     def __call__(self, ids: Array, place: int | None = None) -> Found:
         """What the tokens ids (B, T) come back as: {stage: {kind: ids (B, T)}}, or (B,) of one place in each text."""
         found: Found = {}
-        for stage, (vectors, nearest) in zip(self.stages, self._vectors(np.asarray(ids), place), strict=True):
-            found[stage] = {kind: to_host(best) for kind, best in nearest(vectors).items()}
+        with finite_results() as finite:
+            for stage, (vectors, nearest) in zip(self.stages, self._vectors(np.asarray(ids), place), strict=True):
+                found[stage] = {kind: to_host(best) for kind, best in nearest(finite(vectors)).items()}
         return found
 
     def _vectors(self, ids: Array, place: int | None) -> Iterator[tuple[Array, Nearest]]:

@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import InputError
-from ..runs import FORMAT, MODEL, STATE, read_json
+from ..runs import FORMAT, MODEL, STATE, read_json, reading
 from .config import read_config
 from .encoder import BertModel, DistilBertModel
-from .folder import CONFIG, settings_of
+from .folder import CONFIG, settings_of, tensors_of
 from .masked_lm import BertForMaskedLM, DistilBertForMaskedLM
 from .tensor_names import HEADS
-from .weights import WEIGHTS, find_tensors
+from .weights import WEIGHTS
 
 AnyPretrained: TypeAlias = BertModel | DistilBertModel | BertForMaskedLM | DistilBertForMaskedLM
 
@@ -42,7 +42,7 @@ def load_pretrained(
     if isinstance(architectures, list) and architectures:
         has_head = str(architectures[0]).endswith(("ForMaskedLM", "ForPreTraining"))
     else:
-        has_head = HEADS[model_type]["head.dense.weight"] in find_tensors(folder)
+        has_head = HEADS[model_type]["head.dense.weight"] in tensors_of(folder, model_type)
     return CLASSES[model_type, has_head].from_pretrained(folder, dtype=dtype, report=report)
 
 
@@ -52,6 +52,8 @@ def find_pretrained(folder: str) -> Path:
     Raises InputError for a run that has none, or none yet, and for a checkpoint of one.
     """
     place, inside = Path(folder), Path(folder) / MODEL
+    with reading(place):
+        place.exists()  # or the system says why it cannot be, such as a name that is too long
     if (place / STATE).is_file() and not (place / CONFIG).exists():
         raise InputError(f"{place} is a checkpoint of a run; give the run, {os.path.normpath(place / '../..')}")
     settings = read_json(place / CONFIG) if (place / CONFIG).is_file() else {}

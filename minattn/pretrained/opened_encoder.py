@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import InputError
-from ..runs import read_bytes, read_json
+from ..runs import brief, read_json, read_json_list
 from ..terminal import shortened
 from ..text import WordPiece, no_blanks
 from .encoder import Encoder
@@ -109,7 +107,7 @@ def sentence_settings(folder: Path, say: Say) -> tuple[str, int | None]:
     Both are what the files of sentence-transformers say; without them the mean, and as many as the model takes.
     Raises InputError for another pooling.
     """
-    listed = _read_list(folder / MODULES) if (folder / MODULES).exists() else []
+    listed = read_json_list(folder / MODULES) if (folder / MODULES).exists() else []
     steps = {str(step.get("type", "")).rpartition(".")[2]: step for step in listed if isinstance(step, dict)}
     if unknown := [kind for kind in steps if kind not in ("Transformer", "Pooling", "Normalize")]:
         say(f"{folder / MODULES} has a step {unknown[0]}, which is not applied: these are not that model's own vectors")
@@ -118,7 +116,7 @@ def sentence_settings(folder: Path, say: Say) -> tuple[str, int | None]:
         raise InputError(f"{pooling}, which says how vectors are pooled by {MODULES}, is missing; get it as well")
     limit = read_json(folder / SENTENCES).get("max_seq_length") if (folder / SENTENCES).exists() else None
     if limit is not None and not (type(limit) is int and limit >= 2):
-        raise InputError(f"{folder / SENTENCES}: max_seq_length must be a number of tokens, got {limit!r}")
+        raise InputError(f"{folder / SENTENCES}: max_seq_length must be a number of tokens, got {brief(limit)}")
     modes = read_json(pooling) if pooling.exists() else {"pooling_mode_mean_tokens": True}
     chosen = [name for name, value in modes.items() if name.startswith("pooling_mode") and value not in (False, None)]
     if chosen == ["pooling_mode_cls_token"] or modes.get("pooling_mode") == "cls":
@@ -126,15 +124,3 @@ def sentence_settings(folder: Path, say: Say) -> tuple[str, int | None]:
     if chosen == ["pooling_mode_mean_tokens"] or modes.get("pooling_mode") == "mean":
         return "mean", limit
     raise InputError(f"{pooling}: known are mean and cls, got {', '.join(chosen) or 'none'}")
-
-
-def _read_list(path: Path) -> list[Any]:
-    """The JSON list in a file. Raises InputError where it is something else."""
-    content = read_bytes(path)
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: expected JSON, but {error}") from None
-    if not isinstance(value, list):
-        raise InputError(f"{path} is damaged: expected a JSON list, got a {type(value).__name__}")
-    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ..nn import Module, Parameter
 
@@ -67,6 +67,23 @@ BIASES = ("cls.predictions.bias", "cls.predictions.decoder.bias")
 BLOCK = re.compile(r"blocks\.(\d+)\.(.+)\.(weight|bias)")
 
 
+WORDS = "embeddings.word_embeddings.weight"
+"""The tensor that every such model has once."""
+
+
+def beginnings(names: Collection[str], model_type: str) -> list[tuple[str, str]]:
+    """With what the names in a file may begin before they are plain: inside the model, and outside of it.
+
+    One pair for each encoder in the file; training in parallel or inside another module puts something before.
+
+    >>> beginnings(["module.bert.embeddings.word_embeddings.weight", "module.cls.predictions.bias"], "bert")
+    [('module.bert.', 'module.')]
+    """
+    found = sorted(name.removesuffix(WORDS) for name in names if name.endswith(WORDS))
+    usual = [before for before in found if before in ("", f"{model_type}.")]
+    return [(before, re.sub(r"(^|\.)(bert|distilbert)\.$", r"\1", before)) for before in usual[:1] or found]
+
+
 def parameters_by_file_name(model: Module, model_type: str) -> Iterator[tuple[str, Parameter]]:
     """Every parameter of a model with its name in a file, without the prefix `bert.` or `distilbert.`."""
     for name, parameter in model.named_parameters():
@@ -89,13 +106,13 @@ def file_name(name: str, model_type: str) -> str:
     return f"{EMBEDDINGS[part]}.{kind}"
 
 
-def plain_name(name: str, model_type: str) -> str:
-    """A name as it stands in a file, without the prefix, and as it is written today.
+def plain_name(name: str, inside: str, outside: str) -> str:
+    """A name as it stands in a file, without its beginning, and as it is written today.
 
-    >>> plain_name("bert.embeddings.LayerNorm.gamma", "bert")
+    >>> plain_name("bert.embeddings.LayerNorm.gamma", "bert.", "")
     'embeddings.LayerNorm.weight'
     """
-    name = name.removeprefix(model_type + ".")
+    name = name.removeprefix(inside if name.startswith(inside) else outside)
     stem, _, kind = name.rpartition(".")
     return f"{stem}.{ {'gamma': 'weight', 'beta': 'bias'}.get(kind, kind) }" if stem else name
 

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..graph import no_grad
 from ..parallel import Threads
 from ..text import collate
+from ..trace import finite_results
 from .encoder import Encoder
 from .masked_lm import MaskedLM
 
@@ -98,13 +99,13 @@ def embed_tokens(
 
     def embed(batch: list[int]) -> None:
         ids, mask = collate([rows[i] for i in batch], 0)
-        states = encoder(ids, mask).last_hidden_state.data  # zeros at padding
+        states = finite(encoder(ids, mask).last_hidden_state.data)  # zeros at padding
         pooled = states[:, 0] if pooling == "cls" else states.sum(axis=1) / mask.sum(axis=1, keepdims=True)
         lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
-        vectors[batch] = pooled / np.maximum(lengths, 1e-12)
+        vectors[batch] = pooled / np.maximum(finite(lengths), 1e-12)
 
     batches, done = by_length([len(row) for row in rows], threads, batch_tokens), 0
-    with no_grad(), model.evaluating(), Threads(threads) as pool:
+    with no_grad(), model.evaluating(), finite_results() as finite, Threads(threads) as pool:
         for start in range(0, len(batches), threads):
             together = batches[start : start + threads]
             pool.map(embed, together)
@@ -150,7 +151,7 @@ def fill_blanks(
     blanks = row == tokenizer.mask_id
     if not blanks.any():
         raise InputError('there is no blank to fill; write [MASK] for one, as in "The cat [MASK] on the mat."')
-    with no_grad(), model.evaluating():
-        probabilities = F.softmax(model.logits(row, where=blanks), dim=-1).data[:, : tokenizer.vocab_size]
+    with no_grad(), model.evaluating(), finite_results() as finite:
+        probabilities = finite(F.softmax(model.logits(row, where=blanks), dim=-1).data)[:, : tokenizer.vocab_size]
     order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :top]
     return [[(tokenizer.pieces[i], float(p[i])) for i in best] for p, best in zip(probabilities, order, strict=True)]

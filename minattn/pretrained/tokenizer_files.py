@@ -2,7 +2,7 @@
 
 tokenizer.json          the whole tokenizer, as the `tokenizers` library reads it
 vocab.txt               one piece a line, the first of which has the id 0; used where tokenizer.json is absent
-tokenizer_config.json   case, accents and Chinese characters; what it says of them goes before tokenizer.json
+tokenizer_config.json   the class of transformers that opens it; case, accents and Chinese characters for BERT's class
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..runs import make_folder, read_json, write_atomically
+from ..runs import brief, make_folder, parse_json, read_json, write_atomically
 from ..text import TOKENIZER, VOCABULARY, WordPiece, check_specials, read_text, with_vocabulary
 
-CONFIG = "tokenizer_config.json"
+CONFIG, MODEL_CONFIG = "tokenizer_config.json", "config.json"
 ADDED = "added_tokens.json"  # older versions of transformers put pieces beside vocab.txt there
 LONGEST_WORD = 100  # characters; in BERT a longer word becomes [UNK]
 NO_LIMIT = 10**9  # transformers writes 1e30 for a model_max_length that is not known
 CLASSES = ("BertTokenizer", "DistilBertTokenizer")
+CLASS_OF = {"bert": CLASSES[0], "distilbert": CLASSES[1]}  # where tokenizer_config.json does not say, the model does
 SPECIAL_NAMES = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
 # tokenizer_config.json's names of what the library's BertNormalizer does, and its own
 OPTIONS = {
@@ -29,6 +30,15 @@ OPTIONS = {
     "strip_accents": "strip_accents",
     "tokenize_chinese_chars": "handle_chinese_chars",
 }
+# How BERT cleans a text, in what is not said otherwise, and splits it into words
+NORMALIZER = {
+    "type": "BertNormalizer",
+    "clean_text": True,
+    "handle_chinese_chars": True,
+    "strip_accents": None,
+    "lowercase": True,
+}
+PRE_TOKENIZER = {"type": "BertPreTokenizer"}
 
 
 class PretrainedWordPiece(WordPiece):
@@ -46,8 +56,11 @@ def load_tokenizer(folder: str | os.PathLike[str]) -> PretrainedWordPiece:
     """Read the tokenizer of a BERT or DistilBERT model from the folder that transformers wrote; nothing is downloaded.
 
     Args:
-        folder: with tokenizer.json or, where that is absent, vocab.txt. What tokenizer_config.json says of case,
-            accents and Chinese characters goes before tokenizer.json; without either, the tokenizer is uncased.
+        folder: with tokenizer.json or, where that is absent, vocab.txt. Where tokenizer_config.json, or the model_type
+            in config.json, says that BERT's class opens it, a text is cleaned and split as that class does, with what
+            tokenizer_config.json says of case, accents and Chinese characters and else uncased; of tokenizer.json it
+            takes the pieces. Any other class takes tokenizer.json as it is. Where no class is said, what is said of
+            case goes before tokenizer.json, and what this lacks is as in BERT.
     Returns: a tokenizer with the ids that transformers gives under `split_special_tokens=True`: a special token that
         is written in a text is ordinary text.
     Raises: InputError naming the file when one is missing, broken, or of another kind than BERT's.
@@ -59,9 +72,10 @@ def load_tokenizer(folder: str | os.PathLike[str]) -> PretrainedWordPiece:
     config = read_json(folder / CONFIG) if (folder / CONFIG).exists() else {}
     options = _options(config, folder / CONFIG)
     whole, vocabulary = folder / TOKENIZER, folder / VOCABULARY
-    tokenizer_class = str(config.get("tokenizer_class") or CLASSES[0]).removesuffix("Fast")
+    said_class = _class(config, folder)
+    tokenizer_class = said_class or CLASSES[0]
     if whole.exists():
-        text, name = _with_options(read_text(whole), options), str(whole)
+        text, name = _as_opened_by(said_class, read_text(whole), options), str(whole)
     elif not vocabulary.exists():
         raise InputError(
             f"{folder}: expected {TOKENIZER} or {VOCABULARY}, found neither; "
@@ -77,9 +91,9 @@ def load_tokenizer(folder: str | os.PathLike[str]) -> PretrainedWordPiece:
         _check_added(config, folder, ids)
         text, name = with_vocabulary(ids, LONGEST_WORD, options).to_str(), str(vocabulary)
     said = config.get("model_max_length")
-    limit = int(said) if isinstance(said, (int, float)) and 0 < said < NO_LIMIT else None
     tokenizer = PretrainedWordPiece(text, name)
-    tokenizer.model_max_length = limit
+    if isinstance(said, (int, float)) and not isinstance(said, bool) and 0 < said < NO_LIMIT:
+        tokenizer.model_max_length = int(said)
     if tokenizer_class in CLASSES:
         tokenizer.tokenizer_class = tokenizer_class
     return tokenizer
@@ -115,7 +129,7 @@ def _config_text(tokenizer: WordPiece) -> str:
     if (
         normalizer.get("type") == "BertNormalizer"
         and normalizer["clean_text"]
-        and content["pre_tokenizer"] == {"type": "BertPreTokenizer"}
+        and content["pre_tokenizer"] == PRE_TOKENIZER
         and content["model"]["max_input_chars_per_word"] == LONGEST_WORD
     ):
         config["tokenizer_class"] = tokenizer_class
@@ -133,30 +147,50 @@ def _options(config: dict[str, Any], file: Path) -> dict[str, Any]:
         given = config.get(name)
         content = given.get("content") if isinstance(given, dict) else given
         if content not in (None, expected):
-            raise InputError(f"{file}: expected {expected!r} as the {name}, as in BERT, got {content!r}")
+            raise InputError(f"{file}: expected {expected!r} as the {name}, as in BERT, got {brief(content)}")
     options = {}
     for name, key in OPTIONS.items():
         if name in config:
             value = config[name]
             if not (isinstance(value, bool) or (value is None and name == "strip_accents")):
-                raise InputError(f"{file}: {name} must be true or false, got {value!r}")
+                raise InputError(f"{file}: {name} must be true or false, got {brief(value)}")
             options[key] = value
     return options
 
 
-def _with_options(tokenizer_json: str, options: Mapping[str, Any]) -> str:
-    """Let options replace those of the BertNormalizer in a tokenizer.json; any other normaliser is left as it is.
+def _class(config: Mapping[str, Any], folder: Path) -> str | None:
+    """The class of transformers that opens a folder, without Fast at its end; None where nothing says."""
+    said = config.get("tokenizer_class")
+    if not (said is None or isinstance(said, str)):
+        raise InputError(f"{folder / CONFIG}: tokenizer_class must be the name of a class, got {brief(said)}")
+    if said:
+        # only these two have a form that is called Fast and is the same
+        return said.removesuffix("Fast") if said.removesuffix("Fast") in CLASSES else said
+    settings = read_json(folder / MODEL_CONFIG) if (folder / MODEL_CONFIG).exists() else {}
+    model_type = settings.get("model_type")
+    return CLASS_OF.get(model_type) if isinstance(model_type, str) else None
 
-    What the options do not say stands as the file has it, where transformers takes its defaults, those of uncased.
+
+def _as_opened_by(tokenizer_class: str | None, tokenizer_json: str, options: Mapping[str, Any]) -> str:
+    """A tokenizer.json as a class of transformers takes it: BERT's only its pieces, any other all of it.
+
+    None for the class: what the file has stands, save what the options say of a BertNormalizer.
     """
+    if tokenizer_class not in (None, *CLASSES):
+        return tokenizer_json
     try:
-        content = json.loads(tokenizer_json)
-        normalizer = content["normalizer"]
-        if normalizer["type"] != "BertNormalizer" or normalizer | options == normalizer:
-            return tokenizer_json
-    except (ValueError, KeyError, TypeError, RecursionError):
+        content = parse_json(tokenizer_json.encode())
+        own = content.get("normalizer")
+        if tokenizer_class is not None:
+            content |= {"normalizer": NORMALIZER | dict(options), "pre_tokenizer": PRE_TOKENIZER}
+            if content["model"].get("type", "WordPiece") == "WordPiece":
+                content["model"]["max_input_chars_per_word"] = LONGEST_WORD
+        else:
+            if own is None or own["type"] == "BertNormalizer":
+                content["normalizer"] = NORMALIZER | (own or {}) | dict(options)
+            content["pre_tokenizer"] = content.get("pre_tokenizer") or PRE_TOKENIZER
+    except (ValueError, KeyError, TypeError, AttributeError):
         return tokenizer_json  # refused by whoever builds a tokenizer of it
-    normalizer.update(options)
     return json.dumps(content, ensure_ascii=False)
 
 
@@ -174,7 +208,9 @@ def _read_vocabulary(file: Path) -> dict[str, int]:
         if piece == "":
             raise InputError(f"{file}: expected one piece a line, found nothing on line {i + 1}")
         if piece in ids:
-            raise InputError(f"{file}: expected each piece once, found {piece!r} on lines {ids[piece] + 1} and {i + 1}")
+            raise InputError(
+                f"{file}: expected each piece once, found {brief(piece)} on lines {ids[piece] + 1} and {i + 1}"
+            )
         ids[piece] = i
     check_specials(ids, str(file))
     return ids
@@ -190,8 +226,8 @@ def _check_added(config: dict[str, Any], folder: Path, ids: dict[str, int]) -> N
         named[folder / CONFIG] = [token.get("content") for token in decoder.values() if isinstance(token, dict)]
     for file, pieces in named.items():
         for piece in pieces:
-            if piece not in ids:
+            if not isinstance(piece, str) or piece not in ids:
                 raise InputError(
-                    f"{file}: adds the piece {piece!r}, which {VOCABULARY} lacks; "
+                    f"{file}: adds the piece {brief(piece)}, which {VOCABULARY} lacks; "
                     f"open the folder with transformers and save it, which writes {TOKENIZER}"
                 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError
-from ..runs import read_json, reading, write_atomically
+from ..runs import brief, parse_json, read_json, reading, write_atomically
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -49,7 +49,8 @@ class Stored:
             wide = np.left_shift(place, 16, dtype=np.uint32)
             place = wide.view(np.float32)
         if not direct:
-            array[...] = place
+            with np.errstate(over="ignore"):  # what is too large becomes Inf, which is refused
+                array[...] = place
 
 
 def find_tensors(folder: Path) -> dict[str, Stored]:
@@ -80,7 +81,7 @@ def sharded(index: Path) -> dict[str, Stored]:
     found: dict[str, Stored] = {}
     for part in sorted(set(parts.values())):
         if Path(part).name != part or not part.isprintable():
-            raise InputError(f"{index}: expected the name of a file beside it, got {part!r}")
+            raise InputError(f"{index}: expected the name of a file beside it, got {brief(part)}")
         there = tensors_in(index.parent / part)
         for name in (name for name, file in parts.items() if file == part):
             if name not in there:
@@ -106,7 +107,10 @@ def tensors_in(path: Path) -> dict[str, Stored]:
             raise InputError(f"{path} is damaged: {_damage(path)}; get the file again") from None
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header: dict[str, Any] = json.loads(file.read(length))
+            try:
+                header: dict[str, Any] = parse_json(file.read(length))
+            except ValueError as error:
+                raise InputError(f"{path} is damaged: its header is broken, because {error}") from None
     header.pop("__metadata__", None)
     return {
         name: Stored(path, entry["dtype"], tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])

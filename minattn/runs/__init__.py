@@ -1,6 +1,6 @@
 """Run folders and files: whole or absent, and nothing that is read can run code. The one door to it."""
 
-from .checkpoint import STATE
+from .checkpoint import STATE, Checkpoint
 from .files import (
     check_place,
     make_folder,
@@ -12,7 +12,7 @@ from .files import (
     similar_path,
     write_atomically,
 )
-from .json_files import from_json, json_ready, read_json
+from .json_files import brief, fits_float, from_json, json_ready, parse_json, read_json, read_json_list
 from .run import FORMAT, MODEL, TEXT, Run, newest_run
 
 __all__ = [
@@ -20,16 +20,21 @@ __all__ = [
     "MODEL",
     "STATE",
     "TEXT",
+    "Checkpoint",
     "Run",
+    "brief",
     "check_place",
+    "fits_float",
     "from_json",
     "json_ready",
     "make_folder",
     "naming",
     "newest_run",
+    "parse_json",
     "read_at_most",
     "read_bytes",
     "read_json",
+    "read_json_list",
     "reading",
     "refuse_special",
     "similar_path",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .files import read_bytes, reading, sync_folder, write_synced
-from .json_files import check_format, json_ready, read_json
+from .json_files import brief, check_format, json_ready, read_json
 
 VERSION = 1
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
@@ -27,7 +27,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 _STORABLE = {"bool", "float16", "float32", "float64"} | {f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)}
 # The names of whole checkpoints; the second while one of the same step takes its place.
-WHOLE, SET_ASIDE = re.compile(r"step-(\d+)"), re.compile(r"\.step-(\d+)\.old")
+WHOLE, SET_ASIDE = re.compile(r"step-([0-9]+)"), re.compile(r"\.step-([0-9]+)\.old")
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,18 @@ def write_checkpoint(
     weights: Arrays,
     optimizer: Arrays,
     state: Mapping[str, Any],
-    tokenizer_sha256: str,
+    belongs_to: Mapping[str, str],
 ) -> None:
-    """Write and sync the three files into an empty folder; state.json proves the other two whole."""
+    """Write and sync the three files into an empty folder; state.json proves the other two whole.
+
+    belongs_to: the fingerprints of the run's "tokenizer" and "model", as for `read_checkpoint`
+    """
     contents = {WEIGHTS: _to_bytes(weights, "weights"), OPTIMIZER: _to_bytes(optimizer, "optimizer")}
     described = {
         "format": "minattn checkpoint",
         "version": VERSION,
         "step": step,
-        "tokenizer_sha256": tokenizer_sha256,
+        **{f"{what}_sha256": sha256 for what, sha256 in belongs_to.items()},
         "files": {name: {"bytes": len(data), "sha256": _sha256(data)} for name, data in contents.items()},
         "state": json_ready(state, "state"),
     }
@@ -92,40 +95,72 @@ def write_checkpoint(
     sync_folder(folder)
 
 
-def read_checkpoint(folder: Path, tokenizer_sha256: str, expected: Shapes | None = None) -> Checkpoint:
+def read_checkpoint(folder: Path, belongs_to: Mapping[str, str], expected: Shapes | None = None) -> Checkpoint:
     """Read a checkpoint after proving that it is whole and fits.
 
-    folder            the checkpoint
-    tokenizer_sha256  of the run's tokenizer.json
-    expected          the weights' names and shapes that the caller can use; None takes any
+    folder      the checkpoint
+    belongs_to  sha256 of the run's "tokenizer", of its file, and of its "model", as config.json describes it
+    expected    the weights' names and shapes that the caller can use; None takes any
 
     Raises InputError, naming the file, where one is missing, truncated, altered, of another version, of
-    another tokenizer, or holds other tensors.
+    another step, tokenizer or model, or holds other tensors.
     """
-    described = _described(folder / STATE)
-    if described["tokenizer_sha256"] != tokenizer_sha256:
-        theirs, ours = described["tokenizer_sha256"][:12], tokenizer_sha256[:12]
+    described = description(folder)
+    theirs, ours = described["tokenizer_sha256"], belongs_to["tokenizer"]
+    if theirs != ours:
         raise InputError(
             f"{folder / STATE} belongs to another tokenizer than the run's tokenizer.json "
-            f"(sha256 {theirs}..., not {ours}...); put the original back"
+            f"(sha256 {theirs[:12]}..., not {ours[:12]}...); put the original back"
         )
     weights = _from_bytes(folder / WEIGHTS, described["files"])
     optimizer = _from_bytes(folder / OPTIMIZER, described["files"])
     if expected is not None:
         _compare(folder / WEIGHTS, {name: array.shape for name, array in weights.items()}, expected)
+    # Older checkpoints do not say. What the shapes tell is told first, for it says more.
+    if described.get("model_sha256", belongs_to["model"]) != belongs_to["model"]:
+        raise InputError(
+            f"{folder / STATE} belongs to another model than the run's config.json describes; put the original back"
+        )
     return Checkpoint(described["step"], weights, optimizer, described["state"])
 
 
+def description(folder: Path) -> dict[str, Any]:
+    """The content of a checkpoint's state.json, once it is known to hold every field that the reader uses."""
+    path = folder / STATE
+    described = read_json(path)
+    check_format(path, described, "minattn checkpoint", VERSION)
+    kinds = {"step": int, "tokenizer_sha256": str, "files": dict, "state": dict}
+    wrong = [key for key, kind in kinds.items() if type(described.get(key)) is not kind]
+    for name in (WEIGHTS, OPTIMIZER):
+        told = described["files"].get(name) if "files" not in wrong else None
+        if not (isinstance(told, dict) and type(told.get("bytes")) is int and type(told.get("sha256")) is str):
+            wrong.append(f"files[{name!r}]")
+    if wrong:
+        raise InputError(f"{path} is damaged: it lacks {', '.join(wrong)}")
+    named = WHOLE.fullmatch(folder.name) or SET_ASIDE.fullmatch(folder.name)
+    if named is not None and described["step"] != int(named[1]):
+        step = brief(described["step"])
+        raise InputError(f"{path} is damaged: its step is {step}, but its folder is that of step {int(named[1])}")
+    return described
+
+
+def fingerprint(value: Any) -> str:
+    """The sha256 of a value of JSON, whatever the order of its keys."""
+    return _sha256(json.dumps(value, sort_keys=True).encode())
+
+
 def count_weights(folder: Path) -> int:
-    """How many numbers the weights of a checkpoint hold, read from the header alone."""
+    """How many numbers the weights of a checkpoint hold, read from the header alone; its state.json is checked too."""
     from safetensors import SafetensorError, safe_open
 
-    path = folder / WEIGHTS
+    path, told = folder / WEIGHTS, description(folder)["files"][WEIGHTS]["bytes"]
+    with reading(path):
+        _check_size(path, path.stat().st_size, told)
     try:
         with safe_open(path, framework="np") as file:
             return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(f"{path} is no whole safetensors file") from error
 
 
 def _to_bytes(arrays: Arrays, what: str) -> bytes:
@@ -147,29 +182,18 @@ def _from_bytes(path: Path, files: Mapping[str, Any]) -> dict[str, NDArray[Any]]
     from safetensors.numpy import load
 
     data, told = read_bytes(path), files[path.name]
-    if len(data) != told["bytes"]:
-        raise InputError(f"{path} is damaged: it has {len(data):,} bytes, {told['bytes']:,} were written")
+    _check_size(path, len(data), told["bytes"])
     if _sha256(data) != told["sha256"]:
         raise InputError(f"{path} is damaged: its bytes are not those that were written (sha256 differs)")
     try:
         return load(data)
     except SafetensorError as error:
-        raise InputError(f"{path} is no safetensors file: {error}") from error
+        raise InputError(f"{path} is no whole safetensors file") from error
 
 
-def _described(path: Path) -> dict[str, Any]:
-    """state.json, once it is known to hold every field that the reader uses."""
-    described = read_json(path)
-    check_format(path, described, "minattn checkpoint", VERSION)
-    kinds = {"step": int, "tokenizer_sha256": str, "files": dict, "state": dict}
-    wrong = [key for key, kind in kinds.items() if not isinstance(described.get(key), kind)]
-    for name in (WEIGHTS, OPTIMIZER):
-        told = described["files"].get(name) if "files" not in wrong else None
-        if not (isinstance(told, dict) and isinstance(told.get("bytes"), int) and "sha256" in told):
-            wrong.append(f"files[{name!r}]")
-    if wrong:
-        raise InputError(f"{path} is damaged: it lacks {', '.join(wrong)}")
-    return described
+def _check_size(path: Path, size: int, written: int) -> None:
+    if size != written:
+        raise InputError(f"{path} is damaged: it has {size:,} bytes, {written:,} were written")
 
 
 def _compare(path: Path, got: Shapes, expected: Shapes) -> None:

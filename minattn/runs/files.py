@@ -120,6 +120,10 @@ def reading(path: Path) -> Iterator[None]:
         raise InputError(f"{path} is missing") from error
     except OSError as error:
         raise InputError(f"{path} could not be read: {_reason(error)}") from error
+    except ValueError as error:  # of the path: a NUL in it, or half a character
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{str(path)!a} cannot be the name of a file") from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -182,6 +186,15 @@ def refuse_special(path: Path) -> None:
     """Refuse a pipe or a device, from which too much may come, or nothing for ever. Raises InputError."""
     if _is_special(path) and not os.path.isdir(path):
         raise InputError(f"{path} is a pipe or a device; expected a file")
+
+
+def identity(folder: Path) -> tuple[int, int] | None:
+    """What changes when a folder is renamed or replaced by another of its name; None where there is none."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_ctime_ns
 
 
 def _is_special(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import IO, Any
 
 from ..errors import InputError
 from .files import naming, read_bytes, write_atomically
-from .json_files import json_ready
+from .json_files import brief, fits_float, json_ready, parse_json
+
+NUMBERS = ("loss", "lr", "tokens_per_second", "copied", "blanks_filled")
+"""What a row may hold that is a number, or null where there is none."""
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
@@ -22,9 +26,10 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows, [] where there is no file; a last line that a crash tore is left out.
+    """The rows, [] where there is no file; a last line that a crash tore, and which is no JSON, is left out.
 
-    Raises InputError, with the line's number, where a line before the last is not a JSON object.
+    Raises InputError, with the line's number, where another line is not a row: a JSON object, whose step comes after
+    that of the row before and whose NUMBERS are numbers.
     """
     return [row for _, row in _whole_lines(path)]
 
@@ -44,17 +49,35 @@ def _whole_lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
     # What follows the last line end is either nothing or torn.
     lines = read_bytes(path).split(b"\n")[:-1]
     rows: list[tuple[bytes, dict[str, Any]]] = []
+    last = -1
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise ValueError("it is not a JSON object")
+            row = _row(line, last)
         except ValueError as error:
-            if number == len(lines):  # a power cut may leave a line of the right length and the wrong content
+            # a power cut may leave a line of the right length and the wrong content
+            if number == len(lines) and isinstance(error, json.JSONDecodeError):
                 break
             raise InputError(f"{path} is damaged at line {number}: {error}") from error
+        last = row.get("step", last)
         rows.append((line, row))
     return rows
+
+
+def _row(line: bytes, last: int) -> dict[str, Any]:
+    """The row in a line that comes after a step. Raises ValueError, saying what is wrong with it."""
+    row = parse_json(line)
+    if not isinstance(row, dict):
+        raise ValueError("it is not a JSON object")
+    step = row.get("step", last + 1)
+    if type(step) is not int or step < 0:
+        raise ValueError(f"step must be a whole number not below 0, got {brief(step)}")
+    if step <= last:
+        raise ValueError(f"step {brief(step)} cannot follow step {brief(last)}")
+    for name in NUMBERS:
+        value = row.get(name)
+        if not (value is None or (fits_float(value) and math.isfinite(value))):
+            raise ValueError(f"{name} must be a number or null, got {brief(value)}")
+    return row
 
 
 def _drop_torn_line(file: IO[bytes]) -> None:

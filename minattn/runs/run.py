@@ -7,15 +7,16 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import InputError
 from . import checkpoint as checkpoints
 from .checkpoint import Arrays, Checkpoint, Shapes
 from .files import (
     files_below,
+    identity,
     make_folder,
     naming,
     read_bytes,
@@ -28,6 +29,7 @@ from .files import (
 from .json_files import check_format, json_ready, read_json
 from .metrics import append_row, read_rows, trim_rows
 
+T = TypeVar("T")
 FORMAT, VERSION = "minattn run", 1
 CONFIG, TOKENIZER, METRICS, LOCK = "config.json", "tokenizer.json", "metrics.jsonl", ".lock"
 MODEL, TEXT = "model", "text.txt"
@@ -106,7 +108,7 @@ class Run:
         try:
             return cls(folder, stored["config"], tokenizer)
         except UnicodeDecodeError as error:
-            raise InputError(f"{folder / TOKENIZER} is damaged: {error}") from error
+            raise InputError(f"{folder / TOKENIZER} is damaged: byte {error.start} is not UTF-8") from error
 
     def reconfigure(self, config: Mapping[str, Any]) -> None:
         """Change the config, as for a training that goes on with more steps. Raises what `create` raises for it."""
@@ -152,7 +154,7 @@ class Run:
             self._clear_leftovers()
             try:
                 beside.mkdir()
-                checkpoints.write_checkpoint(beside, step, weights, optimizer, state, self._tokenizer_sha256)
+                checkpoints.write_checkpoint(beside, step, weights, optimizer, state, self._belongs_to())
                 self._put_in_place(beside, place)
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
@@ -169,18 +171,26 @@ class Run:
         Returns its arrays, writable and owned by the caller. Raises InputError, naming the file, where there
         is none or it is damaged, of another version, of another tokenizer, or holds other tensors.
         """
+        return self._of_newest(lambda place: checkpoints.read_checkpoint(place, self._belongs_to(), expected))
+
+    def count_weights(self) -> int:
+        """How many numbers the weights of the newest whole checkpoint are. Raises InputError as `load` does."""
+        return self._of_newest(checkpoints.count_weights)
+
+    def _of_newest(self, read: Callable[[Path], T]) -> T:
+        """What a function makes of the newest whole checkpoint, which a training that is running may replace."""
         while True:
             found = checkpoints.whole_checkpoints(self._checkpoints)
             if not found:
                 raise InputError(f"{self.folder} has no checkpoint yet: its training was stopped before the first one")
             newest = found[max(found)]
-            before = _identity(newest)
+            before = identity(newest)
             try:
-                return checkpoints.read_checkpoint(newest, self._tokenizer_sha256, expected)
+                return read(newest)
             except InputError:
-                if _identity(newest) == before:
+                if identity(newest) == before:
                     raise
-                # A training that is running replaced it while it was read: look again.
+                # It was replaced while it was read: look again.
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -197,8 +207,7 @@ class Run:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                message = f"{self.folder} is being trained by another process; wait for it, or stop it"
-                raise InputError(message) from None
+                raise InputError(f"{self.folder} is being trained by another process; wait, or stop it") from None
             yield
 
     @contextlib.contextmanager
@@ -228,28 +237,30 @@ class Run:
 
     def info(self) -> dict[str, Any]:
         """What is in the run, as JSON can hold it; what is not there yet is None, 0 or []."""
-        saved, rows = checkpoints.whole_checkpoints(self._checkpoints), self.metrics()
-        newest = saved[max(saved)] if saved else None
+        saved, rows = self.saved_steps(), self.metrics()
         names = [CONFIG, TOKENIZER, METRICS, "checkpoints", "figures"]
         names += [name for name in (MODEL, TEXT) if (self.folder / name).exists()]
         sizes = {name: size_of(self.folder / name) for name in names}
         return {
             "folder": str(self.folder),
             "config": self.config,
-            "parameters": checkpoints.count_weights(newest) if newest else None,
+            "parameters": self.count_weights() if saved else None,
             "steps": max((row["step"] for row in rows if "step" in row), default=0),
-            "saved_steps": list(saved),
+            "saved_steps": saved,
             "metrics": len(rows),
             "figures": sorted(path.name for path in files_below(self.figures_folder)),
             "bytes": sizes | {"total": sum(sizes.values())},
         }
 
+    def _belongs_to(self) -> dict[str, str]:
+        """The fingerprints of what a checkpoint is of no use without."""
+        return {"tokenizer": self._tokenizer_sha256, "model": checkpoints.fingerprint(self.config.get("model"))}
+
     def _put_in_place(self, beside: Path, place: Path) -> None:
         """Rename a written checkpoint to its name; until then one of the same step is set aside, loadable."""
         if place.exists():
             aside = place.with_name(f".{place.name}.old")
-            if aside.exists():
-                shutil.rmtree(aside)
+            shutil.rmtree(aside, ignore_errors=True)
             os.rename(place, aside)
         os.rename(beside, place)
 
@@ -295,12 +306,3 @@ def _refuse_occupied(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         if (folder / name).exists() and read_bytes(folder / name) != data:
             raise InputError(f"{folder} holds another {name}, which would be overwritten; choose another --out")
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """What changes when a folder is renamed or replaced by another of its name."""
-    try:
-        status = folder.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_ctime_ns

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..runs import make_folder, refuse_special, write_atomically
+from ..runs import brief, make_folder, parse_json, refuse_special, write_atomically
 from .spacing import join_words
 from .vocabulary import PREFIX, SPECIALS, UNKNOWN, check_specials, learned
 
@@ -194,8 +194,9 @@ def _built(tokenizer_json: str, name: str) -> Tokenizer:
     from tokenizers import Tokenizer
 
     try:
+        content = parse_json(tokenizer_json.encode())
         tokenizer = Tokenizer.from_str(tokenizer_json)
-        model = json.loads(tokenizer_json)["model"]
+        model = content["model"]
     except Exception as error:  # the library raises nothing more precise
         raise InputError(f"{name}: expected a tokenizer in JSON, but it is broken: {error}") from None
     wanted = {"type": "WordPiece", "unk_token": UNKNOWN, "continuing_subword_prefix": PREFIX}
@@ -203,7 +204,13 @@ def _built(tokenizer_json: str, name: str) -> Tokenizer:
     found = {**model, "type": type(tokenizer.model).__name__}
     for key, value in wanted.items():
         if found.get(key, value) != value:
-            raise InputError(f"{name}: expected a tokenizer whose model has {key} {value!r}, found {found[key]!r}")
+            raise InputError(f"{name}: expected a tokenizer whose model has {key} {value!r}, found {brief(found[key])}")
+    for token in content.get("added_tokens") or ():
+        if (number := tokenizer.token_to_id(token["content"])) != token["id"]:  # the library counts on, silently
+            raise InputError(
+                f"{name}: the added token {brief(token['content'])} has the id {brief(token['id'])}, "
+                f"but the ids before it make it {number}"
+            )
     return tokenizer
 
 

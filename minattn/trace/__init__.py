@@ -1,6 +1,6 @@
 """Looking into what runs: which op made a NaN, and which NumPy calls a function makes. The one door to it."""
 
-from .op_errors import call_sites, describe_call, is_finite, trace_backward, trace_forward
+from .op_errors import call_sites, describe_call, finite_results, is_finite, trace_backward, trace_forward
 from .recorder import RecordedArray, RecordedSteps, Recorder, Step, StepReference, Untraceable, record
 from .unfollowed_numpy import answer_without_graph
 
@@ -14,6 +14,7 @@ __all__ = [
     "answer_without_graph",
     "call_sites",
     "describe_call",
+    "finite_results",
     "is_finite",
     "record",
     "trace_backward",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn, TypeAlias
 
+import numpy as np
+
 from ..backend import Array, array_module
+from ..errors import InputError
 
 Node: TypeAlias = Any
 """A node of the graph, which stands above this room."""
@@ -62,6 +66,22 @@ def is_finite(array: Array) -> bool:
     xp = array_module(array)
     total = float(xp.vdot(array, array)) if array.dtype.kind == "f" else 0.0
     return math.isfinite(total) or bool(xp.isfinite(array).all())
+
+
+@contextlib.contextmanager
+def finite_results() -> Iterator[Callable[[Array], Array]]:
+    """Inside, NumPy warns of nothing; what this gives returns the array that it is given, unless NaN or Inf is in it.
+
+    It raises InputError then: weights that are finite can still be too large for what is made of them.
+    """
+
+    def finite(array: Array) -> Array:
+        if not is_finite(array):
+            raise InputError("the model makes NaN or Inf of this text: its weights are too large, or damaged")
+        return array
+
+    with np.errstate(all="ignore"):
+        yield finite
 
 
 def trace_forward(root: Node | None, output: Array) -> NoReturn:

@@ -43,6 +43,19 @@ def check_memory(model: MatrixSizes, frozen: Collection[str] = ()) -> None:
         )
 
 
+def check_size(model: MatrixSizes, saved: int, where: str) -> None:
+    """Refuse a config that describes a model many times as large as the one that was saved, before it is built.
+
+    Args:
+        saved: how many numbers the weights in the checkpoint are; those of a model that fits are at least its matrices
+        where: what the config is called in an error
+    """
+    sizes = model.matrices()
+    least = sizes["embeddings"] + model.layers * sizes["layer"]
+    if least > max(8 * saved, 10**7):  # of a smaller model the shape of a tensor is told, which says more
+        raise InputError(f"{where} describes a model of more than {least:,} numbers, but {saved:,} were saved")
+
+
 def memory_needed(model: MatrixSizes, frozen: Collection[str]) -> int:
     """The bytes of the weights in float32, and of the gradient and two moments of those that train; without biases."""
     sizes = model.matrices()

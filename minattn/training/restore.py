@@ -12,6 +12,8 @@ from ..graph import no_grad
 from ..runs import Run
 from ..terminal import columns, padded
 from ..text import WordPiece, no_blanks
+from ..trace import finite_results, is_finite
+from .limits import check_size
 from .model import Model
 from .run_config import model_config, model_kind
 
@@ -85,9 +87,13 @@ def load_model(run: Run) -> tuple[Model, WordPiece]:
 
     Raises InputError if the run is damaged.
     """
-    model = model_kind(run).build(model_config(run), seed=0)
+    config = model_config(run)
+    check_size(config, run.count_weights(), f"{run.folder}/config.json: model")
+    model = model_kind(run).build(config, seed=0)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     weights = run.load(shapes).weights
+    if spoilt := [name for name, array in weights.items() if array.dtype.kind == "f" and not is_finite(array)]:
+        raise InputError(f"{run.folder}: {spoilt[0]} of the checkpoint holds NaN or Inf, as would every result")
     try:
         model.load_state_dict(weights)
     except ValueError as error:
@@ -122,9 +128,9 @@ def restore(model: Model, tokenizer: WordPiece, text: str, best: int = 5) -> Res
 def restore_ids(model: Model, tokenizer: WordPiece, ids: list[int], best: int = 5) -> Restoration:
     """The same for ids, [CLS] first and [SEP] last, at most as many as the model has positions."""
     batch = np.array([ids])
-    with no_grad(), model.evaluating():
-        probabilities = to_host(softmax(model.logits(batch), -1).data[0])
-    attention = [to_host(weights[0]) for weights in model.attention_maps(batch)]
+    with no_grad(), model.evaluating(), finite_results() as finite:
+        probabilities = finite(to_host(softmax(model.logits(batch), -1).data[0]))
+        attention = [to_host(weights[0]) for weights in model.attention_maps(batch)]
     order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :best]
     pieces = tokenizer.pieces
     return Restoration(

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..models import ReconstructionConfig, ReconstructionModel
-from ..runs import Run, from_json
+from ..runs import Run, brief, from_json
 from .data import TextFile
 from .model import Model
 from .settings import TrainingConfig
@@ -73,7 +73,7 @@ def model_kind(run: Run) -> ModelKind:
     model_type = settings["model_type"]
     if not isinstance(model_type, str) or model_type not in MODEL_KINDS:
         known = " and ".join(MODEL_KINDS) or "none; import minattn.pretrained first"
-        raise InputError(f"{run.folder}/config.json: model: model_type is {model_type!r}; known are {known}")
+        raise InputError(f"{run.folder}/config.json: model: model_type is {brief(model_type)}; known are {known}")
     return MODEL_KINDS[model_type]
 
 

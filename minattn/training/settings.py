@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ..errors import InputError
-from ..parallel import cores
+from ..parallel import MOST_THREADS, cores
 
 MOST = 10**12
 """The most steps there can be; it only keeps the arithmetic within what a float holds."""
@@ -38,9 +38,9 @@ class TrainingConfig:
     threads: int = cores()
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "save_every", "threads"):
-            if not 1 <= getattr(self, name) <= MOST:
-                raise InputError(f"{name} must be from 1 to {MOST:,}, got {getattr(self, name)}")
+        for name, most in (("steps", MOST), ("batch", MOST), ("save_every", MOST), ("threads", MOST_THREADS)):
+            if not 1 <= getattr(self, name) <= most:
+                raise InputError(f"{name} must be from 1 to {most:,}, got {getattr(self, name)}")
         for name in ("lr", "clip"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be a number above 0, got {getattr(self, name)}")
@@ -51,3 +51,5 @@ class TrainingConfig:
             raise InputError(f"weight_decay must be a number not below 0, got {self.weight_decay}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, got {self.seed}")
+        if self.seed >= 2**128:
+            raise InputError(f"seed must be below 2¹²⁸, got one of {len(str(self.seed))} digits")

@@ -15,7 +15,7 @@ from ..models import ReconstructionConfig
 from ..runs import TEXT, Run, read_bytes
 from ..text import WordPiece
 from .data import Data, Text, choose_tokenizer, find_text, load_data, split_text
-from .limits import check_memory, check_trainable
+from .limits import check_memory, check_size, check_trainable
 from .run_config import RECONSTRUCTION, model_config, model_kind, text_file, training_config
 from .settings import TrainingConfig
 from .train_and_report import Draw, TrainingOutcome, is_reported, train_and_report
@@ -100,6 +100,8 @@ def resume_training(
     data = data_of_run(run)
     check_trainable(data, training)
     check_memory(config, frozen)
+    if saved:
+        check_size(config, run.count_weights(), f"{run.folder}/config.json: model")
     model = kind.build(config, training.seed, frozen)
     with run.locked():
         trainer = Trainer(model, training, data, run, device)

@@ -120,8 +120,8 @@ def score_run(
 
 def is_reported(run: Run, step: int) -> bool:
     """Whether a training that ended at a step also left its table and figures."""
-    report = run.folder / REPORT
-    return report.exists() and read_json(report).get("step") == step
+    told = _read_report(run).get("step")
+    return type(told) is int and told == step
 
 
 def run_information(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -131,8 +131,14 @@ def run_information(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     run = Run.open(folder)
     model_kind(run).frozen_parts(run, model_config(run)), training_config(run), text_file(run)
-    report = run.folder / REPORT
-    return run.info() | {"table": read_json(report).get("table") if report.exists() else None}
+    table = _read_report(run).get("table")
+    return run.info() | {"table": table if isinstance(table, str) else None}
+
+
+def _read_report(run: Run) -> dict[str, Any]:
+    """What the last training that came to its end left; {} where none did."""
+    path = run.folder / REPORT
+    return read_json(path) if path.exists() else {}
 
 
 def _introduce(trainer: Trainer, data: Data, say: Callable[[str], None]) -> None:
@@ -167,7 +173,7 @@ def _score_first(trainer: Trainer, say: Callable[[str], None]) -> None:
 def _first_score(run: Run) -> Score | None:
     """What a pretrained model scored as it came, which was logged as step 0; None where nothing was."""
     rows = [row for row in run.metrics()[:1] if row.get("step") == 0]
-    return Score(rows[0]["copied"], rows[0]["blanks_filled"]) if rows else None
+    return Score(rows[0].get("copied"), rows[0].get("blanks_filled")) if rows else None
 
 
 def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw | None) -> TrainingOutcome:

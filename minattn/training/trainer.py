@@ -11,7 +11,7 @@ from ..errors import InputError, RunError
 from ..models import ReconstructionConfig, ReconstructionModel
 from ..optim import AdamW, learning_rate
 from ..parallel import Shared, Threads, share_batches
-from ..runs import Run
+from ..runs import Checkpoint, Run
 from ..text import Batch, Batches
 from ..trace import is_finite
 from .data import Data
@@ -151,6 +151,7 @@ class Trainer:
             shapes = {name: parameter.shape for name, parameter in self.model.named_parameters()}
             checkpoint = self.run.load(shapes)
             try:
+                self._check_optimizer(checkpoint)
                 self.optimizer.load_state_dict(checkpoint.optimizer)
                 self.model.load_state_dict(checkpoint.weights)
             except ValueError as error:
@@ -159,3 +160,18 @@ class Trainer:
                 ) from None
             self.step = checkpoint.step
         self.run.trim_metrics(self.step)
+
+    def _check_optimizer(self, checkpoint: Checkpoint) -> None:
+        """Refuse a state of the optimizer that no training can have left. Raises ValueError."""
+        for name, array in checkpoint.optimizer.items():
+            counts, squares = name == "steps", name.startswith("v.")
+            if array.dtype.kind != ("i" if counts else "f") or not is_finite(array):
+                raise ValueError(
+                    f"the optimizer's {name} must hold {'whole ' * counts}numbers, none of them NaN or Inf"
+                )
+            if (counts or squares) and array.size and array.min() < 0:
+                raise ValueError(f"the optimizer's {name} must not be negative, got {array.min()}")
+            if counts and array.size and array.max() > checkpoint.step:
+                raise ValueError(
+                    f"the optimizer made {array.max()} steps, more than the {checkpoint.step} of the training"
+                )

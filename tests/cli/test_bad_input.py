@@ -43,6 +43,7 @@ def refused(capsys, *arguments, code=2):
         ((*TRAIN, "--save-every", "0"), "save_every must be from 1"),
         ((*TRAIN, "--batch", "-8"), "batch must be from 1"),
         ((*TRAIN, "--seed", "-1"), "seed must not be negative, got -1"),
+        ((*TRAIN, "--seed", "9" * 500), "seed must be below 2¹²⁸, got one of 500 digits"),
         ((*TRAIN, "--blanks", "2"), "blanks must be in [0, 1], got 2.0"),
         ((*TRAIN, "--blanks", "-0.1"), "blanks must be in [0, 1]"),
         ((*TRAIN, "--blanks", "nan"), "blanks must be in [0, 1], got nan"),
@@ -83,6 +84,13 @@ def refused(capsys, *arguments, code=2):
         (("vocab", "small.txt", "--size", "0", "--out", "made"), "vocab_size: expected at least"),
         (("vocab", "small.txt", "--size", "100", "--out", "small.txt"), "a file is there"),
         (("info", "nowhere"), "expected a run folder at nowhere"),
+        (("info", "x" * 5000), "File name too long"),
+        (("embed", "x" * 5000, "text"), "File name too long"),
+        (("check", "x" * 5000), "File name too long"),
+        (("learn", "list", "--dir", "x" * 5000), "File name too long"),
+        ((*TRAIN, "--threads", "1025"), "threads must be from 1 to 1,024, got 1025"),
+        (("reconstruct", "two\nlines", "and\x1b[31m\u202emore"), r"arguments: and\x1b[31m\u202emore; what has"),
+        (("train", "--" + "x" * 10**5), f"unrecognized arguments: --{'x' * 400}"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -126,6 +134,17 @@ def test_a_folder_and_a_missing_file_are_refused_as_texts(place, capsys):
 def test_a_text_that_may_not_be_read_is_refused(place, capsys):
     (place / "small.txt").chmod(0)
     assert "cannot be read" in refused(capsys, *TRAIN)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_text_in_a_config_that_cannot_be_the_name_of_a_file_is_refused(place, capsys, name):
+    path = place / "run" / "config.json"
+    stored = json.loads(path.read_text())
+    stored["config"]["text"]["name"] = name
+    path.write_text(json.dumps(stored))
+    (place / "run" / "report.json").unlink()
+    complaint = "cannot be the name of a file" if "\0" in name else "half a character"
+    assert complaint in refused(capsys, "train", "--resume", "run")
 
 
 def test_a_gpu_without_cupy_is_refused_with_how_to_get_it(place, capsys, monkeypatch):
@@ -241,8 +260,13 @@ def test_a_folder_that_the_system_refuses_is_one_sentence(place, capsys):
 def test_a_report_that_is_damaged_is_one_sentence(place, capsys):
     (place / "run/report.json").write_text("{")
     assert "run/report.json is damaged" in refused(capsys, "info", "run")
-    (place / "run/report.json").write_text(json.dumps({"table": 5}))
+    (place / "run/report.json").write_text('{"a":' * 5000)
+    assert "run/report.json is damaged: expected JSON, but it has more than 100 levels" in refused(
+        capsys, "info", "run"
+    )
+    (place / "run/report.json").write_text(json.dumps({"table": 5, "step": True}))
     assert main(["info", "run"]) == 0
+    assert "\n\n" not in capsys.readouterr().out  # there is no table
 
 
 def test_nothing_of_python_shows_in_a_process_of_its_own(place):

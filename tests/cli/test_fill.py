@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from support.encoder_help import command, refused, write_encoder
+from support.pretrained_help import tensors_of
 
 from minattn import no_grad
 from minattn.pretrained import fill_blanks
@@ -137,3 +138,14 @@ def test_an_encoder_without_a_head_is_refused_with_what_to_do(capsys, tmp_path, 
     write_encoder(tmp_path, kind)
     sentence = refused(capsys, "fill", tmp_path, "[MASK]")
     assert "without a masked-LM head" in sentence and sentence.endswith("minattn train TEXT --from FOLDER")
+
+
+@pytest.mark.parametrize("arguments", [("fill", "The [MASK] sees."), ("embed", "the cat"), ("deembed", "the cat")])
+@pytest.mark.parametrize("name", ["bert.embeddings.LayerNorm.weight", "bert.encoder.layer.1.output.dense.weight"])
+def test_weights_that_are_too_large_for_any_result_are_one_sentence(capsys, tmp_path, arguments, name):
+    write_encoder(tmp_path, "BertForMaskedLM")
+    with tensors_of(tmp_path) as tensors:
+        tensors[name] = np.full_like(tensors[name], 3e38)
+    command_name, text = arguments
+    sentence = refused(capsys, command_name, tmp_path, text)
+    assert sentence == "the model makes NaN or Inf of this text: its weights are too large, or damaged"

@@ -4,13 +4,14 @@ import json
 import shutil
 import struct
 
+import numpy as np
 import pytest
-from support.pretrained_help import ROWS, open_quietly, refusal, save_good, unexpected
+from support.pretrained_help import ROWS, open_quietly, refusal, save_good
 
 from minattn.errors import InputError
-from minattn.pretrained import BertModel
-from minattn.pretrained import folder as pretrained
+from minattn.pretrained.folder import fill, tensors_of
 
+NAME = "pooler.dense.bias"
 NO_HEADER = "it does not begin with a whole header of safetensors"
 
 
@@ -122,19 +123,31 @@ def test_a_header_that_is_not_a_table_of_tensors(folder, header):
     damaged(folder)
 
 
-def test_a_file_that_gets_shorter_while_it_is_read(folder, monkeypatch):
+def test_a_file_that_gets_shorter_while_it_is_read(folder):
     """The header was right when it was looked at."""
-    find = pretrained.find_tensors
-
-    def find_and_cut(place):
-        found = find(place)
-        content = (folder / "model.safetensors").read_bytes()
-        (folder / "model.safetensors").write_bytes(content[:-1])
-        return found
-
-    monkeypatch.setattr(pretrained, "find_tensors", find_and_cut)
+    model, tensors = open_quietly(folder), tensors_of(folder, "bert")
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[:-1])
     with pytest.raises(InputError, match=r"model.safetensors ends inside [a-z.A-Z0-9_]+; get the file again$"):
-        BertModel.from_pretrained(folder, report=unexpected)
+        fill(model, tensors)
+
+
+@pytest.mark.parametrize("number", [1e39, -1e300])
+def test_a_number_that_the_dtype_of_the_weights_cannot_hold(folder, number):
+    import safetensors.numpy
+
+    tensors = safetensors.numpy.load_file(folder / "model.safetensors")
+    tensors[NAME] = np.full(12, number)
+    safetensors.numpy.save_file(tensors, folder / "model.safetensors")
+    message = refusal(folder, before_memory=False)
+    assert message == f"FOLDER/model.safetensors: {NAME} holds NaN or Inf, as would every result; get the file again"
+
+
+def test_a_header_that_says_two_things_of_one_tensor(folder):
+    header, body = header_of(folder)
+    text = json.dumps(header).replace('{"', f'{{"{NAME}": {json.dumps(header[NAME])}, "', 1)
+    write_header(folder, text.encode(), body)
+    assert refusal(folder).endswith(f"its header is broken, because it has '{NAME}' twice in one object")
 
 
 # The index of a model in parts
@@ -145,9 +158,6 @@ def with_index(folder, content):
     (folder / "model.safetensors").rename(folder / "one.safetensors")
     text = content if isinstance(content, bytes) else json.dumps(content).encode()
     (folder / "model.safetensors.index.json").write_bytes(text)
-
-
-NAME = "pooler.dense.bias"
 
 
 def test_an_index_of_one_part_is_read(folder):

@@ -271,7 +271,7 @@ def test_a_layer_that_is_missing(folder):
 def test_weights_of_something_else(folder):
     with tensors_of(folder) as tensors:
         for name in list(tensors):
-            tensors[f"visual.{name}"] = tensors.pop(name)
+            tensors[f"visual.{name.replace('embeddings', 'patches')}"] = tensors.pop(name)
     change_config(folder, num_hidden_layers=0)
     assert refusal(folder) == (
         "FOLDER: the weights lack embeddings.LayerNorm.bias, embeddings.LayerNorm.weight, "

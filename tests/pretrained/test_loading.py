@@ -289,3 +289,66 @@ def test_a_model_in_parts_can_lie_beside_the_files_of_others(tmp_path):
     shutil.copy(tmp_path / "part-0.safetensors", tmp_path / "another.safetensors")
     model = DistilBertForMaskedLM.from_pretrained(tmp_path, report=unexpected)
     assert_same_model(model, make("DistilBertForMaskedLM"))
+
+
+# Tensors whose names begin in another way
+
+
+def begin(tensors, before):
+    for name in list(tensors):
+        tensors[before + name] = tensors.pop(name)
+
+
+@each_kind
+@pytest.mark.parametrize("before", ["module.", "model.", "_orig_mod.module.", "0.auto_model.", "encoder.", "a.b."])
+def test_what_a_wrapper_puts_before_every_name_is_taken_off(tmp_path, kind, before):
+    make(kind).save_pretrained(tmp_path)
+    change_config(tmp_path, architectures=...)
+    with tensors_of(tmp_path) as tensors:
+        begin(tensors, before)
+    assert_same_model(open_quietly(tmp_path, np.float32), make(kind))
+
+
+def test_two_encoders_in_one_file_are_named(tmp_path):
+    make("BertModel").save_pretrained(tmp_path)
+    with tensors_of(tmp_path) as tensors:
+        for name in list(tensors):
+            tensors["question.bert." + name] = tensors["answer.bert." + name] = tensors.pop(name)
+    with pytest.raises(InputError) as caught:
+        open_quietly(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: the weights hold several encoders, "
+        "whose tensors' names begin with 'answer.bert.', 'question.bert.'"
+    )
+
+
+def test_an_encoder_under_its_usual_name_goes_before_one_that_is_inside_of_something(tmp_path):
+    make("BertModel").save_pretrained(tmp_path)
+    with tensors_of(tmp_path) as tensors:
+        for name in list(tensors):
+            tensors["teacher." + name] = tensors[name] + 1
+    said = []
+    assert_same_model(load_pretrained(tmp_path, report=said.append), make("BertModel"))
+    assert said[0].startswith(f"BertModel from {tmp_path}: not used: teacher.embeddings.LayerNorm.bias, ")
+
+
+def test_layers_that_begin_in_another_way_than_the_embeddings_are_named(tmp_path):
+    make("BertModel").save_pretrained(tmp_path)
+    with tensors_of(tmp_path) as tensors:
+        for name in [name for name in tensors if name.startswith("encoder.")]:
+            tensors["module." + name] = tensors.pop(name)
+    with pytest.raises(InputError) as caught:
+        open_quietly(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: the names of the layers begin with 'module.', as in "
+        "module.encoder.layer.0.attention.output.LayerNorm.bias, those of the embeddings do not; rename them"
+    )
+
+
+def test_two_tensors_that_mean_the_same_are_named(tmp_path):
+    make("BertModel").save_pretrained(tmp_path)
+    with tensors_of(tmp_path) as tensors:
+        tensors["bert.pooler.dense.bias"] = tensors["pooler.dense.bias"] + 1
+        tensors["embeddings.LayerNorm.gamma"] = tensors["embeddings.LayerNorm.weight"] + 1
+    with pytest.raises(InputError, match=r"the weights hold both .* and .*, which mean the same; leave one out$"):
+        open_quietly(tmp_path)

@@ -110,6 +110,91 @@ def test_ids_of_the_real_minilm_are_those_of_transformers(transformers, tmp_path
     assert ours.pieces == (original / "vocab.txt").read_text(encoding="utf-8").split("\n")[:30522]
 
 
+# tokenizer.json with parts that are null, absent or of another kind
+
+BERT = {
+    "type": "BertNormalizer",
+    "clean_text": True,
+    "handle_chinese_chars": True,
+    "strip_accents": None,
+    "lowercase": True,
+}
+NORMALIZERS = (BERT, BERT | {"lowercase": False}, BERT | {"clean_text": False}, {"type": "Lowercase"}, None, ...)
+PRE_TOKENIZERS = ({"type": "BertPreTokenizer"}, {"type": "WhitespaceSplit"}, None, ...)
+CONFIGS = (
+    {},
+    {"do_lower_case": True},
+    {"do_lower_case": False},
+    {"strip_accents": False},
+    {"do_lower_case": False, "strip_accents": True, "tokenize_chinese_chars": False},
+)
+ADDED = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True, "special": False}
+TEXT = "The Cat sat. Él el 火边 thecat the\tCAT cats zhuzh ZHUZH \x07"
+WORDS_AND_PIECES = "the cat sat The Cat Él él el 火 边 火边 ##边 ##cat . ##s zhuzh ZHUZH"
+PIECES = [*SPECIALS, *WORDS_AND_PIECES.split()]
+
+
+def file_of(normalizer, pre_tokenizer, added=()):
+    """A tokenizer.json with these parts; ... for a part that is absent."""
+    parts = {"normalizer": normalizer, "pre_tokenizer": pre_tokenizer}
+    content = {
+        "version": "1.0",
+        "added_tokens": list(added),
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 9,
+            "vocab": {piece: i for i, piece in enumerate(PIECES)},
+        },
+    }
+    return json.dumps(content | {name: part for name, part in parts.items() if part is not ...})
+
+
+def write_folder(folder, tokenizer, config, model_type="bert"):
+    (folder / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("kind", ["BertTokenizer", "BertTokenizerFast", "PreTrainedTokenizerFast", None])
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: "-".join(config))
+def test_ids_are_those_of_transformers_whatever_parts_a_tokenizer_json_lacks(transformers, tmp_path, config, kind):
+    for normalizer, pre_tokenizer in itertools.product(NORMALIZERS, PRE_TOKENIZERS):
+        write_folder(tmp_path, file_of(normalizer, pre_tokenizer), config | ({"tokenizer_class": kind} if kind else {}))
+        theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)(TEXT, add_special_tokens=False).input_ids
+        assert load_tokenizer(tmp_path).encode(TEXT)[1:-1] == theirs, (normalizer, pre_tokenizer)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"normalized": False}, {"single_word": True}, {"lstrip": True, "rstrip": True}]
+)
+@pytest.mark.parametrize("kind", ["BertTokenizer", "PreTrainedTokenizerFast"])
+def test_added_tokens_have_the_ids_of_transformers(transformers, tmp_path, changes, kind):
+    added = [ADDED | changes | {"id": len(PIECES) + i, "content": text} for i, text in enumerate(["Cat s", "éx"])]
+    for normalizer in (BERT, None):
+        write_folder(tmp_path, file_of(normalizer, None, added), {"tokenizer_class": kind})
+        text = "The Cat sat, cat s éx Éx thecat sex"
+        theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)(text, add_special_tokens=False).input_ids
+        assert load_tokenizer(tmp_path).encode(text)[1:-1] == theirs
+
+
+@pytest.mark.parametrize("normalizer", [None, ...])
+def test_a_tokenizer_json_without_a_normalizer_is_uncased_where_the_config_says_so(tmp_path, normalizer):
+    for config, same in (({"do_lower_case": True}, True), ({"do_lower_case": False}, False)):
+        (tmp_path / "tokenizer.json").write_text(file_of(normalizer, None), encoding="utf-8")
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+        assert (load_tokenizer(tmp_path).encode("The Cat") == load_tokenizer(tmp_path).encode("the cat")) is same
+
+
+@pytest.mark.parametrize(
+    "token", [{"id": 3, "content": "new"}, {"id": 99, "content": "new"}, {"id": 7, "content": "[PAD]"}]
+)
+def test_an_added_token_with_an_id_that_it_cannot_have_is_refused(tmp_path, token):
+    (tmp_path / "tokenizer.json").write_text(file_of(BERT, None, [ADDED | token]), encoding="utf-8")
+    refused(tmp_path, rf"tokenizer\.json: the added token '.*' has the id {token['id']}, but the ids before it make it")
+
+
 # Saving
 
 
@@ -316,6 +401,8 @@ def test_a_config_that_is_no_json_object_is_refused(tmp_path, content):
         ({"tokenize_chinese_chars": None}, "tokenize_chinese_chars must be true or false, got None"),
         ({"unk_token": "<unk>"}, r"expected '\[UNK\]' as the unk_token, as in BERT, got '<unk>'"),
         ({"mask_token": {"content": "<mask>"}}, r"expected '\[MASK\]' as the mask_token, as in BERT, got '<mask>'"),
+        ({"tokenizer_class": 7}, "tokenizer_class must be the name of a class, got 7"),
+        ({"added_tokens_decoder": {"9": {"content": ["a"]}}}, r"adds the piece \['a'\], which vocab.txt lacks"),
         ({"tokenizer_class": "BertJapaneseTokenizer"}, "tokenizer_class must be .*, got BertJapaneseTokenizer"),
         ({"added_tokens_decoder": {"999": {"content": "zhuzh"}}}, "adds the piece 'zhuzh', which vocab.txt lacks"),
     ],

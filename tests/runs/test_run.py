@@ -1,5 +1,6 @@
 """Run folders: what is saved comes back bit for bit, and no crash, full disk or damage goes unnoticed."""
 
+import contextlib
 import errno
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,17 @@ def run(tmp_path):
 def saved(run):
     save(run, 400)
     return run
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """A disk that really refuses bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def listing(folder):
@@ -89,20 +102,16 @@ def test_a_folder_whose_run_has_no_checkpoint_yet_is_refused_too(run):
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_new_run_is_taken_back_where_nothing_is_saved_in_it(tmp_path, monkeypatch, is_new):
+def test_a_new_run_is_taken_back_where_nothing_is_saved_in_it(tmp_path, is_new):
     folder = tmp_path / "run"
     if not is_new:
         folder.mkdir()
         (folder / "notes.txt").write_text("mine")
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     run = Run.create(folder, CONFIG, TOKENIZER)
-    with monkeypatch.context() as patched:
-        patched.setattr("minattn.runs.checkpoint.write_synced", full)
-        with pytest.raises(RunError, match="No space left on device"), run.locked(), run.undone_unless_saved():
-            save(run, 0)
+    refused = pytest.raises(RunError, match="File too large")
+    with files_of_at_most(10), refused, run.locked(), run.undone_unless_saved():
+        save(run, 0)
     assert folder.exists() is not is_new
     assert is_new or (folder / "notes.txt").read_text() == "mine"
     run = Run.create(folder, CONFIG, TOKENIZER)
@@ -329,13 +338,8 @@ def test_a_disk_that_fills_up_during_a_save_keeps_the_previous_checkpoint(saved,
 
 def test_a_disk_that_really_refuses_bytes_keeps_the_previous_checkpoint(saved):
     before = contents(saved.folder)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        with pytest.raises(RunError, match="step-000800 could not be written: File too large"):
-            saved.save(800, {"w": np.zeros(1_000_000)}, {}, {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with files_of_at_most(100_000), pytest.raises(RunError, match="step-000800 could not be written: File too large"):
+        saved.save(800, {"w": np.zeros(1_000_000)}, {}, {})
     assert contents(saved.folder) == before
 
 
@@ -433,12 +437,60 @@ def test_a_checkpoint_of_another_version_is_refused(saved):
         ({"step": "400", "state": None}, "step, state"),
         ({"files": None}, "files"),
         ({"files": {"weights.safetensors": {}}}, r"files\['weights.safetensors'\]"),
+        ({"step": True, "tokenizer_sha256": 7}, "step, tokenizer_sha256"),
+        ({"step": 400.0}, "step"),
     ],
 )
 def test_a_state_without_what_is_needed_is_refused_with_what_it_lacks(saved, changes, lacks):
     path = edit_state(saved, **changes)
     with pytest.raises(InputError, match=f"{path} is damaged: it lacks {lacks}"):
         saved.load()
+
+
+@pytest.mark.parametrize("step", [0, 399, 401, 4000, -400, -(2**63), 10**300])
+def test_a_state_of_another_step_than_its_folders_is_refused_by_both(saved, step):
+    path = edit_state(saved, step=step)
+    for read in (saved.load, saved.count_weights, saved.info):
+        with pytest.raises(InputError) as caught:
+            read()
+        told = str(step) if step < 10**9 else f"{step}"[:38] + "..."
+        assert str(caught.value).startswith(f"{path} is damaged: its step is {told}")
+        assert str(caught.value).endswith(", but its folder is that of step 400")
+
+
+def test_a_checkpoint_in_the_folder_of_another_step_is_refused(saved):
+    (saved.folder / "checkpoints" / "step-000400").rename(saved.folder / "checkpoints" / "step-000500")
+    with pytest.raises(InputError, match=r"its step is 400, but its folder is that of step 500$"):
+        saved.load()
+
+
+def test_a_folder_whose_number_is_in_other_digits_is_no_checkpoint(saved):
+    (saved.folder / "checkpoints" / "step-٠٠٠٥٠٠").mkdir()
+    assert saved.saved_steps() == [400] and saved.load().step == 400
+
+
+@pytest.mark.parametrize("version", [True, 1.0, "1", None, [1]])
+def test_a_version_is_a_whole_number(saved, version):
+    edit_state(saved, version=version)
+    with pytest.raises(InputError, match=r"has version .* but this minattn reads version 1"):
+        saved.load()
+
+
+@pytest.mark.parametrize("model", [{"width": 8, "heads": 4}, {"width": 8}, {"width": 8, "heads": 2.5}, None])
+def test_weights_of_another_model_than_the_config_describes_are_refused(saved, model):
+    saved.reconfigure(CONFIG | {"model": model})
+    with pytest.raises(InputError, match=r"state\.json belongs to another model than the run's config\.json describes"):
+        Run.open(saved.folder).load()
+    saved.reconfigure(CONFIG | {"model": {"heads": 2, "width": 8}, "training": {}})  # in another order
+    assert Run.open(saved.folder).load().step == 400
+
+
+def test_a_checkpoint_of_before_the_model_was_told_is_read(saved):
+    path = saved.folder / "checkpoints" / "step-000400" / "state.json"
+    described = json.loads(path.read_text())
+    del described["model_sha256"]
+    path.write_text(json.dumps(described))
+    assert saved.load().step == 400
 
 
 def test_another_tokenizer_is_refused(saved):
@@ -467,18 +519,19 @@ def test_other_tensors_than_the_models_are_refused_by_name(saved, expected, comp
         saved.load(expected)
 
 
-def test_a_reader_whose_checkpoint_is_replaced_under_its_hands_gets_the_new_one(saved, monkeypatch):
-    from minattn.runs import checkpoint
+def test_a_reader_whose_checkpoint_is_replaced_under_its_hands_gets_the_new_one(saved):
+    pipe, training = saved.folder / "checkpoints" / "step-000400" / "weights.safetensors", Run.open(saved.folder)
+    pipe.unlink()
+    os.mkfifo(pipe)
 
-    read, training = checkpoint._from_bytes, Run.open(saved.folder)
-
-    def replaced_meanwhile(path, files):
-        if training.saved_steps() == [400]:
+    def replace_meanwhile():
+        with open(pipe, "wb"):  # waits until the reader opens it too
             save(training, 800)
-        return read(path, files)
 
-    monkeypatch.setattr(checkpoint, "_from_bytes", replaced_meanwhile)
-    assert saved.load().step == 800
+    with ThreadPoolExecutor(1) as pool:
+        replaced = pool.submit(replace_meanwhile)
+        assert saved.load().step == 800
+        replaced.result()
 
 
 # --- killed processes ---------------------------------------------------------------------------------------
@@ -615,6 +668,45 @@ def test_a_line_that_is_damaged_before_the_last_is_refused_with_its_number(run):
     (run.folder / "metrics.jsonl").write_text('{"step": 1}\n[2]\n{"step": 3}\n')
     with pytest.raises(InputError, match=r"metrics\.jsonl is damaged at line 2: it is not a JSON object"):
         run.metrics()
+
+
+NESTED = '{"a":' * 1000 + "1" + "}" * 1000
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ('{"step": "6"}', "step must be a whole number not below 0, got '6'"),
+        ('{"step": null}', "step must be a whole number not below 0, got None"),
+        ('{"step": true}', "step must be a whole number not below 0, got True"),
+        ('{"step": 6.0}', "step must be a whole number not below 0, got 6.0"),
+        ('{"step": -6}', "step must be a whole number not below 0, got -6"),
+        ('{"step": [6]}', r"step must be a whole number not below 0, got \[6\]"),
+        ('{"step": 5}', "step 5 cannot follow step 5"),
+        ('{"step": 4}', "step 4 cannot follow step 5"),
+        ('{"step": 6, "loss": "0.5"}', "loss must be a number or null, got '0.5'"),
+        ('{"step": 6, "loss": 1e400}', "loss must be a number or null, got inf"),
+        ('{"step": 6, "lr": NaN}', "lr must be a number or null, got nan"),
+        ('{"step": 6, "copied": {}}', "copied must be a number or null, got {}"),
+        ('{"step": 6, "blanks_filled": true}', "blanks_filled must be a number or null, got True"),
+        ('{"step": 6, "step": 7}', "it has 'step' twice in one object"),
+        ('{"step": ' + "6" * 5000 + "}", "it has a number of 5,000 digits"),
+        ('{"step": 6, "note": "\\ud800"}', r"it has half a character in '\\ud800'"),
+        (NESTED, "it has more than 100 levels"),
+        ("[" * 100_000, "it has more than 100 levels"),
+        ("[6]", "it is not a JSON object"),
+    ],
+    ids=lambda value: value[:20],
+)
+@pytest.mark.parametrize("last", [True, False])
+def test_a_line_that_is_json_but_no_row_is_refused_with_its_number(run, row, complaint, last):
+    path = run.folder / "metrics.jsonl"
+    path.write_text('{"note": "start"}\n{"step": 5}\n' + row + "\n" + ("" if last else '{"step": 900}\n'))
+    before = path.read_bytes()
+    for read in (run.metrics, run.info, lambda: run.trim_metrics(3)):
+        with pytest.raises(InputError, match=rf"metrics\.jsonl is damaged at line 3: {complaint}$"):
+            read()
+    assert path.read_bytes() == before
 
 
 def test_trimming_drops_the_rows_after_a_step_and_a_torn_line_and_keeps_the_others_bytes(run):

@@ -198,6 +198,77 @@ def test_weights_that_are_no_numbers_are_refused(data, trainer, tmp_path):
         load_model(run)
 
 
+def spoilt(trainer, folder, name, change):
+    """A run whose checkpoint holds another array of this name, as if it had been saved so."""
+    weights = {key: array.copy() for key, array in trainer.model.state_dict().items()}
+    weights[name] = change(weights[name])
+    run = Run.create(folder, trainer.run.config, trainer.run.tokenizer_json)
+    run.save(trainer.step, weights, {}, {})
+    return run
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(trainer, tmp_path, number):
+    run = spoilt(trainer, tmp_path / "run", "embedding.weight", lambda array: array * number)
+    with pytest.raises(InputError, match=r"embedding\.weight of the checkpoint holds NaN or Inf"):
+        load_model(run)
+
+
+def test_weights_that_are_too_large_for_any_result_are_one_sentence_and_no_warning(trainer, tmp_path):
+    run = spoilt(trainer, tmp_path / "run", "embedding.weight", lambda array: array + np.float32(3e38))
+    with pytest.raises(InputError, match="makes NaN or Inf of this text: its weights are too large, or damaged"):
+        restore(*load_model(run), SENTENCE)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"layers": 10**9}, {"hidden": 10**12}, {"vocab_size": 10**15}, {"layers": 10**300}]
+)
+def test_a_config_of_a_model_that_no_machine_could_hold_is_refused_at_once(data, trainer, tmp_path, changes):
+    run = spoilt(trainer, tmp_path / "run", "embedding.weight", lambda array: array)
+    run = edit(run, lambda config: config["model"].update(changes))
+    with pytest.raises(InputError, match=r"config\.json: model describes a model of more than .* were saved$"):
+        load_model(run)
+
+
+@pytest.mark.parametrize("name", ["embedding_std", "position_scale"])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -1.0, 1e30])
+def test_a_scale_is_a_number_in_its_range(name, number):
+    with pytest.raises(InputError, match=rf"{name} must be in \[0, 1000\], got "):
+        ReconstructionConfig(10, **{name: number})
+
+
+def test_a_choice_that_no_shape_shows_is_refused_where_it_is_another_than_was_trained(data, tmp_path):
+    run = edit(save(data, tmp_path / "run").run, lambda config: config["model"].update(heads=4))
+    with pytest.raises(InputError, match=r"state\.json belongs to another model than the run's config\.json describes"):
+        load_model(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "complaint"),
+    [
+        ("steps", lambda array: array + 1, r"the optimizer made 13 steps, more than the 12 of the training"),
+        ("steps", lambda array: array - 13, "the optimizer's steps must not be negative, got -1"),
+        ("steps", lambda array: array + 0.5, "the optimizer's steps must hold whole numbers"),
+        ("v.embedding.weight", lambda array: array - 1, r"the optimizer's v\.embedding\.weight must not be negative"),
+        ("v.embedding.weight", lambda array: array > 0, r"v\.embedding\.weight must hold numbers, none of them NaN"),
+        (
+            "m.embedding.weight",
+            lambda array: array * np.nan,
+            r"m\.embedding\.weight must hold numbers, none of them NaN",
+        ),
+        ("m.embedding.weight", lambda array: array[1:], r"m\.embedding\.weight"),
+    ],
+)
+def test_a_state_of_the_optimizer_that_no_training_leaves_is_refused(data, trainer, tmp_path, name, change, complaint):
+    run = Run.create(tmp_path / "run", trainer.run.config, trainer.run.tokenizer_json)
+    optimizer = trainer.optimizer.state_dict()
+    run.save(trainer.step, trainer.model.state_dict(), optimizer | {name: change(optimizer[name])}, {})
+    before = contents(run.folder)
+    with pytest.raises(InputError, match=f"the checkpoint of step 12 does not fit: .*{complaint}"):
+        Trainer(trainer.model.config, TRAINING, data, run).resume()
+    assert contents(run.folder) == before
+
+
 def test_a_run_without_a_checkpoint_is_refused(data, trainer, tmp_path):
     run = Run.create(tmp_path / "run", trainer.run.config, data.tokenizer.to_json())
     with pytest.raises(InputError, match="has no checkpoint yet"):
