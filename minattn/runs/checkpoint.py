@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,43 @@ def read_checkpoint(folder: Path, tokenizer_sha256: str, expected: Shapes | None
     if expected is not None:
         _compare(folder / WEIGHTS, {name: array.shape for name, array in weights.items()}, expected)
     return Checkpoint(described["step"], weights, optimizer, described["state"])
+
+
+def best_step(saved: Mapping[int, Path]) -> int:
+    """The step that the newest of these checkpoints names as the best; the newest itself where it names none.
+
+    Raises InputError where its state.json is damaged, or the one that it names is not among them.
+    """
+    newest = max(saved)
+    path = saved[newest] / STATE
+    best = _described(path)["state"].get("best")
+    if best is None:
+        return newest
+    if not (isinstance(best, dict) and type(best.get("step")) is int and type(best.get("score")) is float):
+        raise InputError(f"{path} is damaged: best must hold a step and a score, got {best!r}")
+    if best["step"] not in saved:
+        way = f'put it back, or take "best" out of that file to use step {newest}'
+        raise InputError(f"{path} names step {best['step']} as the best, whose checkpoint is missing; {way}")
+    return int(best["step"])
+
+
+def identity(folder: Path) -> tuple[int, int] | None:
+    """What changes when a folder is renamed or replaced by another of its name."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_ctime_ns
+
+
+def put_in_place(beside: Path, place: Path) -> None:
+    """Rename a written checkpoint to its name; until then one of the same step is set aside, loadable."""
+    if place.exists():
+        aside = place.with_name(f".{place.name}.old")
+        if aside.exists():
+            shutil.rmtree(aside)
+        os.rename(place, aside)
+    os.rename(beside, place)
 
 
 def count_weights(folder: Path) -> int:

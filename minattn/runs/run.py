@@ -38,7 +38,8 @@ class Run:
         config.json     everything needed to build the model and the training again
         tokenizer.json
         metrics.jsonl   one JSON object a line
-        checkpoints/    step-000400/ with weights.safetensors, optimizer.safetensors and state.json
+        checkpoints/    step-000400/ with weights.safetensors, optimizer.safetensors and state.json: the newest, from
+                        which a training goes on, and the best, which is used; state.json of the newest names it
         figures/
         model/          of a fine-tuning: what transformers and --from open
 
@@ -127,13 +128,18 @@ class Run:
         """The steps that have a whole checkpoint, rising."""
         return list(checkpoints.whole_checkpoints(self._checkpoints))
 
+    def best_step(self) -> int | None:
+        """The step of the best checkpoint, None where there is none yet. Raises InputError where it is missing."""
+        saved = checkpoints.whole_checkpoints(self._checkpoints)
+        return checkpoints.best_step(saved) if saved else None
+
     def save(self, step: int, weights: Arrays, optimizer: Arrays, state: Mapping[str, Any]) -> Path:
         """Save a checkpoint; whenever the process is killed, the newest whole checkpoint can be loaded.
 
         step       optimizer steps made; saving a step again replaces it
         weights    name -> array
         optimizer  name -> array
-        state      what JSON can hold
+        state      what JSON can hold; {"best": {"step": …, "score": …}} keeps the checkpoint of that step too
 
         Returns the checkpoint's folder. Raises RunError where the disk refuses (the previous checkpoint
         stays) and InputError for what cannot be written.
@@ -148,18 +154,20 @@ class Run:
             try:
                 beside.mkdir()
                 checkpoints.write_checkpoint(beside, step, weights, optimizer, state, self._tokenizer_sha256)
-                self._put_in_place(beside, place)
+                checkpoints.put_in_place(beside, place)
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
                 raise
             sync_folder(self._checkpoints)
-            self._remove_all_but(place)
+            best = state.get("best")
+            self._remove_all_but(step, best["step"] if isinstance(best, dict) else step)
         return place
 
-    def load(self, expected: Shapes | None = None) -> Checkpoint:
-        """Load the newest whole checkpoint.
+    def load(self, expected: Shapes | None = None, best: bool = False) -> Checkpoint:
+        """Load the newest whole checkpoint, or the best one.
 
         expected  the weights' names and shapes that the caller can use; None takes any
+        best      the one to use, rather than the one to go on from
 
         Returns its arrays, writable and owned by the caller. Raises InputError, naming the file, where there
         is none or it is damaged, of another version, of another tokenizer, or holds other tensors.
@@ -168,12 +176,15 @@ class Run:
             found = checkpoints.whole_checkpoints(self._checkpoints)
             if not found:
                 raise InputError(f"{self.folder} has no checkpoint yet: its training was stopped before the first one")
-            newest = found[max(found)]
-            before = _identity(newest)
+            wanted = found[max(found)]
+            before = checkpoints.identity(wanted)
             try:
-                return checkpoints.read_checkpoint(newest, self._tokenizer_sha256, expected)
+                if best:
+                    wanted = found[checkpoints.best_step(found)]
+                    before = checkpoints.identity(wanted)
+                return checkpoints.read_checkpoint(wanted, self._tokenizer_sha256, expected)
             except InputError:
-                if _identity(newest) == before:
+                if checkpoints.identity(wanted) == before:
                     raise
                 # A training that is running replaced it while it was read: look again.
 
@@ -232,24 +243,16 @@ class Run:
             "parameters": checkpoints.count_weights(newest) if newest else None,
             "steps": max((row["step"] for row in rows if "step" in row), default=0),
             "saved_steps": list(saved),
+            "best_step": checkpoints.best_step(saved) if saved else None,
             "metrics": len(rows),
             "figures": sorted(path.name for path in files_below(self.figures_folder)),
             "bytes": sizes | {"total": sum(sizes.values())},
         }
 
-    def _put_in_place(self, beside: Path, place: Path) -> None:
-        """Rename a written checkpoint to its name; until then one of the same step is set aside, loadable."""
-        if place.exists():
-            aside = place.with_name(f".{place.name}.old")
-            if aside.exists():
-                shutil.rmtree(aside)
-            os.rename(place, aside)
-        os.rename(beside, place)
-
-    def _remove_all_but(self, place: Path) -> None:
+    def _remove_all_but(self, *steps: int) -> None:
         """Remove the other checkpoints; each loses its name first, so that no name stands for half of one."""
-        for name in os.listdir(self._checkpoints):
-            if name != place.name and (checkpoints.WHOLE.fullmatch(name) or checkpoints.SET_ASIDE.fullmatch(name)):
+        for name in set(os.listdir(self._checkpoints)) - {*map(checkpoints.folder_name, steps)}:
+            if checkpoints.WHOLE.fullmatch(name) or checkpoints.SET_ASIDE.fullmatch(name):
                 doomed = self._checkpoints / f".{name.strip('.')}.tmp"
                 # One that cannot be removed costs space; the run is safe and goes on.
                 with contextlib.suppress(OSError):
@@ -287,12 +290,3 @@ def _refuse_occupied(folder: Path, tokenizer: bytes) -> None:
         raise InputError(f"{folder} holds what is left of a run without its {CONFIG}; choose another --out")
     if (folder / TOKENIZER).exists() and read_bytes(folder / TOKENIZER) != tokenizer:
         raise InputError(f"{folder} holds another {TOKENIZER}, which would be overwritten; choose another --out")
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """What changes when a folder is renamed or replaced by another of its name."""
-    try:
-        status = folder.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_ctime_ns

@@ -78,13 +78,13 @@ class Restoration:
 
 
 def load_model(run: Run) -> tuple[Model, WordPiece]:
-    """The model of a run's newest checkpoint, ready for use, and its tokenizer.
+    """The model of a run's best checkpoint, ready for use, and its tokenizer.
 
     Raises InputError if the run is damaged.
     """
     model = model_kind(run).build(model_config(run), seed=0)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
-    weights = run.load(shapes).weights
+    weights = run.load(shapes, best=True).weights
     try:
         model.load_state_dict(weights)
     except ValueError as error:

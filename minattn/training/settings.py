@@ -1,13 +1,19 @@
 """What a training is asked to do."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..parallel import cores
 
 MOST = 10**12
 """The most steps there can be; it only keeps the arithmetic within what a float holds."""
+
+
+FEWEST = 400
+PER_SENTENCE = 1.0
+"""to be measured"""
 
 
 @dataclass(frozen=True)
@@ -51,3 +57,15 @@ class TrainingConfig:
             raise InputError(f"weight_decay must be a number not below 0, got {self.weight_decay}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, got {self.seed}")
+
+
+def fitted(training: TrainingConfig, given: Collection[str], sentences: int) -> TrainingConfig:
+    """The settings for a text of so many sentences to train on: steps and batch fitted to it unless they are given."""
+    batch = min(training.batch, max(sentences - sentences // 10, 1))
+    fitted = {"batch": batch, "steps": usual_steps(sentences)}
+    return replace(training, **{name: value for name, value in fitted.items() if name not in given})
+
+
+def usual_steps(sentences: int) -> int:
+    """The steps that a text of so many sentences is trained for unless another number is asked for."""
+    return min(round(FEWEST + PER_SENTENCE * sentences), TrainingConfig.steps)

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,12 +16,16 @@ from ..runs import MODEL, Run, read_json, write_atomically
 from ..terminal import Interrupt, Progress, clock
 from .data import Data
 from .evaluation import HeldOut, Score, ScoreTable
+from .limits import SMALL
 from .model import Model
 from .run_config import model_config, model_kind, text_file, training_config
-from .trainer import Trainer
+from .trainer import Best, Trainer
 
 REPORT = "report.json"
 STOPPING = "stopping after this step or scoring, and saving; Ctrl-C again stops at once, without saving"
+
+FELL, HARMS = 0.01, 0.005
+"""By how much copying has to fall, and attention to do harm, before it is said; less can be chance in a small text."""
 
 Draw = Callable[[Run, Data], list[Path]]
 """Draws the figures of a run that is trained, and says which files it wrote."""
@@ -48,7 +52,9 @@ class TrainingOutcome:
     def to_dict(self) -> dict[str, Any]:
         """The same for programs."""
         told = {"run": str(self.run.folder), "step": self.step, "finished": self.finished}
-        return told if self.scores is None else told | {"held_out": self.scores.to_dict()}
+        if self.scores is None:
+            return told
+        return told | {"best_step": self.run.best_step(), "held_out": self.scores.to_dict()}
 
 
 def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | None = None) -> TrainingOutcome:
@@ -83,6 +89,7 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
         say(f"stopped and saved at step {trainer.step:,}; go on with: minattn train --resume {name}")
         return TrainingOutcome(run, data, trainer.step)
     say(f"trained in {clock(time.monotonic() - started)}")
+    trainer.use_best()
     try:
         return _report(trainer, data, say, draw)
     except KeyboardInterrupt:
@@ -104,6 +111,38 @@ def score_run(
     untrained = kind.build(model.config, seed).to(device) if kind.starts_from_seed else None
     scores = {} if first is None else {"before fine-tuning": first}
     return held_out.table(scores | held_out.compare(model, untrained, data.training, threads))
+
+
+def remarks(rows: Sequence[Mapping[str, Any]], best: Best | None, scores: ScoreTable, copies: bool) -> Iterator[str]:
+    """What a user should know of a training, a sentence each: nothing where it went as it should.
+
+    Args:
+        rows: of metrics.jsonl, to the last step
+        best: the step whose model was scored
+        scores: of that model
+        copies: whether it is trained to copy, and not to fill blanks alone
+    """
+    last = rows[-1] if rows else {}
+    if best is not None and best.step < last.get("step", 0) and "held_back" in last:
+        yield (
+            f"the model is that of step {best.step:,}, which restored the held-back text best: {best.score:.1%} of it, "
+            f"where the last step restored {last['held_back']:.1%}"
+        )
+    copied = [(row["copied"], row["step"]) for row in rows if row.get("copied") is not None]
+    if copies and copied and max(copied)[0] - copied[-1][0] > FELL:
+        (highest, at), (share, step) = max(copied), copied[-1]
+        yield (
+            f"copying of held-out tokens fell from {highest:.1%} at step {at:,} to {share:.1%} at step {step:,}: "
+            "the model learned its text by heart; fewer --steps or more text would help"
+        )
+    on, off = scores["trained"], scores["trained, attention switched off"]
+    shares = [("copies", on.copied, off.copied)] * copies + [("fills", on.blanks_filled, off.blanks_filled)]
+    for does, with_it, without in shares:
+        if with_it is not None and without is not None and without - with_it > HARMS:
+            yield (
+                f"with attention switched off the model {does} more, {without:.1%} instead of {with_it:.1%}: "
+                "what its attention learned does not hold for other text; more text would help"
+            )
 
 
 def is_reported(run: Run, step: int) -> bool:
@@ -135,6 +174,10 @@ def _introduce(trainer: Trainer, data: Data, say: Callable[[str], None]) -> None
         say(f"{data.cut:,} sentences are longer than {limit} tokens and were cut into parts")
     if data.unknown:
         say(f"lost as [UNK], being too long or with letters that the vocabulary lacks: {data.unknown:,} words")
+    if trainer.held_back is not None:
+        say(f"{trainer.held_back.sentences:,} of the sentences are held back, to choose the best step by them")
+    if len(data.training) < SMALL:
+        say(f"the text is very small: from fewer than {SMALL} sentences a model learns to copy, hardly to fill blanks")
     say(f"run folder: {trainer.run.folder}" + (f", from step {trainer.step:,}" if trainer.step else ""))
 
 
@@ -161,6 +204,8 @@ def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw
     with trainer.threads() as threads:
         scores = score_run(run, model, data, trainer.held_out, trainer.config.seed, threads, trainer.device.name)
     say(f"\n{scores}")
+    for remark in remarks(run.metrics(), trainer.best, scores, copies=not model.learns_from_blanks):
+        say(f"\n{remark}")
     if model_kind(run).save_model(model, run.folder / MODEL):
         say(f"\nthe model, for --from and for transformers: {run.folder / MODEL}")
     if draw is not None:
