@@ -27,7 +27,6 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "minattn/cli/reconstruct.py": "a command is a file",
     "minattn/cli/vocab.py": "a command is a file",
     "minattn/training/step.py": "the loop that the course teaches, alone",
-    "minattn/training/settings.py": "one class, which other rooms import alone",
     "minattn/training/limits.py": "what is refused before a training begins",
     "minattn/check/catalogue/right_parts.py": "what several files of mistakes use",
     "minattn/check/error_location.py": "where in somebody's file an error came from",

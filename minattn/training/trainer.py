@@ -149,7 +149,9 @@ class Trainer:
         row = {"copied": score.copied, "blanks_filled": score.blanks_filled}
         if self.held_back is None:
             return row
-        blanks = 1.0 if self.model.learns_from_blanks else self.config.blanks
+        blanks = self.config.blanks
+        if self.model.learns_from_blanks and blanks:
+            blanks = 1.0
         restored = self.held_back.score(self.model, threads=threads).restored(blanks)
         if self.best is None or restored >= self.best.score:
             self.best = Best(self.step, restored)

@@ -155,6 +155,13 @@ def test_a_text_without_long_words_has_no_neighbours_to_draw(place, capsys):
     assert "curves.png" in out and "neighbours" not in out
 
 
+def test_a_very_small_text_trains_with_all_of_it_in_a_batch_and_is_named_as_one(place, no_figures, capsys):
+    (place / "tiny.txt").write_text("\n".join(f"The {a} {b} here." for a in ("cat", "dog") for b in "abcdefghij"))
+    out = said(capsys, "train", "tiny.txt", "--steps", "2", "--width", "8", "--heads", "2", "--out", "new")
+    assert "\nthe text is very small: " in out and "\n1 of the sentences" in out
+    assert json.loads((place / "new/config.json").read_text())["config"]["training"]["batch"] == 9
+
+
 def test_a_run_without_out_gets_a_folder_of_its_time(place, no_figures, capsys):
     said(capsys, "train", "small.txt", *OPTIONS)
     (made,) = (place / "runs").iterdir()
@@ -246,7 +253,7 @@ def test_vocab_makes_the_same_vocabulary_that_a_training_makes(trained, place, c
 
 def test_info_shows_what_is_in_a_run(trained, place, capsys):
     out = said(capsys, "info", "run")
-    for row in ("run         run", f"text        {trained.text}, sha256 ", "steps       12 of 12, saved: [12]"):
+    for row in ("run         run", f"text        {trained.text}, sha256 ", "steps       12 of 12, saved: 12 (the best)"):
         assert f"\n{row}" in f"\n{out}"
     assert "width 16" in out and "figures     attention-layer-1.png, " in out
     assert json.loads((trained.run / "report.json").read_text())["table"] in out

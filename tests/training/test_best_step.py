@@ -1,5 +1,6 @@
 """The step that restores held-back text best is kept beside the newest, named, and used."""
 
+import io
 import json
 from dataclasses import asdict, replace
 
@@ -12,8 +13,8 @@ from minattn.models import ReconstructionConfig
 from minattn.runs import Run
 from minattn.text import Batch
 from minattn.training import Score, ScoreTable, TrainedRun, Trainer, load_model
-from minattn.training.settings import usual_steps
-from minattn.training.train_and_report import remarks
+from minattn.training.settings import TrainingConfig, fitted, usual_steps
+from minattn.training.train_and_report import remarks, train_and_report
 
 LONGER = replace(TRAINING, steps=60, lr=1e-2, save_every=25, threads=1)
 GOOD = 36  # the step after which the weights of a training are spoiled
@@ -80,6 +81,19 @@ def test_an_opened_run_has_the_model_of_the_best_step_and_goes_on_from_the_newes
     resumed.resume()
     assert resumed.step == 60 and resumed.best == trainer.best
     assert not np.array_equal(resumed.model.de_embedding.weight.data, kept["de_embedding.weight"])
+
+
+def test_the_best_step_is_the_one_that_is_scored_and_that_is_said(make, data):
+    trainer, stream = make("run"), io.StringIO()
+    report, kept = spoil(trainer)
+    train = trainer.train
+    trainer.train = lambda show, stop: train(report, stop)
+    outcome = train_and_report(trainer, data, stream)
+    assert f"\nthe model is that of step {GOOD}, which restored the held-back text best: " in stream.getvalue()
+    assert "\n5 of the sentences are held back, to choose the best step by them\n" in stream.getvalue()
+    trainer.model.load_state_dict(kept)
+    assert outcome.scores["trained"] == trainer.held_out.score(trainer.model)
+    assert json.loads((trainer.run.folder / "report.json").read_text())["best_step"] == GOOD
 
 
 def test_the_last_step_is_the_best_one_where_it_scores_as_well(make):
@@ -167,7 +181,16 @@ def test_a_model_copies_pieces_that_its_training_text_lacks(make, data):
 
 def test_a_longer_text_gets_more_steps_up_to_those_of_the_shipped_reader():
     steps = [usual_steps(sentences) for sentences in (1, 50, 250, 1000, 4349, 10**9)]
-    assert steps == sorted(steps) and steps[-2:] == [3500, 3500] and steps[0] >= 100
+    assert steps == sorted(steps) and steps[-2:] == [3500, 3500] and 1000 <= steps[0] < steps[2] < steps[3] < 3500
+
+
+def test_steps_and_batch_are_fitted_to_the_text_unless_they_are_given():
+    usual = TrainingConfig()
+    assert fitted(usual, (), 4349) == usual
+    assert fitted(usual, (), 50) == replace(usual, steps=usual_steps(50))
+    assert fitted(usual, (), 10) == replace(usual, steps=usual_steps(10), batch=9)
+    assert fitted(usual, (), 1).batch == 1
+    assert fitted(replace(usual, steps=7, batch=50), ("steps", "batch"), 10) == replace(usual, steps=7, batch=50)
 
 
 # --- what is said

@@ -34,7 +34,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def make(data, tmp_path):
-    """A function that makes a trainer, in a new run or in one that is there; without held_back, no best step is kept."""
+    """A function that makes a trainer, in a new run or in one that is there; held_back: whether a best step is kept."""
     names = itertools.count()
 
     def make(run=None, held_back=True, **changes):
