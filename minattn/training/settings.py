@@ -11,7 +11,7 @@ MOST = 10**12
 """The most steps there can be; it only keeps the arithmetic within what a float holds."""
 
 
-FEWEST, PER_SENTENCE = 1500, 1
+FEWEST, PER_SENTENCE = 1500, 2
 """The steps that the smallest text is trained for, and how many more for each sentence, up to those of TrainingConfig.
 
 With fewer a small text does not come to copy every piece of its vocabulary, and a longer one fills fewer blanks.

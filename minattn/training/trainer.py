@@ -27,13 +27,16 @@ EVALUATIONS = 10
 FEWER_EVALUATIONS, FEWER_BLANKED = 5, 2000
 """The same for a model that learns from blanks alone, and its sentences with blanks: each takes longer to score."""
 
+CHANCE = 0.005
+"""Scores on held-back text that differ by less count as equal: the best step is then the later, whose rate is lower."""
+
 DROPOUT_STREAM = 3
 """Keeps the random numbers of dropout apart from those of the batches, which are drawn from the same seed and step."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """The step of a training that restored the held-back text best so far, and the share that it restored."""
+    """The best step of a training until now, and the highest share of the held-back text restored until now."""
 
     step: int
     score: float
@@ -153,8 +156,9 @@ class Trainer:
         if self.model.learns_from_blanks and blanks:
             blanks = 1.0
         restored = self.held_back.score(self.model, threads=threads).restored(blanks)
-        if self.best is None or restored >= self.best.score:
-            self.best = Best(self.step, restored)
+        highest = max(restored, self.best.score if self.best else 0.0)
+        if self.best is None or restored >= highest - CHANCE:
+            self.best = Best(self.step, highest)
         return row | {"held_back": restored}
 
     def targets(self, batch: Batch) -> Array:

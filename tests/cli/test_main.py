@@ -253,7 +253,8 @@ def test_vocab_makes_the_same_vocabulary_that_a_training_makes(trained, place, c
 
 def test_info_shows_what_is_in_a_run(trained, place, capsys):
     out = said(capsys, "info", "run")
-    for row in ("run         run", f"text        {trained.text}, sha256 ", "steps       12 of 12, saved: 12 (the best)"):
+    steps = "steps       12 of 12, saved: 12 (the best)"
+    for row in ("run         run", f"text        {trained.text}, sha256 ", steps):
         assert f"\n{row}" in f"\n{out}"
     assert "width 16" in out and "figures     attention-layer-1.png, " in out
     assert json.loads((trained.run / "report.json").read_text())["table"] in out
