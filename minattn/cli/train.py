@@ -9,7 +9,7 @@ from ..models import ReconstructionConfig
 from ..nn.positional import KINDS as POSITIONS
 from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
 from ..training.data import VOCAB_SIZE
-from ..training.settings import FEWEST, PER_SENTENCE, TrainingConfig
+from ..training.settings import FEWEST, PER_PIECE, PER_SENTENCE, TrainingConfig
 from ..training.start_and_resume import RESUME_OPTIONS
 from .options import add_json, add_textbook, print_json
 
@@ -39,7 +39,7 @@ SETTINGS = {
 
 LR = f"{FINE_TUNING['lr']}, or {NEW_HEAD_LR} for a new head"
 FITTED = {
-    "steps": f"{FEWEST:,} and {PER_SENTENCE} for each sentence, at most {TrainingConfig.steps:,}",
+    "steps": f"{FEWEST} and {PER_SENTENCE} a sentence, at least {PER_PIECE} a piece, at most {TrainingConfig.steps}",
     "batch": f"{TrainingConfig.batch}, or all of a smaller text",
 }
 """What is the default of a setting that depends on the text."""

@@ -11,10 +11,10 @@ MOST = 10**12
 """The most steps there can be; it only keeps the arithmetic within what a float holds."""
 
 
-FEWEST, PER_SENTENCE = 1500, 2
-"""The steps that the smallest text is trained for, and how many more for each sentence, up to those of TrainingConfig.
+FEWEST, PER_SENTENCE, PER_PIECE = 1500, 2, 3.2
+"""The fewest steps of a training, how many more for each sentence, and the least for each piece of the vocabulary.
 
-With fewer a small text does not come to copy every piece of its vocabulary, and a longer one fills fewer blanks.
+With fewer for each sentence the model fills fewer blanks; with fewer for each piece it does not come to copy them all.
 """
 
 
@@ -61,13 +61,18 @@ class TrainingConfig:
             raise InputError(f"seed must not be negative, got {self.seed}")
 
 
-def fitted(training: TrainingConfig, given: Collection[str], sentences: int) -> TrainingConfig:
-    """The settings for a text of so many sentences to train on: steps and batch fitted to it unless they are given."""
+def fitted(training: TrainingConfig, given: Collection[str], sentences: int, pieces: int) -> TrainingConfig:
+    """The settings with steps and batch fitted to a text, unless they are given.
+
+    Args:
+        given: names of the settings that stay as they are
+        sentences, pieces: how many sentences there are to train on, and pieces in the vocabulary
+    """
     batch = min(training.batch, max(sentences - sentences // 10, 1))
-    fitted = {"batch": batch, "steps": usual_steps(sentences)}
+    fitted = {"batch": batch, "steps": usual_steps(sentences, pieces)}
     return replace(training, **{name: value for name, value in fitted.items() if name not in given})
 
 
-def usual_steps(sentences: int) -> int:
-    """The steps that a text of so many sentences is trained for unless another number is asked for."""
-    return min(round(FEWEST + PER_SENTENCE * sentences), TrainingConfig.steps)
+def usual_steps(sentences: int, pieces: int) -> int:
+    """The steps of a training on so many sentences and pieces, unless another number is asked for."""
+    return min(max(FEWEST + PER_SENTENCE * sentences, round(PER_PIECE * pieces)), TrainingConfig.steps)

@@ -67,7 +67,7 @@ def train_new_model(
     tokenizer = choose_tokenizer(text_name, text, options.get("vocab_size"))
     config = replace(config, vocab_size=tokenizer.vocab_size)
     data = load_data(text, tokenizer, config.max_tokens)
-    training = fitted(training, options, len(data.training))
+    training = fitted(training, options, len(data.training), config.vocab_size)
     check_trainable(data, training)
     check_memory(config)
     parts = {"model": asdict(config), "training": asdict(training)}

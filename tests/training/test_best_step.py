@@ -189,18 +189,22 @@ def test_a_model_copies_pieces_that_its_training_text_lacks(make, data):
 # --- how many steps
 
 
-def test_a_longer_text_gets_more_steps_up_to_those_of_the_shipped_reader():
-    steps = [usual_steps(sentences) for sentences in (1, 50, 250, 1000, 4349, 10**9)]
-    assert steps == sorted(steps) and steps[-2:] == [3500, 3500] and 1000 <= steps[0] < steps[2] < 3500
+def test_more_sentences_and_more_pieces_get_more_steps_up_to_those_of_the_shipped_reader():
+    by_sentences = [usual_steps(n, 100) for n in (1, 50, 250, 1000, 10**9)]
+    by_pieces = [usual_steps(1, n) for n in (1, 700, 1000, 1500, 10**9)]
+    for steps in (by_sentences, by_pieces):
+        assert steps == sorted(steps) and steps[0] >= 1000 and len(set(steps)) > 2 and steps[-1] == 3500
+    assert usual_steps(4349, 1000) == 3500
 
 
 def test_steps_and_batch_are_fitted_to_the_text_unless_they_are_given():
     usual = TrainingConfig()
-    assert fitted(usual, (), 4349) == usual
-    assert fitted(usual, (), 50) == replace(usual, steps=usual_steps(50))
-    assert fitted(usual, (), 10) == replace(usual, steps=usual_steps(10), batch=9)
-    assert fitted(usual, (), 1).batch == 1
-    assert fitted(replace(usual, steps=7, batch=50), ("steps", "batch"), 10) == replace(usual, steps=7, batch=50)
+    assert fitted(usual, (), 4349, 1000) == usual
+    assert fitted(usual, (), 50, 300) == replace(usual, steps=usual_steps(50, 300))
+    assert fitted(usual, (), 10, 100) == replace(usual, steps=usual_steps(10, 100), batch=9)
+    assert fitted(usual, (), 1, 100).batch == 1
+    given = replace(usual, steps=7, batch=50)
+    assert fitted(given, ("steps", "batch"), 10, 100) == given
 
 
 # --- what is said
