@@ -123,11 +123,11 @@ def remarks(rows: Sequence[Mapping[str, Any]], best: Best | None, scores: ScoreT
         copies: whether it is trained to copy, and not to fill blanks alone
     """
     last = rows[-1] if rows else {}
-    shares = {row["step"]: row["held_back"] for row in rows if "held_back" in row}
-    if best is not None and best.step < last.get("step", 0) and {best.step, last["step"]} <= shares.keys():
+    restored = {row["step"]: row["held_back"] for row in rows if "held_back" in row}
+    if best is not None and best.step < last.get("step", 0) and {best.step, last["step"]} <= restored.keys():
         yield (
-            f"the model is that of step {best.step:,}, which restored {shares[best.step]:.1%} of the held-back text, "
-            f"the last step {shares[last['step']]:.1%}"
+            f"the model is that of step {best.step:,}, which restored {restored[best.step]:.1%} of the held-back text, "
+            f"the last step {restored[last['step']]:.1%}"
         )
     copied = [(row["copied"], row["step"]) for row in rows if row.get("copied") is not None]
     if copies and copied and max(copied)[0] - copied[-1][0] > FELL:
