@@ -89,8 +89,8 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
         say(f"stopped and saved at step {trainer.step:,}; go on with: minattn train --resume {name}")
         return TrainingOutcome(run, data, trainer.step)
     say(f"trained in {clock(time.monotonic() - started)}")
-    trainer.use_best()
     try:
+        trainer.use_best()
         return _report(trainer, data, say, draw)
     except KeyboardInterrupt:
         say(f"\nthe model is saved; for its table and figures: minattn train --resume {name}")
