@@ -71,7 +71,7 @@ def run_on_a_small_text(block: str) -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         reader = minattn.text.shipped("reader.en.txt").read_text(encoding="utf-8")
         Path("my.txt").write_text(reader[:30_000], encoding="utf-8")
-        exec(block.replace("steps=400", "steps=20"), {"minattn": minattn})
+        exec(block.replace("steps=2000", "steps=20"), {"minattn": minattn})
 
 
 def check_links() -> None:

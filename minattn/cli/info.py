@@ -28,13 +28,14 @@ def run_info(options: argparse.Namespace) -> int:
         print_json(info)
         return 0
     config = info["config"]
+    saved = ", ".join(f"{step}{' (the best)' * (step == info['best_step'])}" for step in info["saved_steps"]) or "none"
     rows = [
         ("run", info["folder"]),
         ("text", f"{config['text']['name']}, sha256 {config['text']['sha256'][:12]}"),
         ("model", ", ".join(f"{name} {value}" for name, value in config["model"].items())),
         ("training", ", ".join(f"{name} {value}" for name, value in config["training"].items())),
         ("parameters", f"{info['parameters']:,}" if info["parameters"] else "none saved yet"),
-        ("steps", f"{info['steps']:,} of {config['training']['steps']:,}, saved: {info['saved_steps'] or 'none'}"),
+        ("steps", f"{info['steps']:,} of {config['training']['steps']:,}, saved: {saved}"),
         ("size", ", ".join(f"{name} {size:,}" for name, size in info["bytes"].items()) + " bytes"),
         ("figures", ", ".join(info["figures"]) or "none yet"),
     ]

@@ -12,7 +12,7 @@ from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
 from ..runs import newest_run
 from ..terminal import print_command, print_wrapped, stoppable
 from ..training.data import VOCAB_SIZE
-from ..training.settings import TrainingConfig
+from ..training.settings import FEWEST, PER_PIECE, PER_SENTENCE, TrainingConfig
 from ..training.start_and_resume import RESUME_OPTIONS
 from .options import add_json, add_textbook, print_json
 
@@ -34,7 +34,8 @@ NEWEST = object()
 
 SETTINGS = {
     "vocab_size": "train a vocabulary of so many pieces from the text",
-    "steps": "optimizer steps",
+    "steps": "optimizer steps; the model that does best on a tenth of the text, which is held back, is used; none "
+    "stops early, because the falling rate often helps to the end",
     "save_every": "steps between checkpoints",
     "seed": "of weights, order, blanks and dropout",
     "blanks": "share of tokens blanked out; 0 is the pure copy",
@@ -48,6 +49,12 @@ SETTINGS = {
 }
 
 LR = f"{FINE_TUNING['lr']}, or {NEW_HEAD_LR} for a new head"
+FITTED = {
+    "steps": f"{FEWEST} and {PER_SENTENCE} a sentence, at least {PER_PIECE} a piece, at most {TrainingConfig.steps}",
+    "batch": f"{TrainingConfig.batch}, or all of a smaller text",
+}
+"""What is the default of a setting that depends on the text."""
+
 FINE_TUNED = {"steps": f"{EPOCHS} times the text", "lr": LR, "save_every": FINE_TUNING["save_every"]}
 """What is the default of a setting with --from, where it is another."""
 
@@ -85,12 +92,13 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
     """Add the option of a setting, with the type and the default that the setting has."""
     default = getattr(TrainingConfig, name, None)
     default = getattr(ReconstructionConfig, name, VOCAB_SIZE) if default is None else default
+    shown = FITTED.get(name, default)
     parser.add_argument(
         "--" + name.replace("_", "-"),
         type=type(default),
         choices=POSITIONS if name == "positions" else None,
         metavar=None if name == "positions" else "RATE" if name == "lr" else "SHARE" if name == "blanks" else "N",
-        help=f"{text} ({default}{f'; with --from {FINE_TUNED[name]}' if name in FINE_TUNED else ''})",
+        help=f"{text} ({shown}{f'; with --from {FINE_TUNED[name]}' if name in FINE_TUNED else ''})",
     )
 
 

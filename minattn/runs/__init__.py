@@ -1,6 +1,6 @@
 """Run folders and files: whole or absent, and nothing that is read can run code. The one door to it."""
 
-from .checkpoint import STATE, Checkpoint
+from .checkpoint import STATE, Checkpoint, newest_run
 from .files import (
     check_place,
     make_folder,
@@ -13,7 +13,7 @@ from .files import (
     write_atomically,
 )
 from .json_files import brief, fits_float, from_json, json_ready, parse_json, read_json, read_json_list
-from .run import FORMAT, MODEL, TEXT, Run, newest_run
+from .run import FORMAT, MODEL, TEXT, Run
 
 __all__ = [
     "FORMAT",

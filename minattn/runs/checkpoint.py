@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,6 +148,44 @@ def description(folder: Path) -> dict[str, Any]:
 def fingerprint(value: Any) -> str:
     """The sha256 of a value of JSON, whatever the order of its keys."""
     return _sha256(json.dumps(value, sort_keys=True).encode())
+
+
+def newest_run(root: str | os.PathLike[str] = "runs") -> Path:
+    """The run in a folder of runs that was saved last; InputError where there is none."""
+    saved: list[tuple[int, Path]] = []
+    for state in Path(root).glob(f"*/checkpoints/step-*/{STATE}"):
+        with contextlib.suppress(FileNotFoundError):  # a training that is running may just have replaced it
+            saved.append((state.stat().st_mtime_ns, state.parents[2]))
+    if not saved:
+        raise InputError(f"there is no trained run in {root}; make one with `minattn train`")
+    return max(saved)[1]
+
+
+def best_step(saved: Mapping[int, Path]) -> int:
+    """The step that the newest of these checkpoints names as the best; the newest itself where it names none.
+
+    Raises InputError where its state.json is damaged, or the one that it names is not among them.
+    """
+    newest = max(saved)
+    path = saved[newest] / STATE
+    best = description(saved[newest])["state"].get("best")
+    if best is None:
+        return newest
+    if not (isinstance(best, dict) and type(best.get("step")) is int and type(best.get("score")) is float):
+        raise InputError(f"{path} is damaged: best must hold a step and a score, got {brief(best)}")
+    if best["step"] not in saved:
+        way = f'put it back, or take "best" out of that file to use step {newest}'
+        raise InputError(f"{path} names step {best['step']} as the best, whose checkpoint is missing; {way}")
+    return int(best["step"])
+
+
+def put_in_place(beside: Path, place: Path) -> None:
+    """Rename a written checkpoint to its name; until then one of the same step is set aside, loadable."""
+    if place.exists():
+        aside = place.with_name(f".{place.name}.old")
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(place, aside)
+    os.rename(beside, place)
 
 
 def count_weights(folder: Path) -> int:

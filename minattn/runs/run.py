@@ -41,7 +41,8 @@ class Run:
         config.json     everything needed to build the model and the training again
         tokenizer.json
         metrics.jsonl   one JSON object a line
-        checkpoints/    step-000400/ with weights.safetensors, optimizer.safetensors and state.json
+        checkpoints/    step-000400/ with weights.safetensors, optimizer.safetensors and state.json: the newest, from
+                        which a training goes on, and the best, which is used; state.json of the newest names it
         figures/
         model/          of a fine-tuning: what transformers and --from open
         text.txt        what it is trained on, where that came through a pipe
@@ -134,13 +135,18 @@ class Run:
         """The steps that have a whole checkpoint, rising."""
         return list(checkpoints.whole_checkpoints(self._checkpoints))
 
+    def best_step(self) -> int | None:
+        """The step of the best checkpoint, None where there is none yet. Raises InputError where it is missing."""
+        saved = checkpoints.whole_checkpoints(self._checkpoints)
+        return checkpoints.best_step(saved) if saved else None
+
     def save(self, step: int, weights: Arrays, optimizer: Arrays, state: Mapping[str, Any]) -> Path:
         """Save a checkpoint; whenever the process is killed, the newest whole checkpoint can be loaded.
 
         step       optimizer steps made; saving a step again replaces it
         weights    name -> array
         optimizer  name -> array
-        state      what JSON can hold
+        state      what JSON can hold; {"best": {"step": …, "score": …}} keeps the checkpoint of that step too
 
         Returns the checkpoint's folder. Raises RunError where the disk refuses (the previous checkpoint
         stays) and InputError for what cannot be written.
@@ -155,40 +161,45 @@ class Run:
             try:
                 beside.mkdir()
                 checkpoints.write_checkpoint(beside, step, weights, optimizer, state, self._belongs_to())
-                self._put_in_place(beside, place)
+                checkpoints.put_in_place(beside, place)
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
                 raise
             sync_folder(self._checkpoints)
-            self._remove_all_but(place)
+            best = state.get("best")
+            self._remove_all_but(step, best["step"] if isinstance(best, dict) else step)
         return place
 
-    def load(self, expected: Shapes | None = None) -> Checkpoint:
-        """Load the newest whole checkpoint.
+    def load(self, expected: Shapes | None = None, best: bool = False) -> Checkpoint:
+        """Load the newest whole checkpoint, or the best one.
 
         expected  the weights' names and shapes that the caller can use; None takes any
+        best      the one to use, rather than the one to go on from
 
         Returns its arrays, writable and owned by the caller. Raises InputError, naming the file, where there
         is none or it is damaged, of another version, of another tokenizer, or holds other tensors.
         """
-        return self._of_newest(lambda place: checkpoints.read_checkpoint(place, self._belongs_to(), expected))
+        return self._read(lambda place: checkpoints.read_checkpoint(place, self._belongs_to(), expected), best)
 
     def count_weights(self) -> int:
         """How many numbers the weights of the newest whole checkpoint are. Raises InputError as `load` does."""
-        return self._of_newest(checkpoints.count_weights)
+        return self._read(checkpoints.count_weights)
 
-    def _of_newest(self, read: Callable[[Path], T]) -> T:
-        """What a function makes of the newest whole checkpoint, which a training that is running may replace."""
+    def _read(self, read: Callable[[Path], T], best: bool = False) -> T:
+        """What a function makes of the newest whole checkpoint, or the best; a training that runs may replace both."""
         while True:
             found = checkpoints.whole_checkpoints(self._checkpoints)
             if not found:
                 raise InputError(f"{self.folder} has no checkpoint yet: its training was stopped before the first one")
-            newest = found[max(found)]
-            before = identity(newest)
+            wanted = found[max(found)]
+            before = identity(wanted)
             try:
-                return read(newest)
+                if best:
+                    wanted = found[checkpoints.best_step(found)]
+                    before = identity(wanted)
+                return read(wanted)
             except InputError:
-                if identity(newest) == before:
+                if identity(wanted) == before:
                     raise
                 # It was replaced while it was read: look again.
 
@@ -247,6 +258,7 @@ class Run:
             "parameters": self.count_weights() if saved else None,
             "steps": max((row["step"] for row in rows if "step" in row), default=0),
             "saved_steps": saved,
+            "best_step": self.best_step(),
             "metrics": len(rows),
             "figures": sorted(path.name for path in files_below(self.figures_folder)),
             "bytes": sizes | {"total": sum(sizes.values())},
@@ -256,18 +268,10 @@ class Run:
         """The fingerprints of what a checkpoint is of no use without."""
         return {"tokenizer": self._tokenizer_sha256, "model": checkpoints.fingerprint(self.config.get("model"))}
 
-    def _put_in_place(self, beside: Path, place: Path) -> None:
-        """Rename a written checkpoint to its name; until then one of the same step is set aside, loadable."""
-        if place.exists():
-            aside = place.with_name(f".{place.name}.old")
-            shutil.rmtree(aside, ignore_errors=True)
-            os.rename(place, aside)
-        os.rename(beside, place)
-
-    def _remove_all_but(self, place: Path) -> None:
+    def _remove_all_but(self, *steps: int) -> None:
         """Remove the other checkpoints; each loses its name first, so that no name stands for half of one."""
-        for name in os.listdir(self._checkpoints):
-            if name != place.name and (checkpoints.WHOLE.fullmatch(name) or checkpoints.SET_ASIDE.fullmatch(name)):
+        for name in set(os.listdir(self._checkpoints)) - {*map(checkpoints.folder_name, steps)}:
+            if checkpoints.WHOLE.fullmatch(name) or checkpoints.SET_ASIDE.fullmatch(name):
                 doomed = self._checkpoints / f".{name.strip('.')}.tmp"
                 # One that cannot be removed costs space; the run is safe and goes on.
                 with contextlib.suppress(OSError):
@@ -278,17 +282,6 @@ class Run:
         """Remove what a killed save left half done."""
         for leftover in self._checkpoints.glob(".step-*.tmp"):
             shutil.rmtree(leftover)
-
-
-def newest_run(root: str | os.PathLike[str] = "runs") -> Path:
-    """The run in a folder of runs that was saved last; InputError where there is none."""
-    saved: list[tuple[int, Path]] = []
-    for state in Path(root).glob(f"*/checkpoints/step-*/{checkpoints.STATE}"):
-        with contextlib.suppress(FileNotFoundError):  # a training that is running may just have replaced it
-            saved.append((state.stat().st_mtime_ns, state.parents[2]))
-    if not saved:
-        raise InputError(f"there is no trained run in {root}; make one with `minattn train`")
-    return max(saved)[1]
 
 
 def _described(config: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,10 @@ from ..text import Piece, WordPiece, cut, pieces_of, read_content, read_pieces, 
 READERS = {"en": "reader.en.txt", "zh": "reader.zh.txt"}
 VOCAB_SIZE = 1000
 """Pieces of a vocabulary unless another number is asked for; with more, some are too rare to be learned in a minute."""
+
+
+HELD_BACK = 100
+"""The most sentences that are held back from training; with more, scoring them would cost more than it tells."""
 
 
 @dataclass(frozen=True)
@@ -132,3 +137,18 @@ def load_data(text: Text | str | os.PathLike[str], tokenizer: WordPiece, max_tok
     too_long = sum(len(ids) > max_tokens for part in encoded for ids in part)
     unknown = sum(ids.count(tokenizer.unk_id) for part in encoded for ids in part)
     return Data(tokenizer, training, held_out, sum(map(len, training)), too_long, unknown, repeated)
+
+
+def hold_back(training: list[list[int]], at_least: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Divide the training part into what is learned and what is held back, to find the best step by it.
+
+    A tenth is held back, at most HELD_BACK sentences, evenly spread, and none that is there twice.
+
+    at_least: how many sentences must be learned
+    """
+    times = Counter(map(tuple, training))
+    once = [i for i, ids in enumerate(training) if times[tuple(ids)] == 1]
+    count = max(min(len(training) // 10, HELD_BACK, len(once), len(training) - at_least), 0)
+    chosen = {once[(2 * i + 1) * len(once) // (2 * count)] for i in range(count)}
+    learned = [ids for i, ids in enumerate(training) if i not in chosen]
+    return learned, [training[i] for i in sorted(chosen)]

@@ -41,6 +41,10 @@ class Score:
     copied: float | None
     blanks_filled: float | None
 
+    def restored(self, blanks: float) -> float:
+        """The share of all tokens that come back where this share of them is blanked out."""
+        return (1 - blanks) * (self.copied or 0.0) + blanks * (self.blanks_filled or 0.0)
+
     def shares(self) -> tuple[str, str]:
         """Both for people; - where there is none."""
         copied, filled = ("-" if share is None else f"{share:.2%}" for share in (self.copied, self.blanks_filled))

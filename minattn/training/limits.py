@@ -20,6 +20,10 @@ class MatrixSizes(Protocol):
     def matrices(self) -> dict[str, int]: ...
 
 
+SMALL = 100
+"""Sentences to train on below which a text is called very small."""
+
+
 def check_trainable(data: Data, training: TrainingConfig) -> None:
     """Refuse, before a folder is made, a text that does not fill a batch."""
     if len(data.training) < training.batch:

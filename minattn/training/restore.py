@@ -83,7 +83,7 @@ class Restoration:
 
 
 def load_model(run: Run) -> tuple[Model, WordPiece]:
-    """The model of a run's newest checkpoint, ready for use, and its tokenizer.
+    """The model of a run's best checkpoint, ready for use, and its tokenizer.
 
     Raises InputError if the run is damaged.
     """
@@ -91,7 +91,7 @@ def load_model(run: Run) -> tuple[Model, WordPiece]:
     check_size(config, run.count_weights(), f"{run.folder}/config.json: model")
     model = model_kind(run).build(config, seed=0)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
-    weights = run.load(shapes).weights
+    weights = run.load(shapes, best=True).weights
     if spoilt := [name for name, array in weights.items() if array.dtype.kind == "f" and not is_finite(array)]:
         raise InputError(f"{run.folder}: {spoilt[0]} of the checkpoint holds NaN or Inf, as would every result")
     try:

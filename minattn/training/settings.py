@@ -1,13 +1,21 @@
 """What a training is asked to do."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..parallel import MOST_THREADS, cores
 
 MOST = 10**12
 """The most steps there can be; it only keeps the arithmetic within what a float holds."""
+
+
+FEWEST, PER_SENTENCE, PER_PIECE = 1500, 2, 3.2
+"""The fewest steps of a training, how many more for each sentence, and the least for each piece of the vocabulary.
+
+With fewer for each sentence the model fills fewer blanks; with fewer for each piece it does not come to copy them all.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,3 +61,20 @@ class TrainingConfig:
             raise InputError(f"seed must not be negative, got {self.seed}")
         if self.seed >= 2**128:
             raise InputError(f"seed must be below 2¹²⁸, got one of {len(str(self.seed))} digits")
+
+
+def fitted(training: TrainingConfig, given: Collection[str], sentences: int, pieces: int) -> TrainingConfig:
+    """The settings with steps and batch fitted to a text, unless they are given.
+
+    Args:
+        given: names of the settings that stay as they are
+        sentences, pieces: how many sentences there are to train on, and pieces in the vocabulary
+    """
+    batch = min(training.batch, max(sentences - sentences // 10, 1))
+    fitted = {"batch": batch, "steps": usual_steps(sentences, pieces)}
+    return replace(training, **{name: value for name, value in fitted.items() if name not in given})
+
+
+def usual_steps(sentences: int, pieces: int) -> int:
+    """The steps of a training on so many sentences and pieces, unless another number is asked for."""
+    return min(max(FEWEST + PER_SENTENCE * sentences, round(PER_PIECE * pieces)), TrainingConfig.steps)

@@ -17,7 +17,7 @@ from ..text import WordPiece
 from .data import Data, Text, choose_tokenizer, find_text, load_data, split_text
 from .limits import check_memory, check_size, check_trainable
 from .run_config import RECONSTRUCTION, model_config, model_kind, text_file, training_config
-from .settings import TrainingConfig
+from .settings import TrainingConfig, fitted
 from .train_and_report import Draw, TrainingOutcome, is_reported, train_and_report
 from .trainer import Trainer
 
@@ -66,6 +66,7 @@ def train_new_model(
     tokenizer = choose_tokenizer(text, options.get("vocab_size"))
     config = replace(config, vocab_size=tokenizer.vocab_size)
     data = load_data(text, tokenizer, config.max_tokens)
+    training = fitted(training, options, len(data.training), config.vocab_size)
     check_trainable(data, training)
     check_memory(config)
     parts = {"model": asdict(config), "training": asdict(training)}

@@ -8,7 +8,7 @@ import os
 import shlex
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,12 +18,16 @@ from ..runs import MODEL, Run, read_json, write_atomically
 from ..terminal import Interrupt, Progress, Stopped, clock, print_command, print_wrapped
 from .data import Data
 from .evaluation import HeldOut, Score, ScoreTable
+from .limits import SMALL
 from .model import Model
 from .run_config import model_config, model_kind, text_file, training_config
-from .trainer import Trainer
+from .trainer import Best, Trainer
 
 REPORT = "report.json"
 STOPPING = "stopping and saving after this step or scoring; Ctrl-C again: at once, unsaved"
+
+FELL, HARMS = 0.01, 0.005
+"""By how much copying has to fall, and attention to do harm, before it is said; less can be chance in a small text."""
 
 Draw = Callable[[Run, Data], list[Path]]
 """Draws the figures of a run that is trained, and says which files it wrote."""
@@ -52,7 +56,9 @@ class TrainingOutcome:
     def to_dict(self) -> dict[str, Any]:
         """The same for programs."""
         told = {"run": str(self.run.folder), "step": self.step, "finished": self.finished}
-        return told if self.scores is None else told | {"held_out": self.scores.to_dict()}
+        if self.scores is None:
+            return told
+        return told | {"best_step": self.run.best_step(), "held_out": self.scores.to_dict()}
 
 
 def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | None = None) -> TrainingOutcome:
@@ -95,6 +101,7 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
         if interrupt.requested:  # in the last step
             raise Stopped(interrupt.requested)
         say(f"trained in {clock(time.monotonic() - started)}")
+        trainer.use_best()
         return _report(trainer, data, say, draw)
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, Stopped) else signal.SIGINT
@@ -116,6 +123,39 @@ def score_run(
     untrained = kind.build(model.config, seed).to(device) if kind.starts_from_seed else None
     scores = {} if first is None else {"before fine-tuning": first}
     return held_out.table(scores | held_out.compare(model, untrained, data.training, threads))
+
+
+def remarks(rows: Sequence[Mapping[str, Any]], best: Best | None, scores: ScoreTable, copies: bool) -> Iterator[str]:
+    """What a user should know of a training, a sentence each: nothing where it went as it should.
+
+    Args:
+        rows: of metrics.jsonl, to the last step
+        best: the step whose model was scored
+        scores: of that model
+        copies: whether it is trained to copy, and not to fill blanks alone
+    """
+    last = rows[-1] if rows else {}
+    restored = {row["step"]: row["held_back"] for row in rows if "held_back" in row}
+    if best is not None and best.step < last.get("step", 0) and {best.step, last["step"]} <= restored.keys():
+        yield (
+            f"the model is that of step {best.step:,}, which restored {restored[best.step]:.1%} of the held-back text, "
+            f"the last step {restored[last['step']]:.1%}"
+        )
+    copied = [(row["copied"], row["step"]) for row in rows if row.get("copied") is not None]
+    if copies and copied and max(copied)[0] - copied[-1][0] > FELL:
+        (highest, at), (share, step) = max(copied), copied[-1]
+        yield (
+            f"copying of held-out tokens fell from {highest:.1%} at step {at:,} to {share:.1%} at step {step:,}: "
+            "the model learned its text by heart; fewer --steps or more text would help"
+        )
+    on, off = scores["trained"], scores["trained, attention switched off"]
+    shares = [("copies", on.copied, off.copied)] * copies + [("fills", on.blanks_filled, off.blanks_filled)]
+    for does, with_it, without in shares:
+        if with_it is not None and without is not None and without - with_it > HARMS:
+            yield (
+                f"with attention switched off the model {does} more, {without:.1%} instead of {with_it:.1%}: "
+                "what its attention learned does not hold for other text; more text would help"
+            )
 
 
 def is_reported(run: Run, step: int) -> bool:
@@ -157,6 +197,10 @@ def _introduce(trainer: Trainer, data: Data, say: Callable[[str], None]) -> None
         say(f"{data.cut:,} sentences are longer than {limit} tokens and were cut into parts")
     if data.unknown:
         say(f"lost as [UNK], being too long or with letters that the vocabulary lacks: {data.unknown:,} words")
+    if trainer.held_back is not None:
+        say(f"{trainer.held_back.sentences:,} of the sentences are held back, to choose the best step by them")
+    if len(data.training) < SMALL:
+        say(f"the text is very small: from fewer than {SMALL} sentences a model learns to copy, hardly to fill blanks")
     say(f"run folder: {trainer.run.folder}" + (f", from step {trainer.step:,}" if trainer.step else ""))
 
 
@@ -183,6 +227,8 @@ def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw
     with trainer.threads() as threads:
         scores = score_run(run, model, data, trainer.held_out, trainer.config.seed, threads, trainer.device.name)
     say(f"\n{scores}")
+    for remark in remarks(run.metrics(), trainer.best, scores, copies=not model.learns_from_blanks):
+        say(f"\n{remark}")
     if model_kind(run).save_model(model, run.folder / MODEL):
         say(f"\nthe model, for --from and for transformers: {run.folder / MODEL}")
     if draw is not None:

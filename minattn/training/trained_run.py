@@ -23,7 +23,7 @@ class TrainedRun:
     """A run whose model can restore text, be scored and be trained further.
 
     run         its folder and what is in it
-    model       the model of its newest checkpoint, with dropout off
+    model       the model of its best checkpoint, with dropout off
     tokenizer   the one that the model was trained with
     """
 
@@ -33,7 +33,8 @@ class TrainedRun:
         self._scores = scores
 
     def __repr__(self) -> str:
-        return f"TrainedRun({str(self.run.folder)!r}, step {self.step:,} of {training_config(self.run).steps:,})"
+        best = "" if self.best_step == self.step else f", best {self.best_step:,}"
+        return f"TrainedRun({str(self.run.folder)!r}, step {self.step:,} of {training_config(self.run).steps:,}{best})"
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Self:
@@ -42,8 +43,13 @@ class TrainedRun:
 
     @property
     def step(self) -> int:
-        """The step of the newest checkpoint."""
+        """The step of the newest checkpoint, from which `resume` goes on."""
         return self.run.saved_steps()[-1]
+
+    @property
+    def best_step(self) -> int:
+        """The step of the best checkpoint, whose model this is."""
+        return self.run.best_step() or 0
 
     def restore(self, text: str, best: int = 5) -> Restoration:
         """Give a text to the model and see what comes back; [MASK] in it stands for a blank.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,24 +15,38 @@ from ..parallel import Shared, Threads, share_batches
 from ..runs import Checkpoint, Run
 from ..text import Batch, Batches
 from ..trace import is_finite
-from .data import Data
+from .data import Data, hold_back
 from .evaluation import BLANKED, HeldOut
 from .model import Model
 from .settings import TrainingConfig
 from .step import train_step
 
 EVALUATIONS = 10
-"""How many times in a training the held-out text is scored."""
+"""How many times in a training the model is scored."""
 
 FEWER_EVALUATIONS, FEWER_BLANKED = 5, 2000
 """The same for a model that learns from blanks alone, and its sentences with blanks: each takes longer to score."""
+
+CHANCE = 0.005
+"""Scores on held-back text that differ by less count as equal: the best step is then the later, whose rate is lower."""
 
 DROPOUT_STREAM = 3
 """Keeps the random numbers of dropout apart from those of the batches, which are drawn from the same seed and step."""
 
 
+@dataclass(frozen=True)
+class Best:
+    """The best step of a training until now, and the highest share of the held-back text restored until now."""
+
+    step: int
+    score: float
+
+
 class Trainer:
     """A model in training: everything that changes from step to step, and how it is saved.
+
+    A part of the training text is held back. Now and then the model is scored on it, and the checkpoint of the step
+    that scores best is kept beside the newest: the best one is for use, the newest one to go on from.
 
     A step depends on the seed, its number, the number of threads, the parameters and the optimizer's state alone; hence
     a training that was saved and resumed continues bit for bit.
@@ -55,11 +70,15 @@ class Trainer:
         ]
         groups = [group for group in groups if group["params"]]
         self.optimizer = AdamW(groups, training.lr, betas=(0.9, 0.98), weight_decay=training.weight_decay)
-        self.batches = Batches(data.training, data.tokenizer, training.batch, training.blanks, training.seed)
-        blanked = FEWER_BLANKED if self.model.learns_from_blanks else BLANKED
-        self.held_out = HeldOut(data.held_out, data.tokenizer, training.blanks or 0.15, blanked)
+        learned, held_back = hold_back(data.training, training.batch)
+        self.batches = Batches(learned, data.tokenizer, training.batch, training.blanks, training.seed)
+        blanks, blanked = training.blanks or 0.15, FEWER_BLANKED if self.model.learns_from_blanks else BLANKED
+        self.held_out = HeldOut(data.held_out, data.tokenizer, blanks, blanked)
+        self.held_back = HeldOut(held_back, data.tokenizer, blanks, blanked // 5) if held_back else None
+        self.mask_id = data.tokenizer.mask_id
         self.share_batches = share_batches
         self.step = 0
+        self.best: Best | None = None
 
     def train(
         self,
@@ -90,10 +109,10 @@ class Trainer:
                 while self.step < steps and not stop():
                     row = self.train_step(self.batches.at(self.step), shared)
                     if self.step % every == 0 or self.step == steps:
-                        score = self.held_out.score(self.model, draws=1, threads=threads)
-                        row |= {"copied": score.copied, "blanks_filled": score.blanks_filled}
+                        row |= self.evaluate(threads)
                     self.run.log(row)
-                    if self.step % self.config.save_every == 0 and self.step < steps:
+                    is_best = self.best is not None and self.best.step == self.step
+                    if (is_best or self.step % self.config.save_every == 0) and self.step < steps:
                         self.save()
                     report(row)
                 self.save()
@@ -124,14 +143,34 @@ class Trainer:
             "tokens_per_second": round(int(batch.attention_mask.sum()) / (time.perf_counter() - started)),
         }
 
-    def targets(self, batch: Batch) -> Array:
-        """What the model has to restore: all tokens, or the blanks alone (Devlin et al., 2019, section 3.1).
+    def evaluate(self, threads: Threads) -> dict[str, float | None]:
+        """Score the model at this step, and note whether it is the best until now.
 
-        A batch without blanks is copied by every model.
+        Returns what is logged: copied and blanks_filled of the held-out text; held_back, by which the best is found.
         """
-        if self.model.learns_from_blanks and batch.blanked.any():
-            return np.where(batch.blanked, batch.targets, -100)
-        return batch.targets
+        score = self.held_out.score(self.model, draws=1, threads=threads)
+        row = {"copied": score.copied, "blanks_filled": score.blanks_filled}
+        if self.held_back is None:
+            return row
+        blanks = self.config.blanks
+        if self.model.learns_from_blanks and blanks:
+            blanks = 1.0
+        restored = self.held_back.score(self.model, threads=threads).restored(blanks)
+        highest = max(restored, self.best.score if self.best else 0.0)
+        if self.best is None or restored >= highest - CHANCE:
+            self.best = Best(self.step, highest)
+        return row | {"held_back": restored}
+
+    def targets(self, batch: Batch) -> Array:
+        """What the model has to give back.
+
+        A model that learns from blanks restores them alone (Devlin et al., 2019, section 3.1). Any other restores the
+        tokens under [MASK] and copies what it sees, also a token that stands there by chance: that teaches it every
+        piece of the vocabulary, and not to believe what it has by heart more than what it sees.
+        """
+        if not self.model.learns_from_blanks:
+            return np.where(batch.blanked & (batch.ids != self.mask_id), batch.ids, batch.targets)
+        return np.where(batch.blanked, batch.targets, -100) if batch.blanked.any() else batch.targets
 
     def save(self) -> None:
         """Save a checkpoint of this step. Raises FloatingPointError rather than save a weight that is NaN or Inf."""
@@ -139,7 +178,8 @@ class Trainer:
             if not is_finite(parameter.data):
                 raise FloatingPointError(f"{name} holds NaN or Inf")
         optimizer = {name: to_host(array) for name, array in self.optimizer.state_dict().items()}
-        self.run.save(self.step, self.model.state_dict(), optimizer, {})
+        state = {"best": asdict(self.best)} if self.best else {}
+        self.run.save(self.step, self.model.state_dict(), optimizer, state)
 
     def resume(self) -> None:
         """Go back to the newest checkpoint of the run, or to the start if it was stopped before the first one.
@@ -148,18 +188,30 @@ class Trainer:
             InputError: The checkpoint is damaged or does not fit.
         """
         if self.run.saved_steps():
-            shapes = {name: parameter.shape for name, parameter in self.model.named_parameters()}
-            checkpoint = self.run.load(shapes)
-            try:
+            self.run.best_step()  # refused where it is missing
+            self.step, state = self._load()
+            self.best = Best(**state["best"]) if "best" in state else None
+        self.run.trim_metrics(self.step)
+
+    def use_best(self) -> None:
+        """Give the model the weights of the best step, where that is not the last one. Raises what `resume` raises."""
+        if self.best is not None and self.best.step < self.step:
+            self._load(best=True)
+
+    def _load(self, best: bool = False) -> tuple[int, dict[str, Any]]:
+        """Load the weights of the best checkpoint, or all of the newest; its step and its state."""
+        shapes = {name: parameter.shape for name, parameter in self.model.named_parameters()}
+        checkpoint = self.run.load(shapes, best)
+        try:
+            if not best:
                 self._check_optimizer(checkpoint)
                 self.optimizer.load_state_dict(checkpoint.optimizer)
-                self.model.load_state_dict(checkpoint.weights)
-            except ValueError as error:
-                raise InputError(
-                    f"{self.run.folder}: the checkpoint of step {checkpoint.step} does not fit: {error}"
-                ) from None
-            self.step = checkpoint.step
-        self.run.trim_metrics(self.step)
+            self.model.load_state_dict(checkpoint.weights)
+        except ValueError as error:
+            raise InputError(
+                f"{self.run.folder}: the checkpoint of step {checkpoint.step} does not fit: {error}"
+            ) from None
+        return checkpoint.step, checkpoint.state
 
     def _check_optimizer(self, checkpoint: Checkpoint) -> None:
         """Refuse a state of the optimizer that no training can have left. Raises ValueError."""

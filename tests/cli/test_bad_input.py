@@ -211,7 +211,7 @@ def test_a_loss_that_becomes_nan_keeps_the_last_good_checkpoint(place, capsys, m
         return train(trainer, poison, stop)
 
     monkeypatch.setattr(Trainer, "train", train_and_poison)
-    err = refused(capsys, *TRAIN, "--save-every", "3", code=1)
+    err = refused(capsys, *TRAIN, "--steps", "400", "--save-every", "3", code=1)
     assert "training stopped at step 9: forward: Linear called at " in err and "gave NaN" in err
     assert "the checkpoint of step 6 is kept; try a lower --lr" in err
     assert checkpoint("new")[0] == 6
@@ -226,7 +226,7 @@ def test_a_disk_that_fills_up_keeps_the_previous_checkpoint(place, capsys, monke
             raise full
 
     monkeypatch.setattr(os, "fsync", fsync)
-    err = refused(capsys, *TRAIN, "--save-every", "3", code=1)
+    err = refused(capsys, *TRAIN, "--steps", "400", "--save-every", "3", code=1)
     assert "new/checkpoints/step-000006 could not be written: No space left on device; free some space" in err
     assert Run.open("new").load().step == 3
 

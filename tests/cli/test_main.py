@@ -180,6 +180,15 @@ def test_a_text_without_long_words_has_no_neighbours_to_draw(place, capsys):
     assert "curves.png" in out and "neighbours" not in out
 
 
+def test_a_very_small_text_trains_with_all_of_it_in_a_batch_and_is_named_as_one(place, capsys):
+    (place / "tiny.txt").write_text("\n".join(f"The {a} {b} here." for a in ("cat", "dog") for b in "abcdefghij"))
+    out = said(
+        capsys, "train", "tiny.txt", "--steps", "2", "--width", "8", "--heads", "2", "--no-figures", "--out", "new"
+    )
+    assert "\nthe text is very small: " in out and "\n1 of the sentences" in out
+    assert json.loads((place / "new/config.json").read_text())["config"]["training"]["batch"] == 9
+
+
 def test_a_run_without_out_gets_a_folder_of_its_time(place, capsys):
     said(capsys, "train", "small.txt", *PLAIN)
     (made,) = (place / "runs").iterdir()
@@ -271,7 +280,8 @@ def test_vocab_makes_the_same_vocabulary_that_a_training_makes(trained, place, c
 
 def test_info_shows_what_is_in_a_run(trained, place, capsys):
     out = said(capsys, "info", "run")
-    for row in ("run         run", f"text        {trained.text}, sha256 ", "steps       12 of 12, saved: [12]"):
+    steps = "steps       12 of 12, saved: 12 (the best)"
+    for row in ("run         run", f"text        {trained.text}, sha256 ", steps):
         assert f"\n{row}" in f"\n{out}"
     assert "width 16" in out and "figures     attention-layer-1.png, " in out
     assert json.loads((trained.run / "report.json").read_text())["table"] in out

@@ -87,7 +87,7 @@ def test_a_second_ctrl_c_ends_a_training_at_once(place, monkeypatch, capsys):
 
     with default_sigint():
         monkeypatch.setattr(Progress, "show", twice)
-        assert main(["train", "small.txt", *PLAIN, "--out", "new"]) == 130
+        assert main(["train", "small.txt", *LONG, "--out", "new"]) == 130
     assert capsys.readouterr().err == "minattn: interrupted\n"
     assert not (place / "new/checkpoints").exists()
 

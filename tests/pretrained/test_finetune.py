@@ -408,7 +408,7 @@ def test_a_run_without_a_model_of_this_kind_says_why(place, ask, stop):
     stop(3, "--from", "bert")
     for arguments in (("train", "small.txt", "--from", "new"), ("embed", "new", "the cat")):
         assert "new has no model yet: a fine-tuning writes it at its end" in ask(*arguments, code=2)
-    (step,) = (place / "new/checkpoints").iterdir()
+    step = next((place / "new/checkpoints").iterdir())
     assert f"{step} is a checkpoint of a run; give the run, {place / 'new'}" in ask("embed", step, "the cat", code=2)
     shutil.rmtree("new/model")
     assert "new has no model yet" in ask("embed", "new", "the cat", code=2)

@@ -299,6 +299,20 @@ def test_the_checkpoint_saved_last_is_the_one_loaded_even_at_an_earlier_step(sav
     assert saved.load().step == 200
 
 
+def test_the_checkpoint_that_is_named_as_the_best_is_kept_and_loaded_on_demand(saved):
+    assert (saved.best_step(), saved.load(best=True).step) == (400, 400)
+    for step, best, kept in ((500, 400, [400, 500]), (600, 400, [400, 600]), (700, 700, [700]), (800, 700, [700, 800])):
+        saved.save(step, weights_at(step), optimizer_at(step), {"best": {"step": best, "score": 0.5}})
+        assert saved.saved_steps() == kept and saved.best_step() == best == saved.info()["best_step"]
+        loaded = saved.load(best=True)
+        assert (loaded.step, saved.load().step) == (best, step)
+        assert (loaded.weights["embedding.weight"] == best).all()
+
+
+def test_a_run_without_a_checkpoint_has_no_best_step(run):
+    assert run.best_step() is None
+
+
 def test_steps_of_more_than_six_digits_keep_their_order(run):
     save(run, 999_999)
     (run.folder / "checkpoints" / "step-999999").rename(run.folder / "kept")
@@ -780,6 +794,7 @@ def test_info_tells_what_is_in_a_run(saved):
         "parameters": 5 * 3 + 3,
         "steps": 400,
         "saved_steps": [400],
+        "best_step": 400,
         "metrics": 2,
         "figures": ["curves.png"],
     }

@@ -50,9 +50,9 @@ def losses(folder):
 
 
 def checkpoint(folder):
-    """The step of a run's only checkpoint, and the bytes of its files."""
-    (saved,) = (Path(folder) / "checkpoints").iterdir()
-    return int(saved.name.removeprefix("step-")), {path.name: path.read_bytes() for path in saved.iterdir()}
+    """The step of a run's newest checkpoint, and the bytes of all files of it and of the best one."""
+    saved = contents(Path(folder) / "checkpoints")
+    return max(int(name.removeprefix("step-").partition("/")[0]) for name in saved), saved
 
 
 def contents(folder):

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 from support.small_run import write_text
 
@@ -10,7 +11,7 @@ from minattn.errors import InputError
 from minattn.runs import from_json
 from minattn.text import WordPiece, shipped
 from minattn.training import Text, TextFile, TrainingConfig, choose_tokenizer, find_text, load_data
-from minattn.training.data import VOCAB_SIZE
+from minattn.training.data import HELD_BACK, VOCAB_SIZE, hold_back
 
 
 @pytest.fixture
@@ -72,6 +73,35 @@ def test_words_that_the_vocabulary_lacks_are_counted(text):
     data = load_data(text, tokenizer, 64)
     unknown = sum(ids.count(tokenizer.unk_id) for ids in data.training + data.held_out)
     assert data.unknown == unknown > 0
+
+
+# --- what is held back to choose the best step by
+
+
+def test_a_tenth_is_held_back_evenly_spread_and_nothing_is_lost_or_trained_on():
+    training = [[2, 10 + i, 3] for i in range(95)]
+    learned, held_back = hold_back(training, 1)
+    assert sorted(learned + held_back) == training and len(held_back) == 9
+    places = [ids[1] - 10 for ids in held_back]
+    assert max(np.diff(places)) - min(np.diff(places)) <= 1 and places[0] >= 5 and places[-1] < 90
+
+
+def test_no_more_is_held_back_than_leaves_a_batch_and_tells_enough():
+    training = [[2, 10 + i, 3] for i in range(5000)]
+    assert len(hold_back(training, 32)[1]) == HELD_BACK
+    assert [len(part) for part in hold_back(training[:34], 32)] == [32, 2]
+    assert hold_back(training[:32], 32) == (training[:32], [])
+    assert hold_back(training[:9], 1) == (training[:9], [])
+
+
+def test_a_sentence_that_is_there_twice_is_not_held_back():
+    training = [[2, 10 + i % 40, 3] for i in range(60)]
+    learned, held_back = hold_back(training, 1)
+    assert len(held_back) == 6 and not {ids[1] for ids in held_back} & {ids[1] for ids in learned}
+    assert hold_back([[2, 10, 3]] * 60, 1) == ([[2, 10, 3]] * 60, [])
+
+
+# --- settings
 
 
 def test_settings_come_back_from_json_as_they_were():

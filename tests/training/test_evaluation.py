@@ -175,6 +175,12 @@ def test_a_model_that_gives_nan_is_refused_with_the_op(data, held_out):
         held_out.score(model)
 
 
+def test_the_share_that_is_restored_weighs_copies_and_blanks_as_they_come():
+    assert Score(0.9, 0.2).restored(0.15) == pytest.approx(0.85 * 0.9 + 0.15 * 0.2)
+    assert Score(0.9, 0.2).restored(0.0) == 0.9 and Score(0.9, 0.2).restored(1.0) == 0.2
+    assert Score(None, None).restored(0.5) == 0
+
+
 # --- the table
 
 

@@ -9,10 +9,10 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from minattn.pretrained.opened_encoder import open_folder, sentence_settings
 
 from minattn.pretrained import BertForMaskedLM, BertModel, DistilBertModel, EncoderConfig, save_tokenizer
 from minattn.pretrained.config import SETTINGS
+from minattn.pretrained.opened_encoder import open_folder, sentence_settings
 from minattn.pretrained.texts import embed_tokens
 from minattn.text import WordPiece
 
