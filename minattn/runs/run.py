@@ -137,8 +137,7 @@ class Run:
 
     def best_step(self) -> int | None:
         """The step of the best checkpoint, None where there is none yet. Raises InputError where it is missing."""
-        saved = checkpoints.whole_checkpoints(self._checkpoints)
-        return checkpoints.best_step(saved) if saved else None
+        return checkpoints.best_step(saved) if (saved := checkpoints.whole_checkpoints(self._checkpoints)) else None
 
     def save(self, step: int, weights: Arrays, optimizer: Arrays, state: Mapping[str, Any]) -> Path:
         """Save a checkpoint; whenever the process is killed, the newest whole checkpoint can be loaded.
