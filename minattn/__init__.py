@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import functional, nn
 from .fast import reuse_memory
-from .graph import no_grad
 from .ops.kernels import textbook
-from .tensor import Tensor, apply
+from .tensor import Tensor, apply, no_grad
 
 if TYPE_CHECKING:
     from . import check, learn, models, optim, pretrained, show, text, training

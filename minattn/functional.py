@@ -97,7 +97,10 @@ def maximum(input: Operand, other: Operand) -> Tensor:
 @method
 def minimum(input: Operand, other: Operand) -> Tensor:
     """The smaller of the two, element by element; where they are equal each gets half of the gradient."""
-    return neg(maximum(*(neg(x) for x in as_tensors((input, other)))))
+    a, b = as_tensors((input, other))
+    if a.dtype.kind != "f" and b.dtype.kind != "f":  # which -x may not fit into, and which have no gradient
+        return Tensor(array_module(a.data).minimum(a.data, b.data))
+    return neg(maximum(neg(a), neg(b)))
 
 
 def where(condition: Any, input: Operand, other: Operand) -> Tensor:
@@ -141,7 +144,8 @@ def neg(input: Tensor) -> Tensor:
 @method
 def abs(input: Tensor) -> Tensor:
     """The absolute value; its slope at 0 is 0."""
-    return maximum(input, neg(input))
+    x = as_tensor(input)
+    return maximum(x, neg(x)) if x.dtype.kind == "f" else Tensor(array_module(x.data).abs(x.data))
 
 
 @method
@@ -228,7 +232,7 @@ def var(
 @method
 def std(input: Tensor, *args: Any, **options: Any) -> Tensor:
     """The standard deviation, √var, with the arguments of `var`."""
-    return sqrt(var(input, *args, **options))
+    return _root(var(input, *args, **options))
 
 
 @method
@@ -240,7 +244,11 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, **numpy_names: 
 @method
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, **numpy_names: Any) -> Tensor:
     """The smallest element; where several are, each gets an equal share of the gradient."""
-    return neg(amax(neg(input), dim, keepdim, **numpy_names))
+    x = as_tensor(input)
+    if x.dtype.kind != "f":
+        axis, keepdims = axes("amin", dim, keepdim, numpy_names)
+        return Tensor(array_module(x.data).min(x.data, axis=axis, keepdims=keepdims))
+    return neg(amax(neg(x), dim, keepdim, **numpy_names))
 
 
 @method
@@ -256,8 +264,11 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy_names: An
     dim, keepdim = axes("max", dim, keepdim, numpy_names)
     if dim is None:
         return amax(input, None, keepdim)
-    input = as_tensor(input)
-    axis, indices = axis_of("max", dim, input.shape), argmax(input, dim, keepdim=True)
+    return _picked(as_tensor(input), axis_of("max", dim, as_tensor(input).shape), argmax(input, dim, True), keepdim)
+
+
+def _picked(input: Tensor, axis: int, indices: Array, keepdim: bool) -> ValuesAndIndices:
+    """The elements at these indices along an axis, of which one each is kept."""
     if input.ndim == 0:
         return ValuesAndIndices(reshape(input, ()), indices)
     xp = array_module(input.data)
@@ -273,22 +284,30 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy_names: An
     dim = numpy_names.pop("other", dim)
     if isinstance(dim, Tensor) or is_array(dim):
         return minimum(input, dim)
-    largest = max(neg(input), dim, keepdim, **numpy_names)
-    return neg(largest) if isinstance(largest, Tensor) else largest._replace(values=neg(largest.values))
+    dim, keepdim = axes("min", dim, keepdim, numpy_names)
+    if dim is None:
+        return amin(input, None, keepdim)
+    return _picked(as_tensor(input), axis_of("min", dim, as_tensor(input).shape), argmin(input, dim, True), keepdim)
 
 
 @method
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Array:
     """Where the largest element stands, the first of equal ones: integers without a gradient, as a bare array."""
-    x = as_tensor(input).data
-    axis = None if dim is None else axis_of("argmax", dim, x.shape)
-    return array_module(x).argmax(x, axis=axis if x.ndim else None, keepdims=keepdim)
+    return _place("argmax", input, dim, keepdim)
 
 
 @method
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Array:
     """Where the smallest element stands, the first of equal ones: integers without a gradient, as a bare array."""
-    return argmax(neg(input), dim, keepdim)
+    return _place("argmin", input, dim, keepdim)
+
+
+def _place(function: str, input: Tensor, dim: int | None, keepdim: bool) -> Array:
+    x = as_tensor(input).data
+    axis = None if dim is None else axis_of(function, dim, x.shape)
+    if 0 in (x.shape if axis is None else (*x.shape, 1)[axis : axis + 1]):
+        raise ValueError(f"{function}: there is no element to choose along dim {dim} of shape {x.shape}")
+    return getattr(array_module(x), function)(x, axis=axis if x.ndim else None, keepdims=keepdim)
 
 
 # --- shapes
@@ -442,6 +461,8 @@ def _product(function: str, expected: str, ndim: int, *inputs: Tensor) -> Tensor
 
 def einsum(equation: str, *operands: Any) -> Tensor:
     """Einstein's sum, e.g. "bqd,bkd->bqk"; of one operand or more, each with its letters."""
+    if not isinstance(equation, str):
+        raise TypeError(f"einsum: expected an equation like 'ij,jk->ik' first, got {type(equation).__name__}")
     given = operands[0] if len(operands) == 1 and isinstance(operands[0], list | tuple) else operands
     return apply(Einsum(equation), *given)
 
@@ -777,6 +798,12 @@ def _targets(function: str, target: Any, input: Tensor, classes: int, ignore_ind
     return targets
 
 
+def _root(x: Tensor) -> Tensor:
+    """√x with slope 0 at 0, where lengths and deviations have none."""
+    is_zero = x == 0
+    return where(is_zero, 0.0, sqrt(where(is_zero, 1.0, x)))
+
+
 def _at(axis: int) -> tuple[Any, ...]:
     """The index of the first element along an axis, and of all along those before it."""
     return (*[slice(None)] * axis, 0)
@@ -798,7 +825,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 def _norm(x: Tensor, ord: Any = None, axis: Dims = None, keepdims: bool = False) -> Tensor:
     if ord is not None:
         raise TypeError("np.linalg.norm follows a Tensor for the length alone; leave ord away")
-    return sqrt(sum(x * x, axis, keepdims))
+    return _root(sum(x * x, axis, keepdims))
 
 
 FOLLOWED: dict[Any, Callable[..., Any]] = {
@@ -816,7 +843,7 @@ FOLLOWED: dict[Any, Callable[..., Any]] = {
     **{np.einsum: einsum, np.dot: _dot, np.linalg.norm: _norm, np.broadcast_to: broadcast_to},
     **{np.reshape: reshape, np.swapaxes: lambda x, axis1, axis2: transpose(x, axis1, axis2)},
     np.transpose: lambda x, axes=None: x.T if axes is None else permute(x, axes),
-    **{np.ravel: flatten, np.expand_dims: lambda x, axis: unsqueeze(x, axis)},
+    **{np.ravel: lambda x: flatten(x), np.expand_dims: lambda x, axis: unsqueeze(x, axis)},
     np.squeeze: lambda x, axis=None: squeeze(x, axis),
 }
 NUMPY_FUNCTIONS |= FOLLOWED

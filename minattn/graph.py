@@ -3,9 +3,6 @@
 import heapq
 import itertools
 from collections.abc import Callable
-from contextlib import ContextDecorator
-from contextvars import ContextVar
-from types import TracebackType
 from typing import Any
 
 from .backend import Array
@@ -15,39 +12,17 @@ from .trace import call_sites, describe_call
 Gradients = tuple[Array | None, ...]
 
 _order = itertools.count()  # an op is made after its inputs: creation order is a topological order
-_recording = ContextVar("recording", default=True)
-
-
-class no_grad(ContextDecorator):
-    """Inside `with no_grad():`, or a function under `@no_grad()`, ops keep nothing and results need no gradient.
-
-    >>> from minattn import Tensor
-    >>> x = Tensor([1.0], requires_grad=True)
-    >>> with no_grad():
-    ...     (2 * x).requires_grad
-    False
-    """
-
-    def __enter__(self) -> None:
-        self.tokens = [*getattr(self, "tokens", ()), _recording.set(False)]  # one object may be entered twice
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        _recording.reset(self.tokens.pop())
-
-
-def grad_enabled() -> bool:
-    """Whether ops record what backward needs, in this thread."""
-    return _recording.get()
 
 
 class Node:
     """An op that was run on Tensors; it never refers to its own output, so that the graph has no reference cycle."""
 
-    __slots__ = ("inputs", "is_saved", "op", "options", "order", "sites", "versions")
+    __slots__ = ("inputs", "is_saved", "needs", "op", "options", "order", "sites", "versions")
 
     def __init__(self, op: Op, options: dict[str, Any], inputs: tuple[Any, ...]) -> None:
         self.op, self.inputs, self.order = op, inputs, next(_order)  # the inputs are Tensors
         self.options = options  # the op's attributes from before forward added what backward needs
+        self.needs = [tensor.requires_grad for tensor in inputs]  # as it was when the op ran
         self.versions = [tensor.version[0] for tensor in inputs]
         self.sites, self.is_saved = call_sites(), True
 
@@ -82,8 +57,9 @@ def walk(
     newest = [(-root.order, root)]
     while newest:
         _, node = heapq.heappop(newest)
-        for tensor, gradient in zip(node.inputs, gradients_of(node, gradients.pop(node)), strict=True):
-            if gradient is None or not tensor.requires_grad:
+        found = gradients_of(node, gradients.pop(node))
+        for tensor, gradient, is_needed in zip(node.inputs, found, node.needs, strict=True):
+            if gradient is None or not is_needed:
                 continue
             if tensor.node is None:
                 if id(tensor) in leaves:

@@ -53,7 +53,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Array]:
         """All state as arrays by name: "steps", in the order of the parameters, and "slot.parameter" for each."""
-        arrays = {f"{slot}.{name}": array for slot in self.slots for name, array in self.state[slot].items()}
+        arrays = {f"{slot}.{name}": array.copy() for slot in self.slots for name, array in self.state[slot].items()}
         return {"steps": np.array(list(self.steps.values())), **arrays}
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
@@ -89,7 +89,8 @@ class SGD(Optimizer):
         """One step of one parameter."""
         (v,), momentum = state, group["momentum"]
         g = g + group["weight_decay"] * p
-        v[...] = momentum * v + (1 - group["dampening"] if t > 1 else 1) * g
+        if momentum:
+            v[...] = momentum * v + (1 - group["dampening"] if t > 1 else 1) * g
         p[...] = p - group["lr"] * (g + momentum * v if group["nesterov"] else v if momentum else g)
 
 
@@ -138,8 +139,7 @@ class AdamW(Adam):
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> float:
     """Scale the gradients together to a length of at most max_norm; returns it (Pascanu et al., 2013, algorithm 1)."""
     validate.require_positive("clip_grad_norm_", max_norm=max_norm, norm_type=norm_type)
-    gradients = validate.gradients_of("clip_grad_norm_", parameters)
-    norm = norm_of(gradients, norm_type)
+    norm = norm_of(gradients := validate.gradients_of("clip_grad_norm_", parameters), norm_type)
     if norm > max_norm:
         for g in gradients:
             g *= max_norm / (norm + 1e-6)  # as in PyTorch

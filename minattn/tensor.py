@@ -1,13 +1,17 @@
 """Tensor: an array that remembers which op made it, so that `backward()` can send gradients to where it came from."""
 
 import html
+import inspect
 from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator
+from contextvars import ContextVar
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .backend import Array, array_module, device_of, get_device, is_array, like, plain_array, to_host
-from .graph import Node, grad_enabled, walk
+from .graph import Node, walk
 from .ops import Op
 from .ops.arithmetic import Add, Divide, Multiply, Power, Subtract
 from .ops.base import as_array
@@ -22,6 +26,41 @@ Method = Callable[..., "Tensor"]
 
 NUMPY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """What runs in place of a function of NumPy that is called with a Tensor; filled by `functional`."""
+
+
+_recording = ContextVar("recording", default=True)
+
+
+class no_grad(ContextDecorator):
+    """Inside `with no_grad():`, or a function under `@no_grad()`, ops keep nothing and results need no gradient.
+
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     (2 * x).requires_grad
+    False
+    """
+
+    def __enter__(self) -> None:
+        self.before = [*getattr(self, "before", ()), _recording.get()]  # one object may be entered twice
+        _recording.set(False)
+
+    def __exit__(self, *_: object) -> None:
+        _recording.set(self.before.pop())
+
+    def __call__(self, function: Any) -> Any:
+        """For `@no_grad()`. Raises TypeError for a generator, which goes on when it has long been left."""
+        if inspect.isgeneratorfunction(function):
+            raise TypeError("no_grad: a generator cannot be wrapped; put `with no_grad():` around what it computes")
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> "no_grad":
+        """One of its own for each call of a function, and so for each thread."""
+        return no_grad()
+
+
+def grad_enabled() -> bool:
+    """Whether ops record what backward needs, in this thread."""
+    return _recording.get()
 
 
 class Tensor:
@@ -181,6 +220,12 @@ class Tensor:
         if follow := NUMPY_FUNCTIONS.get(function):
             return follow(*args, **options)
         return answer_without_graph(function, name.removeprefix("np."), _arrays_of(args), _arrays_of(options))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """For `copy` and `pickle`. Raises TypeError where the copy's gradients would not come back here."""
+        if self.node is not None:
+            raise TypeError("a Tensor that an op has made cannot be copied with its graph; use x.detach()")
+        return super().__reduce_ex__(protocol)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -358,8 +403,6 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     """
     tensors = as_tensors(inputs)
     recorded = grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    if recorded:  # a bare array may be changed by who made it, before backward needs it
-        tensors = tuple(Tensor(t.data.copy()) if is_array(x) else t for x, t in zip(inputs, tensors, strict=True))
     arrays = [tensor.data for tensor in tensors]
     if (kernel := kernel_of(type(op), arrays)) is not None:
         op = _with_options_of(op, kernel)
@@ -376,7 +419,12 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
         what = "device" if is_mixed else "dtype" if kind is TypeError else "shape"
         came = ", ".join(str(getattr(tensor, what)) for tensor in tensors)
         raise kind(f"{op}: {error}; {what}s {came}") from error
+    if result.data.base is not None:  # a view of an input's memory changes with it
+        memory = [t for t in tensors if result.data.base is t.data or result.data.base is t.data.base]
+        result.version = memory[0].version if memory else result.version
     if recorded and result.dtype.kind == "f":
+        if any(tensor.requires_grad and tensor.dtype.kind != "f" for tensor in tensors):
+            raise TypeError(f"{op}: an input has requires_grad set, but is not floating-point")
         result.requires_grad = True
         result.node = Node(op, options, tensors)
     return result
@@ -390,8 +438,8 @@ def _with_options_of(op: Op, kernel: type[Op]) -> Op:
 
 
 def as_tensor(x: Operand) -> Tensor:
-    """x itself if it is a Tensor, else a Tensor of it."""
-    return x if isinstance(x, Tensor) else Tensor(x)
+    """x itself if it is a Tensor, else a Tensor of a copy, since who made x may change it before backward."""
+    return x if isinstance(x, Tensor) else Tensor(x.copy() if is_array(x) else x)
 
 
 def as_tensors(inputs: tuple[Operand, ...], place: Array | None = None) -> tuple[Tensor, ...]:
@@ -404,16 +452,21 @@ def as_tensors(inputs: tuple[Operand, ...], place: Array | None = None) -> tuple
     return tuple(as_tensor(x if anchor is None else _beside(x, anchor, bool(arrays))) for x in inputs)
 
 
+_adding = Lock()  # two threads may send a gradient to one leaf
+
+
 def add_to_grad(leaf: Tensor, gradient: Array) -> None:
     """Add a gradient of a leaf's shape to its `.grad`, whose array itself stays as it is."""
-    leaf.grad = gradient if leaf.grad is None else as_array(leaf.grad + gradient)
+    with _adding:
+        leaf.grad = gradient if leaf.grad is None else as_array(leaf.grad + gradient)
 
 
 def _beside(x: Operand, anchor: Array, takes_dtype: bool) -> Operand:
     if isinstance(x, Tensor) or is_array(x):
         return x
     xp, kind = array_module(anchor), anchor.dtype.kind
-    fits = isinstance(x, bool) or (isinstance(x, int) and kind != "b") or (isinstance(x, float) and kind == "f")
+    is_whole, is_fraction = isinstance(x, int | np.integer), isinstance(x, float | np.floating)
+    fits = isinstance(x, bool) or (is_whole and kind != "b") or (is_fraction and kind == "f")
     return xp.asarray(x, dtype=anchor.dtype) if fits and takes_dtype else xp.asarray(x)
 
 

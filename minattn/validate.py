@@ -153,8 +153,10 @@ def parameter_groups(function: str, params: Parameters, options: dict[str, Any])
                 raise ValueError(f"{function}: two parameters have the same name, {name}")
             if any(p is other for other in seen.values()):
                 raise ValueError(f"{function}: parameter {name} is there twice")
-            if not getattr(p.data.flags, "writeable", True):
-                raise ValueError(f"{function}: parameter {name} is read-only memory; use Parameter(x.copy())")
+            if not getattr(p.data.flags, "writeable", True) or (p.size > 1 and 0 in p.data.strides):
+                raise ValueError(
+                    f"{function}: parameter {name} is memory that cannot be written, or stands for several"
+                )
             seen[name] = p
         group |= {"params": [p for _, p in named], "names": [name for name, _ in named]}
         _require_options(function, group)

@@ -1,10 +1,12 @@
 """Every function refuses what it cannot use in one sentence: what was expected, what came, which argument."""
 
+import contextlib
 import inspect
 
 import numpy as np
 import pytest
 
+import minattn
 from minattn import Tensor
 from minattn import functional as F
 
@@ -128,9 +130,9 @@ IDS = causes(
     ("log_softmax", lambda: F.log_softmax(x, -3), "^log_softmax: dim must be one of the 2 axes"),
     ("chunk", lambda: F.chunk(x, 2, 2), "^chunk: dim must be one of the 2 axes"),
     ("max", lambda: F.max(x, 2), "^max: dim must be one of the 2 axes"),
-    ("min", lambda: F.min(x, 2), "^max: dim must be one of the 2 axes"),
+    ("min", lambda: F.min(x, 2), "^min: dim must be one of the 2 axes"),
     ("argmax", lambda: F.argmax(x, 2), "^argmax: dim must be one of the 2 axes"),
-    ("argmin", lambda: F.argmin(x, 2), "^argmax: dim must be one of the 2 axes"),
+    ("argmin", lambda: F.argmin(x, 2), "^argmin: dim must be one of the 2 axes"),
     ("flatten", lambda: F.flatten(x, 2), "^flatten: dim must be one of the 2 axes"),
     ("squeeze", lambda: F.squeeze(x, 2), "^squeeze: dim must be one of the 2 axes"),
     ("unsqueeze", lambda: F.unsqueeze(x, 3), r"^unsqueeze: dim must be one of the 3 axes of shape \(2, 3, 1\), got 3$"),
@@ -275,3 +277,66 @@ def test_every_public_function_is_tried_with_something_wrong():
         and name != "method"
     }
     assert public - tried == of_one_tensor
+
+
+WHOLE = [np.array([0, 5, 200], np.uint8), np.array([-128, 5], np.int8), np.array([np.iinfo(np.int64).min, 5])]
+
+
+@pytest.mark.parametrize("numbers", [*WHOLE, np.array([True, False])], ids=lambda x: str(x.dtype))
+def test_the_smallest_of_whole_numbers_is_found_where_their_negatives_do_not_fit(numbers):
+    x, one = Tensor(numbers), np.ones_like(numbers)
+    assert F.amin(x).item() == F.min(x).item() == F.min(x, 0).values.item() == np.min(numbers)
+    assert F.argmin(x) == F.min(x, 0).indices == np.argmin(numbers)
+    np.testing.assert_array_equal(F.minimum(x, one).data, np.minimum(numbers, one))
+    np.testing.assert_array_equal(F.abs(x).data, np.abs(numbers))
+
+
+@pytest.mark.parametrize("reduce", [F.sum, F.mean])
+def test_a_long_sum_in_float32_keeps_its_digits(reduce):
+    x = np.full((1_000_000, 2), 0.1, np.float32)
+    exact = getattr(np, reduce.__name__)(x.astype(np.float64), axis=0)
+    np.testing.assert_allclose(reduce(Tensor(x), 0).data, exact, rtol=1e-7)
+
+
+def test_the_gradient_of_a_bias_over_many_rows_keeps_its_digits():
+    rows = Tensor(np.ones((300_000, 2), np.float32))
+    weight, by_add, by_linear = (Tensor(np.zeros(n, np.float32), requires_grad=True) for n in ((2, 2), 2, 2))
+    ((rows + by_add) * 0.1).sum().backward()
+    (F.linear(rows, weight, by_linear) * 0.1).sum().backward()
+    for bias in (by_add, by_linear):
+        np.testing.assert_allclose(bias.grad, np.float32(0.1) * 300_000.0, rtol=1e-4)
+
+
+def test_columns_without_deviation_have_none_in_float32():
+    x = Tensor(np.full((100_000, 2), 123.456, np.float32))
+    np.testing.assert_array_equal(F.std(x, 0).data, 0.0)
+
+
+@pytest.mark.parametrize("number", [123.456, 12345.678, 100000.3])
+def test_a_row_of_equal_numbers_is_normalised_to_0(number):
+    rows = np.full((2, 768), number, np.float32)
+    for way in (minattn.textbook, contextlib.nullcontext):
+        with way():
+            np.testing.assert_allclose(F.layer_norm(Tensor(rows), 768).data, 0.0, atol=1e-6)
+
+
+def test_deviation_and_length_have_slope_0_at_0_as_in_pytorch():
+    x = Tensor([2.0, 2.0, 2.0], requires_grad=True)
+    x.std().backward()
+    np.testing.assert_array_equal(x.grad, 0.0)
+    y = Tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
+    np.linalg.norm(y, axis=1).sum().backward()
+    np.testing.assert_allclose(y.grad, [[0.0, 0.0], [0.6, 0.8]])
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: F.argmax(x[:0]), r"^argmax: there is no element to choose along dim None of shape \(0, 3\)$"),
+        (lambda: F.max(x[:0], 0), r"^argmax: there is no element to choose along dim 0 of shape \(0, 3\)$"),
+        (lambda: np.einsum(x, [0, 1], [1]), "^einsum: expected an equation like 'ij,jk->ik' first, got Tensor$"),
+    ],
+)
+def test_what_cannot_be_chosen_from_or_read_is_refused(call, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        call()

@@ -10,11 +10,11 @@ import pytest
 
 from minattn import Tensor, apply, no_grad
 from minattn import functional as F
-from minattn.graph import grad_enabled
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import Linear, Parameter
 from minattn.ops import Add, Exp, GradientError, Multiply, Op
 from minattn.optim import SGD
+from minattn.tensor import grad_enabled
 
 
 def leaf(*numbers):
@@ -293,3 +293,30 @@ def test_without_gradients_nothing_is_remembered():
         y = F.linear(Tensor(np.ones((1, 2))), weight)
     assert y.node is None and not y.requires_grad
     assert (Tensor([1.0]) * 2).node is None
+
+
+def test_a_generator_is_not_wrapped_in_no_grad_in_vain():
+    with pytest.raises(TypeError, match="no_grad: a generator cannot be wrapped"):
+
+        @no_grad()
+        def numbers():
+            yield 1
+
+
+def test_a_function_under_no_grad_may_run_in_two_threads_at_once():
+    both, found = threading.Barrier(2), []
+
+    @no_grad()
+    def inside():
+        both.wait(10)
+        return grad_enabled()
+
+    def run():
+        found.append((inside(), grad_enabled()))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [(False, True)] * 2

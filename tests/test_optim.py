@@ -371,7 +371,7 @@ def test_the_norm_may_be_of_another_order(order, norm):
         (lambda p: [{"params": [p]}, {"params": iter(())}], "there are no parameters"),
         (lambda p: [("w", p), Parameter(np.ones(1))], "all parameters must come with a name, or none"),
         (lambda p: [{"params": [p], "learning_rate": 1.0}], "unknown option, 'learning_rate'"),
-        (lambda p: [Tensor(np.broadcast_to(np.ones(1), 3), True)], "parameter 0 is read-only memory"),
+        (lambda p: [Tensor(np.broadcast_to(np.ones(1), 3), True)], "parameter 0 is memory that cannot be written"),
         (lambda p: [{"params": [p], "amsgrad": True}], "amsgrad must be the same in all groups"),
     ],
 )
@@ -390,3 +390,49 @@ def test_clipping_refuses_a_generator_that_is_used_up():
 def test_a_rate_that_is_no_number_is_refused(value):
     with pytest.raises(TypeError, match=r"^SGD: lr must be a number, got"):
         SGD([Parameter(np.ones(1))], lr=value)
+
+
+def test_a_length_that_is_not_finite_is_refused_and_nothing_is_clipped():
+    for order in (2.0, math.inf):
+        a, b = Parameter(np.zeros(2)), Parameter(np.zeros(1))
+        a.grad, b.grad = np.array([3.0, 1.0]), np.array([np.nan])
+        with pytest.raises(FloatingPointError, match="the length of the gradients is nan"):
+            clip_grad_norm_([a, b], 1.0, order)
+        np.testing.assert_array_equal(a.grad, [3.0, 1.0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_snapshot_of_the_state_does_not_change_with_the_next_step(dtype):
+    p = Parameter(np.array([1.0], dtype))
+    optimizer, found = Adam([p], lr=0.1), []
+    p.grad = np.array([1.0], dtype)
+    optimizer.step()
+    weights, state = p.data.copy(), optimizer.state_dict()
+    for _ in range(2):
+        p.set(weights)
+        optimizer.load_state_dict(state)
+        p.grad = np.array([5.0], dtype)
+        optimizer.step()
+        found.append(p.data.copy())
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sgd_without_momentum_keeps_no_gradient(dtype):
+    p = Parameter(np.array([1.0], dtype))
+    optimizer = SGD([p], lr=0.1)
+    p.grad = np.array([np.inf], dtype)
+    optimizer.step()
+    p.set(np.array([1.0]))
+    p.grad = np.array([1.0], dtype)
+    optimizer.step()
+    np.testing.assert_allclose(p.data, 0.9)
+    optimizer.param_groups[0]["momentum"] = 0.9
+    optimizer.step()
+    np.testing.assert_allclose(p.data, 0.8)  # PyTorch's buffer begins here
+
+
+def test_a_leaf_whose_elements_share_memory_is_refused():
+    x = Tensor(np.lib.stride_tricks.as_strided(np.zeros(1), (3,), (0,)), requires_grad=True)
+    with pytest.raises(ValueError, match="SGD: parameter 0 is memory that cannot be written, or stands for several"):
+        SGD([x])

@@ -1,6 +1,8 @@
 """What may come in at the door of a Tensor, and what becomes of it: docs/PYTORCH.md has the table."""
 
 import copy
+import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -152,3 +154,92 @@ def test_a_copy_of_a_leaf_is_a_leaf():
     x = copy.deepcopy(Tensor([1.0], requires_grad=True))
     (x * 2).backward()
     assert x.grad == [2.0]
+
+
+MASK = np.tril(np.ones((600, 600), bool))
+
+
+@pytest.mark.parametrize(
+    ("call", "array"),
+    [
+        (F.linear, np.ones((3, 2))),
+        (lambda x, a: F.mm(x, a), np.ones((2, 3))),
+        (lambda x, a: F.layer_norm(x, 2, a), np.ones(2)),
+        (lambda x, a: F.scaled_dot_product_attention(x, a, a), np.ones((3, 2))),
+        (lambda x, a: F.linear_cross_entropy(x, a, [0, 1]), np.ones((3, 2))),
+        (lambda x, a: np.dot(x, a), np.ones((2, 2))),
+    ],
+)
+def test_no_function_keeps_an_array_that_its_maker_may_change(call, array):
+    x = Tensor(np.array(NUMBERS), requires_grad=True)
+    call(x, array.copy()).sum().backward()
+    expected, x.grad = x.grad, None
+    y = call(x, array).sum()
+    array[...] = 100.0
+    y.backward()
+    np.testing.assert_array_equal(x.grad, expected)
+
+
+def test_a_mask_that_its_maker_changes_later_does_not_change_the_gradient_of_long_attention():
+    q, mask = np.random.default_rng(0).normal(size=(600, 2)).astype(np.float32), MASK.copy()
+    found = []
+    for change in (False, True):
+        x = Tensor(q, requires_grad=True)
+        y = F.scaled_dot_product_attention(x, x, x, mask).sum()
+        mask[...] |= change
+        y.backward()
+        found.append(x.grad)
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("view", [lambda p: p.detach().reshape(2), lambda p: p.detach().T, lambda p: p.detach()[:]])
+def test_a_view_of_a_parameter_that_is_changed_in_place_makes_the_graph_stale(view):
+    w, p = Tensor([2.0, 3.0], requires_grad=True), Parameter(np.ones(2))
+    y = (w * view(p)).sum()
+    p.set(np.zeros(2))
+    with pytest.raises(RuntimeError, match="was changed in place after it was used"):
+        y.backward()
+
+
+def test_what_needed_a_gradient_when_an_op_ran_gets_it():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    z = (3 * y + x).sum()
+    y.requires_grad = False
+    z.backward()
+    np.testing.assert_array_equal(x.grad, [7.0, 13.0])
+
+
+def test_whole_numbers_that_are_said_to_need_a_gradient_are_refused():
+    x = Tensor([1, 2, 3])
+    x.requires_grad = True
+    with pytest.raises(TypeError, match="Multiply: an input has requires_grad set, but is not floating-point"):
+        x * 0.5
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_tensor_that_an_op_has_made_is_not_copied_with_its_graph(way):
+    with pytest.raises(TypeError, match=r"cannot be copied with its graph; use x\.detach\(\)"):
+        way(Tensor([1.0], requires_grad=True) * 2)
+
+
+def test_a_scalar_of_numpy_takes_the_dtype_of_the_tensor_beside_it():
+    x = Tensor(np.ones(2, np.float32))
+    for scalar in (np.int64(2), np.float64(2.0), np.array([True, True]).sum(), 2):
+        assert (x / scalar).dtype == np.float32
+    assert (Tensor([1]) * np.float64(0.5)).item() == 0.5
+
+
+def test_threads_add_to_the_gradient_of_one_leaf_without_losing_a_share():
+    w = Tensor(np.zeros(200_000, np.float32), requires_grad=True)
+
+    def run():
+        for _ in range(10):
+            (w * 1.0).sum().backward()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(w.grad, 40.0)

@@ -148,11 +148,13 @@ class FlatSGD(FlatOptimizer):
     def update_flat(self, p: Array, g: Array, scratch: Array, t: int, group: dict[str, Any], *state: Array) -> None:
         """v = μ v + g + λ p, p -= lr v"""
         (v,) = state
-        v *= group["momentum"]
-        v += g
         if group["weight_decay"]:
-            v += group["weight_decay"] * p
-        p -= array_module(p).multiply(v, group["lr"], out=scratch)
+            g = g + group["weight_decay"] * p
+        if group["momentum"]:
+            v *= group["momentum"]
+            v += g
+            g = v
+        p -= array_module(p).multiply(g, group["lr"], out=scratch)
 
 
 @implements(Adam)

@@ -31,8 +31,10 @@ def row_sums(x: Array) -> Array:
 
 
 def column_sums(x: Array) -> Array:
-    """x (N, M) -> (M,), likewise."""
-    return array_module(x).ones(x.shape[0], x.dtype) @ x
+    """x (N, M) -> (M,), likewise; in parts, because a long sum in float32 loses digits."""
+    xp, parts = array_module(x), range(0, max(len(x), 1), 4096)
+    sums = [xp.ones(len(part), x.dtype) @ part for part in (x[i : i + 4096] for i in parts)]
+    return sums[0] if len(sums) == 1 else xp.stack(sums).sum(axis=0)
 
 
 def row_dots(a: Array, b: Array) -> Array:

@@ -8,11 +8,10 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError
-from ..graph import no_grad
 from ..nn import DeEmbedding, Embedding, EncoderBlock, LayerNorm, Module, PositionalEncoding
 from ..nn.deembedding import KINDS as DE_EMBEDDINGS
 from ..nn.positional import KINDS as POSITIONS
-from ..tensor import Tensor
+from ..tensor import Tensor, no_grad
 
 
 @dataclass(frozen=True)

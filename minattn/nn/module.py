@@ -36,7 +36,7 @@ class LoadResult(NamedTuple):
 class Module:
     """Base of all layers: finds its parameters by walking its attributes.
 
-    A subclass makes Parameters and Modules (or lists of Modules) in `__init__`, and writes `forward`.
+    A subclass makes Parameters and Modules, or lists, tuples and dicts of them, in `__init__`, and writes `forward`.
     """
 
     training = True
@@ -46,12 +46,17 @@ class Module:
         return self.forward(*inputs, **options)
 
     def children(self) -> Iterator[tuple[str, "Module"]]:
-        """The modules that are attributes of this one, with their names; list items are called `name.0`, `name.1`, …"""
+        """The modules that are attributes of this one, with their names."""
+        return ((name, value) for name, value in self._attributes() if isinstance(value, Module))
+
+    def _attributes(self) -> Iterator[tuple[str, Any]]:
+        """Attributes with their names; what stands in a list, tuple or dict is called `name.0` or `name.key`."""
         for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, list):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
+            several = (
+                value if isinstance(value, dict) else dict(enumerate(value) if isinstance(value, list | tuple) else ())
+            )
+            yield name, value
+            yield from ((f"{name}.{key}", item) for key, item in several.items())
 
     def modules(self) -> Iterator["Module"]:
         """This module and all below it."""
@@ -68,9 +73,7 @@ class Module:
                 yield name, parameter
 
     def _all_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield name, value
+        yield from ((name, value) for name, value in self._attributes() if isinstance(value, Parameter))
         for name, child in self.children():
             for inner, parameter in child._all_parameters():
                 yield f"{name}.{inner}", parameter
@@ -97,12 +100,13 @@ class Module:
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Inside `with model.evaluating():` dropout is off; afterwards it is as it was."""
-        was_training = self.training
+        before = [(module, module.training) for module in self.modules()]
         self.eval()
         try:
             yield
         finally:
-            self.train(was_training)
+            for module, training in before:
+                module.training = training
 
     def state_dict(self) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
         """Every parameter's numbers by name, as NumPy arrays; on the CPU they share memory with the parameters."""

@@ -102,8 +102,15 @@ def sum_to_shape(gradient: Array, shape: tuple[int, ...]) -> Array:
     if gradient.shape == shape or added < 0:
         return gradient
     stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1)
-    summed = gradient.sum(axis=(*range(added), *stretched), keepdims=True)
+    summed = total(gradient, (*range(added), *stretched), keepdims=True)
     return as_array(summed).reshape(summed.shape[added:])
+
+
+def total(x: Array, axis: int | tuple[int, ...] | None, keepdims: bool = False) -> Array:
+    """Σ x along axes, added in float64: in float32 a million terms, one after the other, lose four digits of seven."""
+    if x.dtype.kind != "f":
+        return x.sum(axis=axis, keepdims=keepdims)
+    return x.sum(axis=axis, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
 
 
 def as_array(result: Array) -> Array:
@@ -140,8 +147,10 @@ def norm_of(arrays: list[Array], order: float = 2.0) -> float:
     """(Σ |x|^order)^(1/order) over all elements of all arrays, also where a power would overflow or round to 0."""
     if order == 2 and 1e-30 < (squares := sum(float(array_module(x).vdot(x, x)) for x in arrays)) < math.inf:
         return math.sqrt(squares)
-    largest = max((float(abs(x).max(initial=0.0)) for x in arrays), default=0.0)
-    if order == math.inf or not 0 < largest < math.inf:
+    largest = float(np.max([0.0, *(float(abs(x).max(initial=0.0)) for x in arrays)]))  # NaN if there is one
+    if not largest < math.inf:
+        raise FloatingPointError(f"the length of the gradients is {largest}; one of them is not finite")
+    if order == math.inf or largest == 0:
         return largest
     return largest * math.pow(sum(float(((abs(x) / largest) ** order).sum()) for x in arrays), 1 / order)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..backend import Array, array_module
-from .base import Op, Sample, Samples, register
+from .base import Op, Sample, Samples, register, total
 
 
 def layer_norm_samples(rng: np.random.Generator) -> Samples:
@@ -44,6 +44,7 @@ class LayerNorm(Op):
         self.tokens = tuple(range(x.ndim - gamma.ndim))
         # 1
         c = x - x.mean(axis=self.features, keepdims=True)
+        c = c - c.mean(axis=self.features, keepdims=True)  # what rounding left of the mean, which r may enlarge
         # 2
         r = 1 / xp.sqrt((c * c).mean(axis=self.features, keepdims=True) + self.eps)
         # 3
@@ -55,8 +56,8 @@ class LayerNorm(Op):
     def backward(self, g: Array) -> tuple[Array, Array, Array]:
         c, r, n = self.c, self.r, self.n
         # 4  y = γ n + β
-        dbeta = g.sum(axis=self.tokens)
-        dgamma = (g * n).sum(axis=self.tokens)
+        dbeta = total(g, self.tokens)
+        dgamma = total(g * n, self.tokens)
         dn = g * self.gamma
         # 3  n = c r
         dc = dn * r

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..backend import Array, array_module
-from .base import Op, Sample, Samples, as_rows, register, transposed
+from .base import Op, Sample, Samples, as_rows, register, total, transposed
 
 
 def matmul_samples(rng: np.random.Generator) -> Samples:
@@ -94,7 +94,7 @@ class Linear(Op):
 
     def backward(self, g: Array) -> tuple[Array, ...]:
         # 2  y = y + b
-        db = as_rows(g).sum(axis=0)
+        db = total(as_rows(g), 0)
         # 1  y = x Wᵀ
         dx = g @ self.weight
         dweight = as_rows(g).T @ as_rows(self.x)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..backend import Array, array_module
-from .base import Op, Sample, Samples, register
+from .base import Op, Sample, Samples, register, total
 
 Axis = int | tuple[int, ...] | None
 
@@ -81,7 +81,7 @@ class Sum(Reduction):
 
     def forward(self, x: Array) -> Array:
         self.keep_shape(x)
-        return x.sum(axis=self.axis, keepdims=self.keepdims)
+        return total(x, self.axis, self.keepdims)
 
     def backward(self, g: Array) -> Array:
         # y = Σ x_i
@@ -100,7 +100,7 @@ class Mean(Reduction):
 
     def forward(self, x: Array) -> Array:
         self.keep_shape(x)
-        return x.mean(axis=self.axis if x.ndim else None, keepdims=self.keepdims)
+        return total(x, self.axis if x.ndim else None, self.keepdims) / self.count
 
     def backward(self, g: Array) -> Array:
         # y = Σ x_i / N
@@ -125,8 +125,10 @@ class Variance(Reduction):
 
     def forward(self, x: Array) -> Array:
         self.keep_shape(x)
-        self.centred = x - x.mean(axis=self.axis if x.ndim else None, keepdims=True)
-        squares = (self.centred * self.centred).sum(axis=self.axis, keepdims=self.keepdims)
+        axis = self.axis if x.ndim else None
+        self.centred = x - total(x, axis, keepdims=True) / self.count
+        self.centred = self.centred - total(self.centred, axis, keepdims=True) / self.count  # what rounding left of it
+        squares = total(self.centred * self.centred, axis, self.keepdims)
         self.divisor = max(self.count - self.correction, 0)
         return squares / self.divisor
 

@@ -11,9 +11,8 @@ from .. import functional as F
 from ..backend import Array, like, to_host
 from ..errors import InputError
 from ..fast import features_first
-from ..graph import grad_enabled
 from ..nn import Dropout, Embedding, EncoderBlock, LayerNorm, Linear, Module, Padding, sinusoids
-from ..tensor import Tensor
+from ..tensor import Tensor, grad_enabled
 from ..validate import require_below
 from .config import EncoderConfig
 from .folder import Pretrained

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backend import Array, to_host
-from ..graph import no_grad
 from ..nn import Nearest
 from ..parallel import Threads
+from ..tensor import no_grad
 from ..trace import finite_results
 from .encoder import Encoder
 from .masked_lm import MaskedLM

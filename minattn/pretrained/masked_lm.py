@@ -10,9 +10,8 @@ import numpy as np
 from .. import functional as F
 from ..backend import Array, to_host
 from ..errors import InputError
-from ..graph import no_grad
 from ..nn import DeEmbedding, Embedding, LayerNorm, Linear, Module
-from ..tensor import Tensor
+from ..tensor import Tensor, no_grad
 from .config import EncoderConfig
 from .encoder import BertModel, DistilBertModel, Embeddings, Encoder, Trace, as_batch
 from .folder import Pretrained

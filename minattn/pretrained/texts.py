@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from .. import functional as F
 from ..errors import InputError
-from ..graph import no_grad
 from ..parallel import Threads
+from ..tensor import no_grad
 from ..text import collate
 from ..trace import finite_results
 from .encoder import Encoder

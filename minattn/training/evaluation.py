@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, like, to_host
-from ..graph import no_grad
 from ..parallel import Threads
+from ..tensor import no_grad
 from ..text import Batch, Batches, WordPiece
 from ..trace import is_finite, trace_forward
 from .model import Model

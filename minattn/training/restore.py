@@ -8,8 +8,8 @@ import numpy as np
 from ..backend import to_host
 from ..errors import InputError
 from ..functional import softmax
-from ..graph import no_grad
 from ..runs import Run
+from ..tensor import no_grad
 from ..terminal import columns, padded
 from ..text import WordPiece, no_blanks
 from ..trace import finite_results, is_finite

@@ -293,3 +293,25 @@ def attend(generator, mask):
 def test_an_integer_mask_is_refused_as_it_would_be_added_elsewhere():
     with pytest.raises(TypeError, match=r"attn_mask must be a boolean array, .* got dtype int64"):
         attend(seeded(), np.ones((2, 3), np.int64))
+def test_parameters_and_modules_in_lists_tuples_and_dicts_are_found():
+    class Model(Module):
+        def __init__(self):
+            self.gains = [Parameter(np.ones(1))]
+            self.pair = (Dropout(0.5, generator=np.random.default_rng(0)), Parameter(np.ones(2)))
+            self.named = {"a": Parameter(np.ones(3))}
+
+    model = Model()
+    assert {name: p.size for name, p in model.named_parameters()} == {"gains.0": 1, "pair.1": 2, "named.a": 3}
+    assert [name for name, _ in model.children()] == ["pair.0"]
+
+
+def test_after_evaluating_every_module_is_as_it_was():
+    class Model(Module):
+        def __init__(self):
+            self.frozen = Dropout(0.5, generator=np.random.default_rng(0))
+
+    model = Model()
+    model.frozen.eval()
+    with model.evaluating():
+        assert not model.training
+    assert model.training and not model.frozen.training

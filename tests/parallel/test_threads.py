@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from minattn import no_grad
 from minattn.fast.workspace import LARGE, empty
-from minattn.graph import grad_enabled
 from minattn.parallel import Threads, cores
+from minattn.tensor import grad_enabled
 
 COUNTS = [1, 2, 3]
 

@@ -90,8 +90,8 @@ def in_place(ufunc):
 
 
 def reduction(name):
-    def compute(self, axis=None, keepdims=False):
-        return StrictArray(getattr(self._host, name)(axis=axis, keepdims=keepdims))
+    def compute(self, axis=None, keepdims=False, **dtype):
+        return StrictArray(getattr(self._host, name)(axis=axis, keepdims=keepdims, **dtype))
 
     return compute
 

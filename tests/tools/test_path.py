@@ -7,7 +7,7 @@ import pytest
 from path import MOST_FILES, MOST_LINES, Passed, main, trace, training_step
 
 import minattn
-from minattn import graph
+from minattn import tensor
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def test_a_step_passes_through_each_part_of_the_way(textbook):
 
 
 def test_of_a_file_all_lines_those_of_functions_and_those_that_ran_are_counted():
-    lines = len(Path(graph.__file__).read_text(encoding="utf-8").splitlines())
-    function = len(inspect.getsourcelines(graph.grad_enabled)[0])
-    assert trace(lambda: graph.grad_enabled()) == [Passed("minattn/graph.py", lines, function, 1)]
+    lines = len(Path(tensor.__file__).read_text(encoding="utf-8").splitlines())
+    function = len(inspect.getsourcelines(tensor.grad_enabled)[0])
+    assert trace(lambda: tensor.grad_enabled()) == [Passed("minattn/tensor.py", lines, function, 1)]
 
 
 def test_the_command_prints_a_line_for_each_file_and_the_sums(capsys):
