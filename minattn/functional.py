@@ -604,7 +604,7 @@ def scaled_dot_product_attention(
 
 def _attention_mask(attn_mask: Any, q: Tensor, k: Tensor) -> Tensor:
     if _kind(attn_mask) not in "bf":
-        boolean("attention", "attn_mask", attn_mask, ", True where a query may look, or floats that are added,")
+        boolean("attention", "attn_mask", attn_mask, ", True where a query may look, or floats that are added")
     full = (*np.broadcast_shapes(q.shape[:-2], k.shape[:-2]), q.shape[-2], k.shape[-2])
     if not broadcasts_to(attn_mask.shape, full):
         shape = attn_mask.shape

@@ -19,7 +19,10 @@ def describe_error(error: BaseException) -> str:
     >>> describe_error(ValueError("no"))
     'ValueError: no'
     """
-    said = " ".join(str(error).split())
+    try:
+        said = " ".join(str(error).split())
+    except Exception:  # an error whose own text fails
+        said = ""
     text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         code = (error.text or linecache.getline(error.filename, error.lineno)).strip()

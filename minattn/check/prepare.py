@@ -62,7 +62,9 @@ def first_output(forward: Callable[..., Any], inputs: Sequence[Any], randomness:
     try:
         with np.errstate(all="ignore"):
             output = forward(*copies(inputs))
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
         raise InputError(f"forward raised {describe_error(error)}") from error
     if output is None:
         raise InputError("forward returned None; it must return an array: is there a return statement at its end?")

@@ -77,12 +77,17 @@ def run_file(path: Path) -> types.ModuleType:
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses look there for what they were made in
     sys.path.insert(0, str(path.resolve().parent))  # for imports of files beside it, also later ones
+    arguments, sys.argv = sys.argv, [str(path)]
     try:
-        exec(compile(source, str(path), "exec"), vars(module))
+        exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
     except SystemExit:
         raise InputError(f"{path} stops Python where it is loaded; leave out exit() and quit()") from None
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise InputError(f"{path} cannot be run: {describe_error(error)}") from error
+    finally:
+        sys.argv = arguments
     return module
 
 

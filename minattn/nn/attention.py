@@ -68,4 +68,5 @@ def key_mask(attention_mask: Array | None, padding: Padding | None, x: Tensor) -
     if getattr(attention_mask, "shape", None) != x.shape[:2]:
         came = getattr(attention_mask, "shape", type(attention_mask).__name__)
         raise ValueError(f"attention: attention_mask must have shape (B, T) = {x.shape[:2]}, got {came}")
+    attention_mask = boolean("attention", "attention_mask", attention_mask)
     return attention_mask[:, None, None, :]

@@ -59,24 +59,25 @@ class Module:
             yield from ((f"{name}.{key}", item) for key, item in several.items())
 
     def modules(self) -> Iterator["Module"]:
-        """This module and all below it."""
-        yield self
-        for _, child in self.children():
-            yield from child.modules()
+        """This module and all below it, each once."""
+        return (module for _, module in self._below("", set()))
+
+    def _below(self, prefix: str, seen: set[int]) -> "Iterator[tuple[str, Module]]":
+        """The same with what stands before the names of its parameters; one may be reached in several ways."""
+        if id(self) not in seen:
+            seen.add(id(self))
+            yield prefix, self
+            for name, child in self.children():
+                yield from child._below(f"{prefix}{name}.", seen)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every parameter once, under the first name that leads to it."""
         seen: set[int] = set()
-        for name, parameter in self._all_parameters():
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
-
-    def _all_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        yield from ((name, value) for name, value in self._attributes() if isinstance(value, Parameter))
-        for name, child in self.children():
-            for inner, parameter in child._all_parameters():
-                yield f"{name}.{inner}", parameter
+        for prefix, module in self._below("", set()):
+            for name, value in module._attributes():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield prefix + name, value
 
     def parameters(self) -> Iterator[Parameter]:
         """Every parameter once."""
@@ -129,6 +130,10 @@ class Module:
                 raise ValueError(f"load_state_dict: {name} has dtype {array.dtype}, expected {own[name].dtype}")
             if array.shape != own[name].shape:
                 raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected {own[name].shape}")
+            with np.errstate(over="ignore"):
+                arrays[name] = array.astype(own[name].dtype, copy=False)
+            if np.isinf(arrays[name]).any() > np.isinf(array).any():
+                raise ValueError(f"load_state_dict: {name} has numbers too large for {own[name].dtype}")
         for name, array in arrays.items():
             own[name].set(array)
         return LoadResult(missing, unexpected)

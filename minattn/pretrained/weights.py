@@ -97,6 +97,7 @@ def tensors_in(path: Path) -> dict[str, Stored]:
     with reading(path):
         if path.is_dir():
             raise IsADirectoryError(0, "it is a folder")
+        open(path, "rb").close()  # safetensors says of what may not be read that it is not there
         try:
             with safe_open(path, framework="np"):
                 pass

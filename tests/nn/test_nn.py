@@ -293,6 +293,8 @@ def attend(generator, mask):
 def test_an_integer_mask_is_refused_as_it_would_be_added_elsewhere():
     with pytest.raises(TypeError, match=r"attn_mask must be a boolean array, .* got dtype int64"):
         attend(seeded(), np.ones((2, 3), np.int64))
+
+
 def test_parameters_and_modules_in_lists_tuples_and_dicts_are_found():
     class Model(Module):
         def __init__(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ...trace import RecordedSteps, Step, record
 from .measurements import Measurements
 from .step_values import StepEdge, StepValues, is_real, measure_lines, measure_steps, without_effect
 
+_OUR_FOLDER = str(Path(__file__).parents[2])
 _SPREADS = (0.3, 0.03, 0.003)  # how far other places lie, tried in turn: where a branch is taken, it should stay taken
 
 REARRANGEMENTS = {
@@ -103,8 +105,8 @@ class ForwardSteps:
     def line_of(self, step: int) -> str:
         """The line of code of a step, for a sentence."""
         path, number, _ = self.steps[step].place
-        line = linecache.getline(path, number).strip()
-        return f"`{line}` (line {number})" if line else f"step {step} ({self.steps[step].name})"
+        line = "" if path.startswith(_OUR_FOLDER) else linecache.getline(path, number).strip()
+        return f"`{line}` (line {number})" if line else self.steps[step].name
 
     def name_of(self, step: int) -> str:
         """The name of a step's value, for a sentence."""
