@@ -197,7 +197,7 @@ def test_a_model_without_layers_still_gives_logits_of_every_token():
         (np.zeros((1, 6), int), None, ValueError, "6 tokens, but there are only 5 positions"),
         (np.zeros(3, int), None, ValueError, r"x must be \(B, T, D\), got shape \(3, 4\)"),
         (IDS, MASK[:, :3], ValueError, r"attention_mask must have shape \(B, T\) = \(2, 4\), got \(2, 3\)"),
-        (IDS, MASK.astype(int), TypeError, "attn_mask must be a boolean array"),
+        (IDS, MASK.astype(int), TypeError, "attention_mask must be a boolean array"),
     ],
 )
 def test_input_that_does_not_fit_is_refused_in_a_sentence(ids, mask, kind, message):

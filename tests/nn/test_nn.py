@@ -291,7 +291,7 @@ def attend(generator, mask):
 
 
 def test_an_integer_mask_is_refused_as_it_would_be_added_elsewhere():
-    with pytest.raises(TypeError, match=r"attn_mask must be a boolean array, .* got dtype int64"):
+    with pytest.raises(TypeError, match=r"attention_mask must be a boolean array, got dtype int64"):
         attend(seeded(), np.ones((2, 3), np.int64))
 
 

@@ -101,6 +101,7 @@ class StrictArray:
 
     __slots__ = ("_host",)
     __hash__ = None
+    base = None  # whose memory it is; a stand-in has always its own
 
     def __init__(self, host):
         self._host = np.asarray(host)  # reductions give arrays without dimensions, never scalars
