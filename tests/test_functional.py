@@ -9,6 +9,7 @@ import pytest
 import minattn
 from minattn import Tensor
 from minattn import functional as F
+from minattn.ops.kernels import use_kernels
 
 x = Tensor(np.arange(6, dtype=np.float32).reshape(2, 3))
 wide = Tensor(np.ones((4, 3), np.float32))
@@ -340,3 +341,55 @@ def test_deviation_and_length_have_slope_0_at_0_as_in_pytorch():
 def test_what_cannot_be_chosen_from_or_read_is_refused(call, said):
     with pytest.raises((ValueError, TypeError), match=said):
         call()
+
+
+def slopes(call, inputs, g, step=1e-6):
+    """The gradient of every input, by central differences."""
+    found = []
+    for i, x in enumerate(inputs):
+        slope = np.zeros_like(x)
+        for at in np.ndindex(x.shape):
+            values = []
+            for sign in (1, -1):
+                moved = [other.copy() for other in inputs]
+                moved[i][at] += sign * step
+                values.append(np.sum(call(*map(Tensor, moved)).data * g))
+            slope[at] = (values[0] - values[1]) / (2 * step)
+        found.append(slope)
+    return found
+
+
+@pytest.mark.parametrize("kernels", [False, True])
+@pytest.mark.parametrize(
+    ("call", "shapes"),
+    [
+        (lambda q, k, v, m: sdpa(q, k, v, m), [(2, 3, 4), (2, 5, 4), (2, 5, 2), (3, 5)]),
+        (lambda q, k, v, m: sdpa(q, k, v, m, is_causal=True), [(2, 4, 3), (2, 4, 3), (2, 4, 2), (2, 1, 4)]),
+        (lambda q, k, v, m: sdpa(q, k, v, 400 * m), [(3, 4), (5, 4), (5, 2), (3, 5)]),
+        (lambda q, k, v: sdpa(q, k, v, enable_gqa=True), [(4, 3, 2), (2, 3, 2), (2, 3, 5)]),
+        (lambda x: F.einsum("ijk->ki", x), [(2, 3, 4)]),
+        (lambda x, y: F.einsum("ii,i->i", x, y), [(3, 3), (3,)]),
+        (lambda x, y, z: F.einsum("ij,jk,k->i", x, y, z), [(2, 3), (3, 4), (4,)]),
+    ],
+)
+def test_what_has_no_sample_of_an_op_has_the_gradients_of_its_value(call, shapes, kernels):
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=shape) for shape in shapes]
+    with use_kernels() if kernels else contextlib.nullcontext():
+        tensors = [Tensor(x, True) for x in inputs]
+        y = call(*tensors)
+        g = rng.normal(size=y.shape)
+        y.backward(g)
+        for x, slope in zip(tensors, slopes(call, inputs, g), strict=True):
+            np.testing.assert_allclose(x.grad, slope, rtol=1e-5, atol=1e-7)
+
+
+def test_a_query_that_an_added_mask_lets_look_nowhere_gets_0():
+    mask = np.array([[0.0, -np.inf, 0.0], [-np.inf] * 3], np.float32)
+    for way in (minattn.textbook, contextlib.nullcontext):
+        with way():
+            q = Tensor(np.ones((2, 4), np.float32), requires_grad=True)
+            y = sdpa(q, Tensor(np.eye(3, 4, dtype=np.float32)), Tensor(np.ones((3, 2), np.float32)), mask)
+            y.sum().backward()
+            np.testing.assert_allclose(y.data, [[1, 1], [0, 0]], rtol=1e-6)
+            assert np.isfinite(q.grad).all()

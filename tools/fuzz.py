@@ -115,7 +115,7 @@ def repeat(count: int, first: int, what: str, seed: int, once: Callable[[int, Ra
         try:
             for number in range(first, first + count):
                 # What hangs in a library hears no signal of Python's.
-                faulthandler.dump_traceback_later(2 * WAITING, exit=True)
+                faulthandler.dump_traceback_later(2 * WAITING, exit=True, file=2)
                 once(number, Random(f"{seed} {number} {what}"))
                 shown.show(number + 1 - first)
         finally:

@@ -8,11 +8,11 @@
 # %%
 import numpy as np
 
+from minattn import no_grad
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import sinusoids
 from minattn.optim import AdamW, clip_grad_norm_, learning_rate
 from minattn.show.notebook import BLUE, GREEN, ORANGE, RED, draw_matrix, figure, show
-from minattn.tensor import no_grad
 from minattn.text import Batches, WordPiece, read_pieces, shipped, split_pieces
 
 T, D = 64, 32

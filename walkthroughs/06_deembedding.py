@@ -12,13 +12,12 @@ import textwrap
 
 import numpy as np
 
-from minattn import Tensor
+from minattn import Tensor, no_grad
 from minattn.check import check_backward
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import DeEmbedding, Embedding, Nearest, sinusoids
 from minattn.optim import AdamW
 from minattn.show.notebook import BLUE, GREEN, ORANGE, PURPLE, RED, figure, show
-from minattn.tensor import no_grad
 from minattn.text import Batches, WordPiece, read_pieces, shipped, split_pieces
 
 tokens = ["dog", "cat", "runs", "sleeps", "the"]

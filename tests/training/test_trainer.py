@@ -200,16 +200,12 @@ def test_a_loss_that_becomes_nan_stops_names_op_and_step_and_keeps_the_last_good
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_gradient_that_becomes_too_long_stops_before_the_weights_change(make, threads):
+def test_a_gradient_whose_square_overflows_is_clipped_like_another(make, threads):
     trainer = make(threads=threads)
-    trainer.train(stop=lambda: trainer.step == 2)
-    before = {name: array.copy() for name, array in trainer.model.state_dict().items()}
     loss = trainer.model.loss
-    trainer.model.loss = lambda *batch: 1e30 * loss(*batch)  # finite, but its square is not
-    with pytest.raises(RunError, match=r"at step 3: the length of the gradient overflowed; the checkpoint of step 2"):
-        trainer.train()
-    for name, array in trainer.model.state_dict().items():
-        np.testing.assert_array_equal(array, before[name])
+    trainer.model.loss = lambda *batch: 1e30 * loss(*batch)
+    trainer.train(stop=lambda: trainer.step == 3)
+    assert all(np.isfinite(array).all() for array in trainer.model.state_dict().values())
 
 
 @pytest.mark.parametrize("stop", [5, STEPS])
