@@ -134,6 +134,7 @@ def remarks(rows: Sequence[Mapping[str, Any]], best: Best | None, scores: ScoreT
         scores: of that model
         copies: whether it is trained to copy, and not to fill blanks alone
     """
+    rows = [row for row in rows if "step" in row]
     last = rows[-1] if rows else {}
     restored = {row["step"]: row["held_back"] for row in rows if "held_back" in row}
     if best is not None and best.step < last.get("step", 0) and {best.step, last["step"]} <= restored.keys():
