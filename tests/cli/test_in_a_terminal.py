@@ -122,7 +122,7 @@ def test_what_is_said_of_a_training_that_was_stopped_fits(place):
     command = ("train", "small.txt", *PLAIN, "--steps", "50000", "--out", LONG + "2")
     done = in_terminal(*command, cwd=place, width=60, keys=[("step 1", "\x03")])
     assert done.code == 130 and done.widest <= 60
-    assert "stopping after this step" in done.text and "go on with:" in done.text
+    assert "stopping and saving after this" in done.text and "go on with:" in done.text
 
 
 @pytest.mark.parametrize("width", WIDTHS)
