@@ -436,3 +436,10 @@ def test_a_leaf_whose_elements_share_memory_is_refused():
     x = Tensor(np.lib.stride_tricks.as_strided(np.zeros(1), (3,), (0,)), requires_grad=True)
     with pytest.raises(ValueError, match="SGD: parameter 0 is memory that cannot be written, or stands for several"):
         SGD([x])
+
+
+def test_an_order_that_is_none_is_refused():
+    p = Parameter(np.zeros(2))
+    p.grad = np.ones(2)
+    with pytest.raises(ValueError, match="the order of a norm must be above 0, got 0"):
+        clip_grad_norm_(p, 1.0, 0.0)

@@ -145,6 +145,8 @@ def squarable(g: Array) -> Array:
 
 def norm_of(arrays: list[Array], order: float = 2.0) -> float:
     """(Σ |x|^order)^(1/order) over all elements of all arrays, also where a power would overflow or round to 0."""
+    if not order > 0:
+        raise ValueError(f"the order of a norm must be above 0, got {order}")
     if order == 2 and 1e-30 < (squares := sum(float(array_module(x).vdot(x, x)) for x in arrays)) < math.inf:
         return math.sqrt(squares)
     largest = float(np.max([0.0, *(float(abs(x).max(initial=0.0)) for x in arrays)]))  # NaN if there is one
