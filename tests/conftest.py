@@ -3,12 +3,17 @@
 import os
 import re
 import shutil
+import signal
 from types import SimpleNamespace
 
 import pytest
 from support.small_run import OPTIONS, run, write_text
 
 from minattn.check.catalogue.registered_op import snake_case
+
+for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):  # a shell has its background jobs ignore them, and their children
+    if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 os.environ.pop("COLUMNS", None)  # what is captured is as wide as it likes, whoever runs the tests
 

@@ -140,9 +140,10 @@ def data_of_run(run: Run) -> Data:
     """The text of a run with the run's own tokenizer. Raises InputError where the text is gone or has changed."""
     remembered = text_file(run)
     path = run.folder / TEXT if remembered.name == TEXT else find_text(remembered.name)
-    if not os.path.lexists(path):
-        raise InputError(f"{path}, the text that {run.folder}/config.json names, is missing; put it back")
-    text = Text(remembered.name, path, read_bytes(path))
+    try:
+        text = Text(remembered.name, path, read_bytes(path))
+    except InputError as error:
+        raise InputError(f"the text that {run.folder}/config.json names cannot be used: {error}") from None
     if text.remembered.sha256 != remembered.sha256:
         raise InputError(
             f"{path} has changed since {run.folder} was trained on it; put the old text back, or start anew"
