@@ -59,8 +59,10 @@ def walk(
         _, node = heapq.heappop(newest)
         found = gradients_of(node, gradients.pop(node))
         for tensor, gradient, is_needed in zip(node.inputs, found, node.needs, strict=True):
-            if gradient is None or not is_needed:
+            if not is_needed:
                 continue
+            if gradient is None:
+                raise TypeError(f"backward: an input of {node} has requires_grad set, but is not floating-point")
             if tensor.node is None:
                 if id(tensor) in leaves:
                     leaves[id(tensor)][1][...] += gradient

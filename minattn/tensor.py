@@ -423,8 +423,6 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
         memory = [t for t in tensors if result.data.base is t.data or result.data.base is t.data.base]
         result.version = memory[0].version if memory else result.version
     if recorded and result.dtype.kind == "f":
-        if any(tensor.requires_grad and tensor.dtype.kind != "f" for tensor in tensors):
-            raise TypeError(f"{op}: an input has requires_grad set, but is not floating-point")
         result.requires_grad = True
         result.node = Node(op, options, tensors)
     return result
@@ -448,6 +446,8 @@ def as_tensors(inputs: tuple[Operand, ...], place: Array | None = None) -> tuple
     place: an array on the device where numbers go if no Tensor or array is among the inputs
     """
     arrays = [_array_of(x) for x in inputs if isinstance(x, Tensor) or is_array(x)]
+    if len(arrays) == len(inputs):
+        return tuple(map(as_tensor, inputs))
     anchor = arrays[0] if arrays else place
     return tuple(as_tensor(x if anchor is None else _beside(x, anchor, bool(arrays))) for x in inputs)
 

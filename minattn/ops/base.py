@@ -61,8 +61,9 @@ class Op:
             if not (isinstance(gradient, np.ndarray) and gradient.shape == shape and gradient.dtype == dtype):
                 gradient = self._fitted(i, gradient, shape, dtype)
             # the graph adds to gradients in place, so that no two may be the same array
-            if any(gradient is other for other in gradients[:i]):
-                gradient = gradient.copy()
+            for other in gradients[:i]:
+                if gradient is other:
+                    gradient = gradient.copy()
             gradients[i] = gradient
         return tuple(gradients)
 

@@ -47,7 +47,7 @@ def kernel_of(textbook_class: type[Any], arrays: list[Array]) -> type[Any] | Non
     kernel = kernels.get(textbook_class)
     if kernel is None or (choice := _choice.get()) == "kernels":
         return kernel
-    if choice == "textbook" or any(array.dtype.kind == "f" and array.dtype.itemsize != 4 for array in arrays):
+    if choice == "textbook" or "d" in [array.dtype.char for array in arrays]:  # the character of float64
         return None
     return kernel
 
