@@ -586,13 +586,17 @@ def scaled_dot_product_attention(
     q, k, v = floats("attention", query=query, key=key, value=value)
     if enable_gqa:
         k, v = (_shared_heads(name, x, q) for name, x in (("key", k), ("value", v)))
-    shapes = f"shapes {q.shape}, {k.shape}, {v.shape}"
-    if builtins.min(q.ndim, k.ndim, v.ndim) < 2:
-        raise ValueError(f"attention: query, key and value need at least two axes (tokens, width); {shapes}")
-    if q.shape[-1] != k.shape[-1]:
-        raise ValueError(f"attention: query has width {q.shape[-1]} but key has {k.shape[-1]}; {shapes}")
-    if k.shape[-2] != v.shape[-2]:
-        raise ValueError(f"attention: key has {k.shape[-2]} tokens but value has {v.shape[-2]}; {shapes}")
+    shapes = q.shape, k.shape, v.shape
+    if builtins.min(map(len, shapes)) < 2:
+        wrong = "query, key and value need at least two axes (tokens, width)"
+    elif shapes[0][-1] != shapes[1][-1]:
+        wrong = f"query has width {q.shape[-1]} but key has {k.shape[-1]}"
+    elif shapes[1][-2] != shapes[2][-2]:
+        wrong = f"key has {k.shape[-2]} tokens but value has {v.shape[-2]}"
+    else:
+        wrong = ""
+    if wrong:
+        raise ValueError(f"attention: {wrong}; shapes {q.shape}, {k.shape}, {v.shape}")
     inputs = [q, k, v] if attn_mask is None else [q, k, v, _attention_mask(attn_mask, q, k)]
     if dropout_p == 0:
         return apply(ScaledDotProductAttention(is_causal, scale), *inputs)

@@ -419,9 +419,10 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
         what = "device" if is_mixed else "dtype" if kind is TypeError else "shape"
         came = ", ".join(str(getattr(tensor, what)) for tensor in tensors)
         raise kind(f"{op}: {error}; {what}s {came}") from error
-    if result.data.base is not None:  # a view of an input's memory changes with it
-        memory = [t for t in tensors if result.data.base is t.data or result.data.base is t.data.base]
-        result.version = memory[0].version if memory else result.version
+    if (memory := result.data.base) is not None:  # a view of an input's memory changes with it
+        for tensor in tensors:
+            if memory is tensor.data or memory is tensor.data.base:
+                result.version = tensor.version
     if recorded and result.dtype.kind == "f":
         result.requires_grad = True
         result.node = Node(op, options, tensors)
@@ -445,9 +446,10 @@ def as_tensors(inputs: tuple[Operand, ...], place: Array | None = None) -> tuple
 
     place: an array on the device where numbers go if no Tensor or array is among the inputs
     """
+    tensors = tuple([x for x in inputs if isinstance(x, Tensor)])
+    if len(tensors) == len(inputs):
+        return tensors
     arrays = [_array_of(x) for x in inputs if isinstance(x, Tensor) or is_array(x)]
-    if len(arrays) == len(inputs):
-        return tuple(map(as_tensor, inputs))
     anchor = arrays[0] if arrays else place
     return tuple(as_tensor(x if anchor is None else _beside(x, anchor, bool(arrays))) for x in inputs)
 

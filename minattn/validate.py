@@ -18,7 +18,7 @@ Parameters = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str
 def floats(function: str, **inputs: Any) -> list[Tensor]:
     """Tensors of what is a floating-point Tensor or array; refuses everything else."""
     for argument, value in inputs.items():
-        if not hasattr(value, "dtype") or value.dtype.kind != "f":
+        if getattr(getattr(value, "dtype", None), "kind", None) != "f":
             raise TypeError(f"{function}: {argument} must be a floating-point Tensor, got {describe(value)}")
     return [as_tensor(value) for value in inputs.values()]
 
@@ -41,9 +41,10 @@ def axes(
 def numbers(function: str, argument: str, given: tuple[Any, ...]) -> tuple[int, ...]:
     """Whole numbers, given one by one or as one sequence."""
     found = tuple(given[0]) if len(given) == 1 and hasattr(given[0], "__iter__") else given
-    if not all(is_integer(number) for number in found):
-        raise TypeError(f"{function}: {argument} must be whole numbers, got {found!r}")
-    return tuple(int(number) for number in found)
+    for number in found:
+        if type(number) is not int and not is_integer(number):
+            raise TypeError(f"{function}: {argument} must be whole numbers, got {found!r}")
+    return tuple(map(int, found))
 
 
 def is_integer(value: Any) -> bool:

@@ -9,7 +9,7 @@ from ..ops.attention import ScaledDotProductAttention, causal_mask
 from ..ops.base import shift, transposed
 from ..ops.kernels import implements
 from .blocked_attention import blocked_backward, blocked_forward
-from .products import LOG2_E, is_features_first, is_moderate, product, row_dots, row_sums
+from .products import Exponential, fastest_exponential, is_features_first, is_moderate, product, row_dots, row_sums
 from .workspace import empty_like
 
 
@@ -17,8 +17,8 @@ from .workspace import empty_like
 class FastAttention(ScaledDotProductAttention):
     """Softmax without the search for the largest score, and without the division of its (T, S) numbers.
 
-    The trick: exp(s) is 2^(s log₂ e) with the factor in q, which NumPy computes in half the time; the largest score is
-    subtracted only where the sums of the exponentials show that something came near to overflow; y and g, which are
+    The trick: the largest score is subtracted only where the sums of the exponentials show that something came near to
+    overflow; where NumPy is quicker at powers of 2, exp(s) is 2^(s log₂ e) with the factor in q; y and g, which are
     narrower than p, are divided by the sums z in its place; and Σ_j dp_j p_j is g · y. From `long` tokens on the scores
     are made block by block, so that memory grows with T instead of T².
 
@@ -34,6 +34,7 @@ class FastAttention(ScaledDotProductAttention):
     """Tokens from which on attention goes block by block."""
     block = (256, 256)
     """How many queries and keys meet at a time then."""
+    exponential: Exponential = fastest_exponential()
 
     def forward(self, q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
         self.k, self.v, self.mask = k, v, mask
@@ -45,7 +46,7 @@ class FastAttention(ScaledDotProductAttention):
             self.y, self.log_z = blocked_forward(self.q, k, v, mask, self.causal, self.block)
             return self.y
         mask = causal_mask(q, k, mask) if self.causal else mask
-        self.q, self.exp, self.z = exponentials(q, k, mask, self.factor)
+        self.q, self.exp, self.z = exponentials(q, k, mask, self.factor, self.exponential)
         self.y = product(self.exp, v, like=q)
         self.y /= self.z
         return self.y
@@ -69,29 +70,31 @@ class FastAttention(ScaledDotProductAttention):
         dq = product(ds, self.k, like=self.q)
         dq *= self.factor
         dk = product(transposed(ds), self.q, like=self.k)
-        dk *= 1 / LOG2_E
+        dk *= 1 / self.exponential.unit
         return (dq, dk, dv, ds) if self.is_added else (dq, dk, dv)
 
 
-def exponentials(q: Array, k: Array, mask: Array | None, factor: float) -> tuple[Array, Array, Array]:
-    """q factor log₂ e; exp(q kᵀ factor) where the mask allows; the sums of its rows, 1 for a row of zeros."""
+def exponentials(
+    q: Array, k: Array, mask: Array | None, factor: float, exponential: Exponential
+) -> tuple[Array, Array, Array]:
+    """q factor in its unit; exp(q kᵀ factor) where the mask allows; the sums of its rows, 1 for a row of zeros."""
     xp = array_module(q)
     added = None
     if mask is not None and mask.dtype.kind == "f":
         mask, added = None, mask
     if mask is not None and mask.all():
         mask = None
-    scaled = xp.multiply(q, factor * LOG2_E, out=empty_like(q))
+    scaled = xp.multiply(q, factor * exponential.unit, out=empty_like(q))
     like = scaled if is_features_first(scaled) else None
     s = product(scaled, transposed(k), like=like)
     if mask is not None:
         xp.copyto(s, -xp.inf, where=~mask)
-    s = s if added is None else s + added * LOG2_E
+    s = s if added is None else s + added * exponential.unit
     # BLAS may flag what it reads beside the rows as invalid; a NaN among the scores is found in the sums
     with np.errstate(over="ignore", invalid="ignore"):
-        exp = xp.exp2(s, out=s)
+        exp = exponential(s)
         z = row_sums(exp)
-    if not is_moderate(z):  # the scores once more, without log₂ e in q: where they are large, its rounding would show
+    if not is_moderate(z):  # the scores once more, without the unit in q: where they are large, its rounding would show
         s = product(xp.multiply(q, factor, out=empty_like(q)), transposed(k), like=like)
         if mask is not None:
             xp.copyto(s, -xp.inf, where=~mask)

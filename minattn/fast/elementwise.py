@@ -5,17 +5,11 @@ import math
 import numpy as np
 
 from ..backend import Array, array_module
-from ..ops.activations import GELU, Dropout, normal_cdf
+from ..ops.activations import DOUBLE, GELU, SINGLE, Dropout
 from ..ops.arithmetic import Add
 from ..ops.kernels import implements
-from .products import LOG2_E, blocks, in_memory_order
+from .products import blocks, in_memory_order
 from .workspace import copy, empty_like
-
-# Φ(x) = (1 + tanh(x P(x²))) / 2; the coefficients of P, from benchmarks/fit_normal_cdf.py. Largest error of Φ: 3e-8.
-HALF_LOG_ODDS = (
-    *(0.7978849414874148, 0.03633308441593399, -3.259475020799549e-05, -5.530631512449444e-05),
-    *(3.964772966328884e-06, -1.3226627274894996e-07, 1.7562775113359396e-09),
-)
 
 
 @implements(Add)
@@ -47,75 +41,77 @@ class FastDropout(Dropout):
 class FastGELU(GELU):
     """GELU block by block, with the slope kept from the forward pass.
 
-    The trick: its dozen intermediate results stay in a core's cache; Φ is one hyperbolic tangent of a polynomial, but
-    for the few x below -2, and φ a power of 2; backward is one multiplication. It costs an array for the slope, unless
-    backward will not follow.
+    The trick: its dozen intermediate results stay in a core's cache, y and dy/dx are made of the same ones, and
+    backward is one multiplication. It costs an array for the slope, unless backward will not follow.
 
-    forward    1  Φ and φ = dΦ/dx
-               2  y = x Φ,  dy/dx = Φ + x φ
+    forward    y = x Φ,  dy/dx = Φ + x φ
     backward   dx = g dy/dx
     """
 
-    block = 1 << 16
+    block = 1 << 15
     """Elements that go through the cache at a time."""
 
     def forward(self, x: Array) -> Array:
         y, self.slope = empty_like(x), empty_like(x) if self.is_recorded else None
         flat, flat_y = in_memory_order(x), in_memory_order(y)
         flat_slope = None if self.slope is None else in_memory_order(self.slope)
-        cdf = exact_cdf if self.approximate == "none" else tanh_cdf
+        fill = fill_exact if self.approximate == "none" else fill_tanh
         for part in blocks(flat, x.size, self.block):
-            cdf(flat[part], flat_y[part], None if flat_slope is None else flat_slope[part])
-            if flat_slope is not None:
-                flat_slope[part] *= flat[part]
-                flat_slope[part] += flat_y[part]
-            flat_y[part] *= flat[part]
+            fill(flat[part], flat_y[part], None if flat_slope is None else flat_slope[part])
         return y
 
     def backward(self, g: Array) -> Array:
         return array_module(g).multiply(g, self.slope, out=empty_like(g))
 
 
-def exact_cdf(x: Array, cdf: Array, density: Array | None) -> None:
-    """Put Φ(x) into `cdf`, and φ(x) into `density`."""
+def fill_exact(x: Array, y: Array, slope: Array | None) -> None:
+    """Put x Φ into `y` and its derivative Φ + x φ into `slope`, by the tail of Φ beyond |x|, as `normal_cdf` has it.
+
+    The tail is e P with e = exp(-x²/2). So x Φ = max(x, 0) - |x| e P, and Φ + x φ = [x ≥ 0] ± e (|x|/√2π - P), with the
+    sign of x.
+    """
     xp = array_module(x)
-    if x.dtype != xp.float32:
-        cdf[...] = normal_cdf(x)
-    else:
-        with np.errstate(over="ignore"):  # far out the polynomial overflows, and tanh(±∞) = ±1 is right
-            square = x * x
-            xp.multiply(square, HALF_LOG_ODDS[-1], out=cdf)
-            for c in reversed(HALF_LOG_ODDS[1:-1]):
-                cdf += c
-                cdf *= square
-            cdf += HALF_LOG_ODDS[0]
-            cdf *= x
-        xp.tanh(cdf, out=cdf)
-        cdf *= 0.5
-        cdf += 0.5
-        low = xp.flatnonzero(x < -2)  # where 1 + tanh loses the last digits of a small Φ
-        cdf[low] = normal_cdf(x[low])
-    if density is not None:
-        xp.multiply(x, -0.5 * LOG2_E, out=density)
-        density *= x
-        density -= 0.5 * math.log2(2 * math.pi)
-        xp.exp2(density, out=density)
+    p, *coefficients = SINGLE if x.dtype.itemsize <= 4 else DOUBLE
+    size = xp.abs(x)
+    xp.minimum(size, 1e4, out=size)  # the tail is 0 long before, and no square overflows
+    t = size * p
+    t += 1
+    xp.reciprocal(t, out=t)
+    xp.multiply(t, coefficients[-1], out=y)
+    for c in reversed(coefficients[:-1]):
+        y += c
+        y *= t
+    e = xp.multiply(size, size, out=t)
+    e *= -0.5
+    xp.exp(e, out=e)
+    if slope is not None:
+        is_positive = xp.greater_equal(x, 0, out=empty_like(x))
+        xp.multiply(size, 1 / math.sqrt(2 * math.pi), out=slope)
+        slope -= y
+        slope *= e
+        slope *= 2 * is_positive - 1
+        slope += is_positive
+    y *= e
+    y *= size
+    xp.subtract(xp.maximum(x, 0), y, out=y)
 
 
-def tanh_cdf(x: Array, cdf: Array, density: Array | None) -> None:
+def fill_tanh(x: Array, y: Array, slope: Array | None) -> None:
     """The same for the approximation by a hyperbolic tangent."""
     xp = array_module(x)
     square = x * x
     u = square * (0.044715 * math.sqrt(2 / math.pi))
     u += math.sqrt(2 / math.pi)
     u *= x
-    xp.tanh(u, out=cdf)
+    cdf = xp.tanh(u, out=u)
     cdf += 1
     cdf *= 0.5
-    if density is not None:
+    xp.multiply(x, cdf, out=y)
+    if slope is not None:
         square *= 3 * 0.044715
         square += 1
-        xp.subtract(1, cdf, out=density)
-        density *= cdf
-        density *= square
-        density *= 2 * math.sqrt(2 / math.pi)
+        xp.subtract(1, cdf, out=slope)
+        slope *= y
+        slope *= square
+        slope *= 2 * math.sqrt(2 / math.pi)
+        slope += cdf

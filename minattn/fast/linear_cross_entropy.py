@@ -1,14 +1,12 @@
 """De-embedding and cross-entropy in one array."""
 
-import math
-
 import numpy as np
 
 from ..backend import Array, array_module
 from ..ops.base import as_rows
 from ..ops.cross_entropy import LinearCrossEntropy
 from ..ops.kernels import implements
-from .products import LOG2_E, blocks, is_moderate, product, row_sums
+from .products import Exponential, blocks, fastest_exponential, is_moderate, product, row_sums
 from .workspace import empty, empty_like
 
 
@@ -17,8 +15,9 @@ class FastLinearCrossEntropy(LinearCrossEntropy):
     """Logits, probabilities and their gradient take turns in one (N, V) array, a block of rows at a time.
 
     The trick: the logits turn into u while a block of them is in the cache; dl / z is multiplied to the narrow x and
-    dx instead of the wide u; exp(s) is 2^(s log₂ e), with the factor in x and b. The largest s of a row is subtracted
-    only where z shows that without it something came near to overflow. Rows that are ignored are never scored.
+    dx instead of the wide u; where NumPy is quicker at powers of 2, exp(s) is 2^(s log₂ e) with the factor in x and b.
+    The largest s of a row is subtracted only where z shows that without it something came near to overflow. Rows that
+    are ignored are never scored.
 
     forward    1  s = x Wᵀ + b
                2  z = Σ exp(s)                                for each row
@@ -32,6 +31,7 @@ class FastLinearCrossEntropy(LinearCrossEntropy):
 
     block = 1 << 17
     """Logits that go through the cache at a time. The product itself is not cut: in few rows it takes twice as long."""
+    exponential: Exponential = fastest_exponential()
 
     def forward(self, x: Array, weight: Array, targets: Array, bias: Array | None = None) -> Array:
         xp = array_module(x)
@@ -41,12 +41,13 @@ class FastLinearCrossEntropy(LinearCrossEntropy):
         self.length, self.skips = len(y), len(self.counted) < len(y)
         self.x, y = (rows[self.counted], y[self.counted]) if self.skips else (rows, y)
 
-        # s log₂ e
-        scaled = xp.multiply(self.x, LOG2_E, out=empty_like(self.x))
+        # s in the unit of the exponential
+        unit = self.exponential.unit
+        scaled = self.x if unit == 1 else xp.multiply(self.x, unit, out=empty_like(self.x))
         self.u, self.z, losses = product(scaled, weight.T), empty((len(y), 1), x), empty((len(y),), x)
-        bias_log2 = None if bias is None else bias * LOG2_E
+        scaled_bias = None if bias is None else bias * unit
         for part in blocks(self.u, len(y), self.block // len(weight)):
-            found = self._powers_of_2(bias_log2, y[part], self.u[part], self.z[part])
+            found = self._moderate(scaled_bias, y[part], self.u[part], self.z[part])
             losses[part] = (
                 self._shifted(self.x[part], bias, y[part], self.u[part], self.z[part]) if found is None else found
             )
@@ -54,22 +55,22 @@ class FastLinearCrossEntropy(LinearCrossEntropy):
             return self._everywhere(losses).reshape(targets.shape)
         return losses.sum() if self.reduction == "sum" else losses.sum() / xp.asarray(len(y), dtype=losses.dtype)
 
-    def _powers_of_2(self, bias: Array | None, y: Array, s: Array, z: Array) -> Array | None:
-        """l of some rows, whose s log₂ e turn into u in place; z is filled. None where s is too large for this."""
+    def _moderate(self, bias: Array | None, y: Array, s: Array, z: Array) -> Array | None:
+        """l of some rows, whose s in the unit turn into u in place; z is filled. None where s is too large for this."""
         xp = array_module(s)
         if bias is not None:
             s += bias
         wanted = self._wanted(s, y)
         with np.errstate(over="ignore"):
-            exp = xp.exp2(s, out=s)
+            exp = self.exponential(s)
             z[...] = row_sums(exp)
         if not is_moderate(z):
             return None
         self._subtract_wanted(exp, y, z)
-        return xp.log(z[:, 0]) - wanted * math.log(2)
+        return xp.log(z[:, 0]) - wanted / self.exponential.unit
 
     def _shifted(self, x: Array, bias: Array | None, y: Array, s: Array, z: Array) -> Array:
-        """The same, for s of any size, which are computed again without log₂ e."""
+        """The same, for s of any size, which are computed again without the unit."""
         xp = array_module(s)
         xp.matmul(x, self.weight.T, out=s)
         if bias is not None:

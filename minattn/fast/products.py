@@ -1,15 +1,35 @@
-"""What makes the large ops fast: products into memory that is used again, sums as products, powers of 2, blocks."""
+"""What makes the large ops fast: products into memory that is used again, sums as products, exponentials, blocks."""
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from ..backend import Array, array_module
 from .workspace import empty, empty_like
 
-LOG2_E = math.log2(math.e)
-"""exp(x) = 2^(x log₂ e); NumPy computes powers of 2 in half the time."""
+
+class Exponential(NamedTuple):
+    """exp(x), as NumPy's function of that name applied to x unit."""
+
+    name: str
+    unit: float
+
+    def __call__(self, x: Array) -> Array:
+        """Raise x in place, which is given in this unit."""
+        result: Array = getattr(array_module(x), self.name)(x, out=x)
+        return result
+
+
+EXP = Exponential("exp", 1.0)
+POWER_OF_2 = Exponential("exp2", math.log2(math.e))  # exp(x) = 2^(x log₂ e)
+
+
+def fastest_exponential() -> Exponential:
+    """With AVX-512 powers of 2 take NumPy half the time of exp, without it twice the time."""
+    found = (np.show_config("dicts") or {}).get("SIMD Extensions", {}).get("found", [])
+    return POWER_OF_2 if any(name == "X86_V4" or name.startswith("AVX512") for name in found) else EXP
 
 
 def product(a: Array, b: Array, like: Array | None = None) -> Array:
@@ -44,7 +64,7 @@ def row_dots(a: Array, b: Array) -> Array:
 
 
 def is_moderate(sums: Array) -> bool:
-    """Whether sums of powers of 2 prove that none of these was near to overflow, nor all of a sum near to 0."""
+    """Whether sums of exponentials prove that none of these was near to overflow, nor all of a sum near to 0."""
     return not sums.size or (float(sums.min()) > 2.0**-60 and float(sums.max()) < 2.0**60)
 
 

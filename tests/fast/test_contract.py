@@ -10,6 +10,7 @@ import minattn
 from minattn import Tensor
 from minattn import functional as F
 from minattn.fast.attention import FastAttention
+from minattn.fast.products import EXP, POWER_OF_2
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.ops import Op, registry
 from minattn.ops.kernels import implements, kernel_of, kernels, textbook, use_kernels
@@ -22,7 +23,13 @@ def blocked_by_two_and_three():
     return type("Blocked", (FastAttention,), {"long": 0, "block": (2, 3)})
 
 
-CASES = [*OPS.items(), (FastAttention.__mro__[1], blocked_by_two_and_three())]
+def with_either_exponential():
+    for op, kernel in OPS.items():
+        if hasattr(kernel, "exponential"):
+            yield from ((op, type(each.name, (kernel,), {"exponential": each})) for each in (EXP, POWER_OF_2))
+
+
+CASES = [*OPS.items(), (FastAttention.__mro__[1], blocked_by_two_and_three()), *with_either_exponential()]
 
 
 def samples():
