@@ -72,9 +72,9 @@ def fill_exact(x: Array, y: Array, slope: Array | None) -> None:
     """
     xp = array_module(x)
     p, *coefficients = SINGLE if x.dtype.itemsize <= 4 else DOUBLE
-    size = xp.abs(x)
+    size, t = xp.abs(x, out=empty_like(x)), empty_like(x)
     xp.minimum(size, 1e4, out=size)  # the tail is 0 long before, and no square overflows
-    t = size * p
+    xp.multiply(size, p, out=t)
     t += 1
     xp.reciprocal(t, out=t)
     xp.multiply(t, coefficients[-1], out=y)
@@ -85,15 +85,18 @@ def fill_exact(x: Array, y: Array, slope: Array | None) -> None:
     e *= -0.5
     xp.exp(e, out=e)
     if slope is not None:
-        is_positive = xp.greater_equal(x, 0, out=empty_like(x))
         xp.multiply(size, 1 / math.sqrt(2 * math.pi), out=slope)
         slope -= y
         slope *= e
-        slope *= 2 * is_positive - 1
-        slope += is_positive
     y *= e
     y *= size
-    xp.subtract(xp.maximum(x, 0), y, out=y)
+    if slope is not None:
+        is_positive = xp.greater_equal(x, 0, out=size)
+        sign = xp.multiply(is_positive, 2, out=t)
+        sign -= 1
+        slope *= sign
+        slope += is_positive
+    xp.subtract(xp.maximum(x, 0, out=t), y, out=y)
 
 
 def fill_tanh(x: Array, y: Array, slope: Array | None) -> None:
