@@ -2,6 +2,7 @@
 
 import html
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar
@@ -164,6 +165,12 @@ class Tensor:
         return bool(self.data)
 
     def __float__(self) -> float:
+        if self.requires_grad and grad_enabled():  # `array[0] = x[0]` and `math.exp(x)` come here as well
+            warnings.warn(
+                "a Tensor that needs a gradient became a bare number, and its gradient ends here; "
+                "where that is meant, x.item() says so",
+                stacklevel=2,
+            )
         return float(self.item())
 
     def item(self) -> Any:

@@ -1,13 +1,14 @@
 """What may come in at the door of a Tensor, and what becomes of it: docs/PYTORCH.md has the table."""
 
 import copy
+import math
 import pickle
 import threading
 
 import numpy as np
 import pytest
 
-from minattn import Tensor
+from minattn import Tensor, no_grad
 from minattn import functional as F
 from minattn.nn import Parameter
 
@@ -244,3 +245,14 @@ def test_threads_add_to_the_gradient_of_one_leaf_without_losing_a_share():
     for thread in threads:
         thread.join()
     np.testing.assert_array_equal(w.grad, 40.0)
+
+
+@pytest.mark.parametrize("lost", [float, math.exp, lambda x: np.zeros(1).__setitem__(0, x)])
+def test_a_number_that_leaves_the_graph_in_passing_is_said(lost):
+    x = Tensor([2.0], requires_grad=True)
+    with pytest.warns(UserWarning, match=r"its gradient ends here; where that is meant, x\.item\(\) says so"):
+        lost(x[0])
+    lost(x.detach()[0])
+    lost(x[0].item())
+    with no_grad():
+        lost(x[0])
