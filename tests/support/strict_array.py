@@ -272,6 +272,7 @@ _UFUNCS = (
     "log2",
     "matmul",
     "maximum",
+    "minimum",
     "multiply",
     "reciprocal",
     "sqrt",
