@@ -91,11 +91,11 @@ def fill_exact(x: Array, y: Array, slope: Array | None) -> None:
     y *= e
     y *= size
     if slope is not None:
-        is_positive = xp.greater_equal(x, 0, out=size)
-        sign = xp.multiply(is_positive, 2, out=t)
+        size[...] = x >= 0
+        sign = xp.multiply(size, 2, out=t)
         sign -= 1
         slope *= sign
-        slope += is_positive
+        slope += size
     xp.subtract(xp.maximum(x, 0, out=t), y, out=y)
 
 
