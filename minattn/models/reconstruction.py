@@ -21,7 +21,8 @@ class ReconstructionConfig:
     embedding_std: deviation of the embedding's initial weights; position_scale: size of the sinusoids beside them.
     hidden: width inside the feed-forward network. The others are said in the layers.
 
-    Raises InputError for a size below 1, a width that the heads do not divide, and an unknown choice.
+    Raises InputError for a size below 1, more than 1,000,000 tokens, a width that the heads do not divide, and an
+    unknown choice.
     """
 
     vocab_size: int
@@ -42,6 +43,8 @@ class ReconstructionConfig:
         for name in ("vocab_size", "width", "heads", "hidden", "max_tokens"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.max_tokens > 10**6:  # whose scores alone would be 10^12 numbers
+            raise InputError(f"max_tokens must be at most 1,000,000, got {self.max_tokens}")
         if self.layers < 0:
             raise InputError(f"layers must be at least 0, got {self.layers}")
         if self.width % self.heads:

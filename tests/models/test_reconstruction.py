@@ -210,6 +210,7 @@ def test_input_that_does_not_fit_is_refused_in_a_sentence(ids, mask, kind, messa
     [
         *[({name: 0}, f"{name} must be at least 1, got 0") for name in ("vocab_size", "width", "heads", "hidden")],
         ({"max_tokens": 0}, "max_tokens must be at least 1, got 0"),
+        ({"max_tokens": 2**60}, f"max_tokens must be at most 1,000,000, got {2**60}"),
         ({"layers": -1}, "layers must be at least 0, got -1"),
         ({"width": 10, "heads": 4}, "width 10 is not divisible by 4 heads"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1\.0"),
