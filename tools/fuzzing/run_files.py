@@ -44,7 +44,10 @@ def run_subject(folder: Path, pretrained: Path | None = None) -> Subject:
         f"{CHECKPOINT}/optimizer.safetensors": 2,
     }
     name = "run" if pretrained is None else "fine-tuned run"
-    return Subject(name, folder, files, lambda place, rng: load(place, rng, good), sign_anew, writes=True)
+    of_the_model = ("this model has", "its weights are too large")  # which is whole, if not as it was
+    return Subject(
+        name, folder, files, lambda place, rng: load(place, rng, good), sign_anew, writes=True, names=of_the_model
+    )
 
 
 def sign_anew(folder: Path, name: str, rng: Random) -> None:
