@@ -82,7 +82,7 @@ class Recorder:
         )
         value = step.run([self.values[i] for i in parents])
         if isinstance(value, list | tuple):  # np.split and the like: a step for each of the arrays
-            return type(value)(self.apply(name, _Item(function, i), given, named) for i in range(len(value)))
+            return type(value)(self.apply(name, _item(function, i), given, named) for i in range(len(value)))
         if not isinstance(value, np.ndarray | np.generic):
             return value
         return self._append(step, np.asarray(value))
@@ -142,7 +142,10 @@ class RecordedArray(NDArrayOperatorsMixin):
 
         def method(*args: Any, **kwargs: Any) -> Any:
             out = kwargs.pop("out", None)
-            return self._write_to(self._recorder.apply(name, _Method(name), (self, *args), kwargs), out)
+            return self._write_to(self._recorder.apply(name, call, (self, *args), kwargs), out)
+
+        def call(x: Any, *args: Any, **kwargs: Any) -> Any:
+            return getattr(x, name)(*args, **kwargs)
 
         return method
 
@@ -174,24 +177,9 @@ class RecordedArray(NDArrayOperatorsMixin):
 _FORBIDDEN = {"tolist", "item", "fill", "sort", "partition", "put", "resize", "tobytes", "setflags", "view", "setfield"}
 
 
-class _Method:
-    """x, … -> x.name(…)"""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(x, self.name)(*args, **kwargs)
-
-
-class _Item:
+def _item(function: Callable[..., Any], which: int) -> Callable[..., Any]:
     """… -> function(…)[which]"""
-
-    def __init__(self, function: Callable[..., Any], which: int) -> None:
-        self.function, self.which = function, which
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)[self.which]
+    return lambda *args, **kwargs: function(*args, **kwargs)[which]
 
 
 def _at(ufunc: np.ufunc, x: Array, key: Any, *values: Any) -> Array:
