@@ -36,6 +36,7 @@ from .validate import (
     numbers,
     require_below,
     require_one_of,
+    require_shape,
     require_some,
 )
 
@@ -522,9 +523,8 @@ def layer_norm(
     xp = array_module(x.data)
     gamma = as_tensor(xp.ones(shape, x.dtype) if weight is None else weight)
     beta = as_tensor(xp.zeros(shape, x.dtype) if bias is None else bias)
-    for name, parameter in (("weight", gamma), ("bias", beta)):
-        if parameter.shape != shape:
-            raise ValueError(f"layer_norm: {name} has shape {parameter.shape}, expected {shape}")
+    require_shape("layer_norm", "weight", gamma, shape)
+    require_shape("layer_norm", "bias", beta, shape)
     return apply(LayerNorm(eps), x, gamma, beta)
 
 
@@ -751,8 +751,7 @@ def _class_weights(function: str, weight: Any, log_p: Tensor) -> Array:
     if isinstance(weight, Tensor) and weight.requires_grad:
         raise TypeError(f"{function}: weight gets no gradient; use weight.detach()")
     (each,) = floats(function, weight=weight)
-    if each.shape != log_p.shape[-1:]:
-        raise ValueError(f"{function}: weight has shape {each.shape}, expected {log_p.shape[-1:]}")
+    require_shape(function, "weight", each, log_p.shape[-1:])
     return each.data
 
 

@@ -15,11 +15,11 @@ from support.numeric import assert_close
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import Dropout, Parameter
 from minattn.optim import SGD, AdamW
-from minattn.parallel import SharedModel, Threads, can_fork, seed_dropout, share_batches
+from minattn.parallel import SharedModel, Threads, can_fork, share_batches
 from minattn.parallel.process_workers import NO_SLOT, ProcessWorkers
 from minattn.parallel.processes import shared_zeros
 from minattn.parallel.threads import ThreadWorkers
-from minattn.parallel.workers import Part
+from minattn.parallel.workers import Part, seed_dropout
 
 COUNTS = [1, 2, 3]
 KINDS = ["threads", "processes"] if can_fork() else ["threads"]
