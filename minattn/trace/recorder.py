@@ -72,24 +72,15 @@ class Recorder:
         if len(self.steps) > _MOST_STEPS:
             raise Untraceable(f"more than {_MOST_STEPS} steps")
         parents: list[int] = []
-        step = Step(
-            name,
-            function,
-            _with_references(given, parents),
-            _with_references(dict(named), parents),
-            tuple(parents),
-            _place(),
-        )
+        args, kwargs = _with_references(given, parents), _with_references(dict(named), parents)
+        step = Step(name, function, args, kwargs, tuple(parents), _place())
         value = step.run([self.values[i] for i in parents])
         if isinstance(value, list | tuple):  # np.split and the like: a step for each of the arrays
             return type(value)(self.apply(name, _item(function, i), given, named) for i in range(len(value)))
         if not isinstance(value, np.ndarray | np.generic):
             return value
-        return self._append(step, np.asarray(value))
-
-    def _append(self, step: Step, value: Any) -> RecordedArray:
         self.steps.append(step)
-        self.values.append(value)
+        self.values.append(np.asarray(value))
         return RecordedArray(self, len(self.steps) - 1)
 
 
@@ -115,11 +106,10 @@ class RecordedArray(NDArrayOperatorsMixin):
         if method == "at":
             inputs[0]._stand_for(self._recorder.apply("at", _at, (ufunc, *inputs), kwargs))
             return None
-        if method == "__call__":
-            result = self._recorder.apply(ufunc.__name__, ufunc, inputs, kwargs)
-        else:
-            result = self._recorder.apply(f"{ufunc.__name__}.{method}", getattr(ufunc, method), inputs, kwargs)
-        return self._write_to(result, out)
+        name, function = ufunc.__name__, ufunc
+        if method != "__call__":
+            name, function = f"{name}.{method}", getattr(ufunc, method)
+        return self._write_to(self._recorder.apply(name, function, inputs, kwargs), out)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         kwargs = dict(kwargs)
@@ -241,9 +231,8 @@ def record(function: Callable[..., Any], inputs: Iterable[Any], which: Iterable[
     for step, i in enumerate(places):
         everything[i] = RecordedArray(recorder, step)
     try:
-        output = with_followed_numpy(function, FollowedNumPy(recorder.apply, RecordedArray), recorder.apply)(
-            *everything
-        )
+        numpy = FollowedNumPy(recorder.apply, RecordedArray)
+        output = with_followed_numpy(function, numpy, recorder.apply)(*everything)
     except Exception:  # whatever a stranger's function raises on what is not an array
         return None
     return RecordedSteps(recorder.steps, output._step, places) if isinstance(output, RecordedArray) else None
