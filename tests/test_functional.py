@@ -5,6 +5,7 @@ import inspect
 
 import numpy as np
 import pytest
+from support.numeric import assert_differentiated
 
 import minattn
 from minattn import Tensor
@@ -343,22 +344,6 @@ def test_what_cannot_be_chosen_from_or_read_is_refused(call, said):
         call()
 
 
-def slopes(call, inputs, g, step=1e-6):
-    """The gradient of every input, by central differences."""
-    found = []
-    for i, x in enumerate(inputs):
-        slope = np.zeros_like(x)
-        for at in np.ndindex(x.shape):
-            values = []
-            for sign in (1, -1):
-                moved = [other.copy() for other in inputs]
-                moved[i][at] += sign * step
-                values.append(np.sum(call(*map(Tensor, moved)).data * g))
-            slope[at] = (values[0] - values[1]) / (2 * step)
-        found.append(slope)
-    return found
-
-
 @pytest.mark.parametrize("kernels", [False, True])
 @pytest.mark.parametrize(
     ("call", "shapes"),
@@ -376,12 +361,7 @@ def test_what_has_no_sample_of_an_op_has_the_gradients_of_its_value(call, shapes
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=shape) for shape in shapes]
     with use_kernels() if kernels else contextlib.nullcontext():
-        tensors = [Tensor(x, True) for x in inputs]
-        y = call(*tensors)
-        g = rng.normal(size=y.shape)
-        y.backward(g)
-        for x, slope in zip(tensors, slopes(call, inputs, g), strict=True):
-            np.testing.assert_allclose(x.grad, slope, rtol=1e-5, atol=1e-7)
+        assert_differentiated(call, inputs, step=1e-5)
 
 
 def test_a_query_that_an_added_mask_lets_look_nowhere_gets_0():
