@@ -147,12 +147,7 @@ def test_saved_arrays_are_dropped_as_soon_as_the_backward_of_the_op_has_run():
     for _ in range(3):
         y = apply(Saves(), apply(Watch(), y), 0.5)
     y.backward()
-    assert alive == [
-        2,
-        1,
-        0,
-        0,
-    ]  # newest first: each product is done, and empty, before the older exp is asked
+    assert alive == [2, 1, 0, 0]  # newest first: each product is done, and empty, before the older exp is asked
     assert vars(y.node.op) == {}
     y.backward()  # forward is run again for what is needed, and dropped again
     assert vars(y.node.op) == {} and all(saved() is None for saved in watched)

@@ -228,13 +228,7 @@ def test_saved_and_restored_it_continues_bit_for_bit(make):
 
 def test_the_state_is_named_after_the_parameters():
     layer = Linear(2, 3, generator=np.random.default_rng(0))
-    assert list(AdamW(layer.named_parameters()).state_dict()) == [
-        "steps",
-        "m.weight",
-        "m.bias",
-        "v.weight",
-        "v.bias",
-    ]
+    assert list(AdamW(layer.named_parameters()).state_dict()) == ["steps", "m.weight", "m.bias", "v.weight", "v.bias"]
     assert list(SGD(layer.parameters()).state_dict()) == ["steps", "momentum.0", "momentum.1"]
 
 
