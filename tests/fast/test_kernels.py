@@ -10,7 +10,7 @@ from minattn import functional as F
 from minattn.fast import features_first
 from minattn.fast.attention import FastAttention
 from minattn.fast.elementwise import FastGELU
-from minattn.fast.layer_norm import FastLayerNorm
+from minattn.fast.layers import FastLayerNorm
 from minattn.fast.linear_cross_entropy import FastLinearCrossEntropy
 from minattn.ops.cross_entropy import LinearCrossEntropy
 from minattn.ops.kernels import textbook, use_kernels
