@@ -4,6 +4,7 @@ import gc
 import inspect
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -299,19 +300,13 @@ def test_a_generator_is_not_wrapped_in_no_grad_in_vain():
 
 
 def test_a_function_under_no_grad_may_run_in_two_threads_at_once():
-    both, found = threading.Barrier(2), []
+    both = threading.Barrier(2)
 
     @no_grad()
     def inside():
         both.wait(10)
         return grad_enabled()
 
-    def run():
-        found.append((inside(), grad_enabled()))
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [(False, True)] * 2
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(lambda: (inside(), grad_enabled())) for _ in range(2)]
+    assert [each.result() for each in found] == [(False, True)] * 2

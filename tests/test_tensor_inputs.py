@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -227,9 +227,7 @@ def test_threads_add_to_the_gradient_of_one_leaf_without_losing_a_share():
         for _ in range(10):
             (w * 1.0).sum().backward()
 
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(run)
     np.testing.assert_array_equal(w.grad, 40.0)
