@@ -36,17 +36,10 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "tools/pages/__init__.py": "names a package",
 }
 
-# What still breaks a rule: lines "rule | place". The list may only become shorter.
-NOT_YET = ROOT / "tests" / "architecture_not_yet.txt"
 
-
-def hold(rule: str, found: set[str], advice: str) -> None:
-    """Fail for what breaks a rule and is not listed, and for what is listed and breaks it no longer."""
-    lines = NOT_YET.read_text(encoding="utf-8").splitlines() if NOT_YET.exists() else []
-    listed = {line.removeprefix(f"{rule} | ") for line in lines if line.startswith(f"{rule} | ")}
-    new, gone = "\n  ".join(sorted(found - listed)), "\n  ".join(sorted(listed - found))
-    assert not new, f"{advice}:\n  {new}"
-    assert not gone, f"this holds now; take these lines of {rule!r} off {NOT_YET.name}:\n  {gone}"
+def hold(found: set[str], advice: str) -> None:
+    """Fail for what breaks a rule, with what to do about it."""
+    assert not found, "\n  ".join([f"{advice}:", *sorted(found)])
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -122,7 +115,7 @@ def test_the_document_names_every_room_and_no_other():
 def test_at_the_root_of_the_package_stands_the_engine_alone():
     found = {file.name for file in PACKAGE.iterdir() if file.is_file()}
     extra = found - {f"{stem}.py" for stem in ROOT_FILES} - {"py.typed"}
-    hold("root", extra, "only the engine stands at the root of minattn; move these into a room")
+    hold(extra, "only the engine stands at the root of minattn; move these into a room")
     assert (PACKAGE / "py.typed").exists() and {f"{stem}.py" for stem in ROOT_FILES} <= found
 
 
@@ -137,7 +130,7 @@ def test_a_room_imports_only_from_rooms_below_it():
             if other not in ("", room) and other not in allowed(room):
                 found.add(f"{name(MODULES[module])} imports {target}")
     advice = "imports run downward only (docs/ARCHITECTURE.md, Import order), also inside functions; turn these round"
-    hold("order", found, advice)
+    hold(found, advice)
 
 
 def test_rooms_beneath_are_entered_through_their_init_alone():
@@ -147,7 +140,7 @@ def test_rooms_beneath_are_entered_through_their_init_alone():
         for target in imports(module)
         if room_of(target) in BENEATH and room_of(target) != room_of(module) and target.count(".") > 1
     }
-    hold("entrance", found, "import from the room, `from ..runs import x`, and hand the name on in its __init__")
+    hold(found, "import from the room, `from ..runs import x`, and hand the name on in its __init__")
 
 
 def test_an_op_imports_the_backend_and_other_ops_alone():
@@ -158,7 +151,7 @@ def test_an_op_imports_the_backend_and_other_ops_alone():
         for target in imports(module)
         if target != "minattn.backend" and room_of(target) != "ops"
     }
-    hold("op imports", found, "an op imports the backend and what stands in ops, so that one can read it alone")
+    hold(found, "an op imports the backend and what stands in ops, so that one can read it alone")
 
 
 def test_the_textbook_does_not_know_the_kernels():
@@ -169,7 +162,7 @@ def test_the_textbook_does_not_know_the_kernels():
         for target in imports(module)
         if room_of(target) == "fast"
     }
-    hold("no fast", found, "fast imports the textbook, never the other way round; write a kernel with @implements")
+    hold(found, "fast imports the textbook, never the other way round; write a kernel with @implements")
 
 
 def cycle(uses: dict[str, set[str]]) -> list[str]:
@@ -218,7 +211,7 @@ def tricks(file: Path) -> set[str]:
 def test_the_textbook_has_no_lent_memory_and_no_powers_of_two():
     files = [file for room in TEXTBOOK for file in sorted((PACKAGE / room).rglob("*.py"))]
     found = {f"{name(file)}: {trick}" for file in files for trick in tricks(file)}
-    hold("tricks", found, "ops, nn and models are read as mathematics; what is faster goes into a kernel in fast")
+    hold(found, "ops, nn and models are read as mathematics; what is faster goes into a kernel in fast")
 
 
 def test_files_have_60_to_300_lines():
@@ -232,7 +225,7 @@ def test_files_have_60_to_300_lines():
     needless = SIZE_EXCEPTIONS.keys() - found - {"tools/pages/__init__.py"}
     assert not needless, f"no exception is needed any more; take it off SIZE_EXCEPTIONS: {sorted(needless)}"
     advice = "a file has 60 to 300 lines: split what is long along an idea, merge what is short with what it belongs to"
-    hold("size", found - SIZE_EXCEPTIONS.keys(), advice)
+    hold(found - SIZE_EXCEPTIONS.keys(), advice)
 
 
 def test_files_that_are_read_in_lessons_are_short():
@@ -241,7 +234,7 @@ def test_files_that_are_read_in_lessons_are_short():
         path = PACKAGE / file
         if not path.exists() or len(path.read_text(encoding="utf-8").splitlines()) > most:
             found.add(f"minattn/{file}, at most {most} lines")
-    hold("short", found, "these are read from top to bottom; they must be there and be short")
+    hold(found, "these are read from top to bottom; they must be there and be short")
 
 
 def undocumented(file: Path) -> set[str]:
@@ -272,7 +265,7 @@ def undocumented(file: Path) -> set[str]:
 
 def test_every_public_name_has_a_docstring():
     found = {entry for file in MODULES.values() if "exercises" not in file.parts for entry in undocumented(file)}
-    hold("docstrings", found, "say in a sentence what these are for (learners see it in the API reference)")
+    hold(found, "say in a sentence what these are for (learners see it in the API reference)")
 
 
 def test_no_two_classes_have_one_name():
@@ -284,7 +277,7 @@ def test_no_two_classes_have_one_name():
                 places.setdefault(node.name, []).append(name(file))
     found = {f"{one}: {', '.join(files)}" for one, files in places.items() if len(files) > 1}
     found -= {entry for entry in found if re.fullmatch(r"\w+: minattn/nn/\w+\.py, minattn/ops/\w+\.py", entry)}
-    hold("class names", found, "one name, one meaning; rename one of these")
+    hold(found, "one name, one meaning; rename one of these")
 
 
 def test_init_files_define_nothing():
@@ -296,7 +289,7 @@ def test_init_files_define_nothing():
         for node in tree(file).body
         if isinstance(node, kinds) and node.name not in ("__getattr__", "__dir__")
     }
-    hold("init", found, "an __init__ hands names on; define these in a module of the room")
+    hold(found, "an __init__ hands names on; define these in a module of the room")
 
 
 # --- the tree -----------------------------------------------------------------------------------------------
@@ -316,7 +309,7 @@ def test_the_tree_has_no_paths_of_a_machine_and_no_hosts():
             for match in FOREIGN.findall(file.read_text(encoding="utf-8", errors="replace")):
                 if not match.startswith(NAMESPACES):
                     found.add(f"{name(file)}: {match}")
-    hold("machine", found, "the tree must read the same on every machine; take these out")
+    hold(found, "the tree must read the same on every machine; take these out")
 
 
 def patches(file: Path) -> set[str]:
@@ -338,4 +331,4 @@ def patches(file: Path) -> set[str]:
 
 def test_no_test_patches_a_module_by_its_path():
     found = {patch for file in sorted((ROOT / "tests").rglob("*.py")) for patch in patches(file)}
-    hold("patches", found, "give the code an argument that a test can set; where a thing lives is nobody's business")
+    hold(found, "give the code an argument that a test can set; where a thing lives is nobody's business")
