@@ -28,7 +28,6 @@ Method = Callable[..., "Tensor"]
 NUMPY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """What runs in place of a function of NumPy that is called with a Tensor; filled by `functional`."""
 
-
 # the types of methods that are not there yet
 _gives_tensor = cast(Method, None)
 _gives_other = cast(Callable[..., Any], None)

@@ -9,7 +9,6 @@ from .base import Op, Sample, Samples, register, total
 
 Axis = int | tuple[int, ...] | None
 
-
 AXES: tuple[Axis, ...] = (None, 0, -1, (0, 2))
 
 

@@ -19,7 +19,6 @@ from .workers import Part, SplittableModel, Workers, dropouts_of
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-
 MOST_THREADS = 1024
 """More than any machine has cores; it keeps a slip of the finger from starting a million."""
 
