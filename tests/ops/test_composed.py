@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from support import composed
+from support.numeric import with_gradients
 
-from minattn import Tensor
 from minattn import functional as F
 
 IDS = np.array([[1, 1, 4], [0, 1, 2]])
@@ -40,11 +40,5 @@ def test_the_fused_op_equals_its_composition_forward_and_backward(name):
     fused, composition, shapes = PAIRS[name]
     rng = np.random.default_rng(len(name))
     arrays = [rng.normal(size=shape) for shape in shapes]
-    results = []
-    for function in (fused, composition):
-        inputs = [Tensor(array, requires_grad=True) for array in arrays]
-        output = function(*inputs)
-        output.backward(np.random.default_rng(1).normal(size=output.shape))
-        results.append([output.data, *(x.grad for x in inputs)])
-    for a, b in zip(*results, strict=True):
+    for a, b in zip(with_gradients(fused, arrays), with_gradients(composition, arrays), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)

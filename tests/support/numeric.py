@@ -31,14 +31,21 @@ def assert_close(got, expected, relative=1e-6, least=1e-9):
     np.testing.assert_allclose(got, expected, rtol=relative, atol=max(relative * scale, least))
 
 
-def assert_differentiated(function, arrays, rtol=0.0, step=1e-3):
-    """Of Tensors the function gives a Tensor with the numbers that it gives of arrays, and sends back their slopes."""
+def with_gradients(function, arrays, upstream=None):
+    """What a function gives of these arrays as Tensors, and the gradient of each."""
     tensors = [Tensor(array, requires_grad=True) for array in arrays]
     y = function(*tensors)
     assert type(y) is Tensor and y.requires_grad
-    np.testing.assert_allclose(y.data, np.asarray(function(*arrays)), rtol=rtol)
-    upstream = np.asarray(np.random.default_rng(5).normal(size=y.shape))
-    y.backward(upstream)
-    for i, x in enumerate(tensors):
-        expected = numeric_gradient(lambda *moved: np.asarray(function(*moved)), arrays, i, upstream, step)
-        assert_close(x.grad, expected)
+    y.backward(np.random.default_rng(5).normal(size=y.shape) if upstream is None else upstream)
+    return [y.data, *(x.grad for x in tensors)]
+
+
+def assert_differentiated(function, arrays, rtol=0.0, step=1e-3):
+    """Of Tensors a function gives a Tensor with the numbers that it gives of arrays, and sends back their slopes."""
+    expected = np.asarray(function(*arrays))
+    upstream = np.asarray(np.random.default_rng(5).normal(size=expected.shape))
+    y, *gradients = with_gradients(function, arrays, upstream)
+    np.testing.assert_allclose(y, expected, rtol=rtol)
+    for i, gradient in enumerate(gradients):
+        slope = numeric_gradient(lambda *moved: np.asarray(function(*moved)), arrays, i, upstream, step)
+        assert_close(gradient, slope)
