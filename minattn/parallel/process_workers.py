@@ -164,5 +164,4 @@ class ProcessWorkers(Workers):
 
 
 def _address(array: Array) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+    return int(array.__array_interface__["data"][0])

@@ -53,26 +53,24 @@ class Step:
     def run(self, operands: Iterable[Any]) -> Any:
         """The call with other operands, one a parent."""
         supply = iter(operands)
-        args = _with_operands(self.args, supply)
-        return self.function(*args, **_with_operands(dict(self.kwargs), supply))
+        given = self.args, dict(self.kwargs)
+        args, kwargs = _map_leaves(lambda x: next(supply) if isinstance(x, StepReference) else x, given)
+        return self.function(*args, **kwargs)
 
 
 class Recorder:
     """The steps so far, and the value of each."""
 
     def __init__(self, inputs: Iterable[Any]) -> None:
-        self.steps: list[Step] = []
-        self.values: list[Any] = []
-        for x in inputs:
-            self.steps.append(Step("input", _no_function, (), {}, (), ("", 0, 0)))
-            self.values.append(x)
+        self.values: list[Any] = list(inputs)
+        self.steps = [Step("input", lambda: None, (), {}, (), ("", 0, 0)) for _ in self.values]
 
     def apply(self, name: str, function: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """Call and write down; a RecordedArray for what is an array, anything else as it is."""
         if len(self.steps) > _MOST_STEPS:
             raise Untraceable(f"more than {_MOST_STEPS} steps")
         parents: list[int] = []
-        args, kwargs = _with_references(given, parents), _with_references(dict(named), parents)
+        args, kwargs = _with_references((given, dict(named)), parents)
         step = Step(name, function, args, kwargs, tuple(parents), _place())
         value = step.run([self.values[i] for i in parents])
         if isinstance(value, list | tuple):  # np.split and the like: a step for each of the arrays
@@ -184,10 +182,6 @@ def _set(x: Array, key: Any, value: Any) -> Array:
     return x
 
 
-def _no_function() -> None:
-    """What the step of an input would call."""
-
-
 def _place() -> tuple[str, int, int]:
     """File, line and instruction of the caller outside of this package and of NumPy."""
     frame = sys._getframe(2)
@@ -208,12 +202,8 @@ def _with_references(item: Any, parents: list[int]) -> Any:
     return _map_leaves(refer, item)
 
 
-def _with_operands(item: Any, supply: Iterator[Any]) -> Any:
-    """The same structure with the next operand for every StepReference."""
-    return _map_leaves(lambda leaf: next(supply) if isinstance(leaf, StepReference) else leaf, item)
-
-
 def _map_leaves(change: Callable[[Any], Any], item: Any) -> Any:
+    """The same structure of tuples, lists, dicts and slices, with each thing in it changed."""
     if type(item) in (tuple, list):
         return type(item)(_map_leaves(change, part) for part in item)
     if type(item) is dict:
