@@ -93,19 +93,16 @@ def plain_array(data: Any) -> Array:
         if np.ma.isMaskedArray(data) and np.ma.is_masked(data):
             raise TypeError("Tensor: the array has masked elements, which would count; use data.filled(value)")
         if isinstance(data, np.ndarray) or not is_array(data):
-            data = _new_array(data)
+            try:
+                data = np.asarray(data)
+            except ValueError as error:
+                kind = type(data).__name__
+                raise ValueError(f"Tensor: expected numbers, or lists of equal lengths, got {kind}") from error
     dtype = data.dtype
     if dtype.kind not in "iubf" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
         wider = "; use data.astype(numpy.float32)" if dtype == np.float16 else ""
         raise TypeError(f"Tensor: expected numbers (float32, float64, integers, booleans), got dtype {dtype}{wider}")
     return data if dtype.isnative else data.astype(dtype.newbyteorder("="))
-
-
-def _new_array(data: Any) -> np.ndarray[Any, np.dtype[Any]]:
-    try:
-        return np.asarray(data)
-    except ValueError as error:
-        raise ValueError(f"Tensor: expected numbers, or lists of equal lengths, got {type(data).__name__}") from error
 
 
 def to_host(array: Array) -> np.ndarray[Any, np.dtype[Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -35,6 +36,7 @@ from .validate import (
     numbers,
     require_below,
     require_one_of,
+    require_shape,
     require_some,
 )
 
@@ -123,12 +125,10 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
     if min is None and max is None:
         raise ValueError("clamp: expected min, max or both, got neither")
     result = as_tensor(input)
-    if min is not None:
-        low, _ = as_tensors((min, result))
-        result = where((result < low) | (low != low), low, result)  # a bound that is NaN is not passed over
-    if max is not None:
-        high, _ = as_tensors((max, result))
-        result = where((result > high) | (high != high), high, result)
+    for bound, is_outside in ((min, operator.lt), (max, operator.gt)):
+        if bound is not None:
+            limit, _ = as_tensors((bound, result))
+            result = where(is_outside(result, limit) | (limit != limit), limit, result)  # NaN is not passed over
     return result
 
 
@@ -258,36 +258,37 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy_names: An
     Along dim the gradient goes to the first of equal elements, as in PyTorch; `amax` shares it.
     `x.max(y)` of two Tensors is `maximum(x, y)`.
     """
-    dim = numpy_names.pop("other", dim)
-    if isinstance(dim, Tensor) or is_array(dim):
-        return maximum(input, dim)
-    dim, keepdim = axes("max", dim, keepdim, numpy_names)
-    if dim is None:
-        return amax(input, None, keepdim)
-    return _picked(as_tensor(input), axis_of("max", dim, as_tensor(input).shape), argmax(input, dim, True), keepdim)
-
-
-def _picked(input: Tensor, axis: int, indices: Array, keepdim: bool) -> ValuesAndIndices:
-    """The elements at these indices along an axis, of which one each is kept."""
-    if input.ndim == 0:
-        return ValuesAndIndices(reshape(input, ()), indices)
-    xp = array_module(input.data)
-    places = [xp.arange(n).reshape([-1 if i == j else 1 for j in range(input.ndim)]) for i, n in enumerate(input.shape)]
-    places[axis] = indices
-    values = input[tuple(places)]
-    return ValuesAndIndices(values, indices) if keepdim else ValuesAndIndices(values.squeeze(axis), indices[_at(axis)])
+    return _extreme("max", (maximum, amax, argmax), input, dim, keepdim, numpy_names)
 
 
 @method
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy_names: Any) -> Any:
     """The smallest element of all; with dim, the pair of the smallest along it and their indices. As `max`."""
+    return _extreme("min", (minimum, amin, argmin), input, dim, keepdim, numpy_names)
+
+
+def _extreme(
+    function: str, ways: tuple[Callable[..., Any], ...], input: Tensor, dim: Any, keepdim: bool, numpy_names: Any
+) -> Any:
+    """`max` or `min`; ways: its functions of two Tensors, of all elements, and for the place along an axis."""
+    of_two, of_all, place = ways
     dim = numpy_names.pop("other", dim)
     if isinstance(dim, Tensor) or is_array(dim):
-        return minimum(input, dim)
-    dim, keepdim = axes("min", dim, keepdim, numpy_names)
+        return of_two(input, dim)
+    dim, keepdim = axes(function, dim, keepdim, numpy_names)
     if dim is None:
-        return amin(input, None, keepdim)
-    return _picked(as_tensor(input), axis_of("min", dim, as_tensor(input).shape), argmin(input, dim, True), keepdim)
+        return of_all(input, None, keepdim)
+    x = as_tensor(input)
+    axis, indices = axis_of(function, dim, x.shape), place(x, dim, True)
+    if x.ndim == 0:
+        return ValuesAndIndices(reshape(x, ()), indices)
+    xp = array_module(x.data)
+    places = [xp.arange(n).reshape([-1 if i == j else 1 for j in range(x.ndim)]) for i, n in enumerate(x.shape)]
+    places[axis] = indices
+    values = x[tuple(places)]
+    if keepdim:
+        return ValuesAndIndices(values, indices)
+    return ValuesAndIndices(values.squeeze(axis), indices[(*[slice(None)] * axis, 0)])
 
 
 @method
@@ -522,9 +523,8 @@ def layer_norm(
     xp = array_module(x.data)
     gamma = as_tensor(xp.ones(shape, x.dtype) if weight is None else weight)
     beta = as_tensor(xp.zeros(shape, x.dtype) if bias is None else bias)
-    for name, parameter in (("weight", gamma), ("bias", beta)):
-        if parameter.shape != shape:
-            raise ValueError(f"layer_norm: {name} has shape {parameter.shape}, expected {shape}")
+    require_shape("layer_norm", "weight", gamma, shape)
+    require_shape("layer_norm", "bias", beta, shape)
     return apply(LayerNorm(eps), x, gamma, beta)
 
 
@@ -733,8 +733,7 @@ def _scores(function: str, input: Tensor, weight: Tensor, bias: Tensor | None) -
 
 def _kind(value: Any) -> str:
     """The kind of numbers: "f", "i", "b", …"""
-    kind: str = getattr(value, "dtype", np.dtype(object)).kind
-    return kind
+    return str(getattr(value, "dtype", np.dtype(object)).kind)
 
 
 def _classes_last(function: str, input: Tensor) -> Tensor:
@@ -752,8 +751,7 @@ def _class_weights(function: str, weight: Any, log_p: Tensor) -> Array:
     if isinstance(weight, Tensor) and weight.requires_grad:
         raise TypeError(f"{function}: weight gets no gradient; use weight.detach()")
     (each,) = floats(function, weight=weight)
-    if each.shape != log_p.shape[-1:]:
-        raise ValueError(f"{function}: weight has shape {each.shape}, expected {log_p.shape[-1:]}")
+    require_shape(function, "weight", each, log_p.shape[-1:])
     return each.data
 
 
@@ -808,11 +806,6 @@ def _root(x: Tensor) -> Tensor:
     return where(is_zero, 0.0, sqrt(where(is_zero, 1.0, x)))
 
 
-def _at(axis: int) -> tuple[Any, ...]:
-    """The index of the first element along an axis, and of all along those before it."""
-    return (*[slice(None)] * axis, 0)
-
-
 subtract, multiply, divide = sub, mul, div
 
 
@@ -832,7 +825,7 @@ def _norm(x: Tensor, ord: Any = None, axis: Dims = None, keepdims: bool = False)
     return _root(sum(x * x, axis, keepdims))
 
 
-FOLLOWED: dict[Any, Callable[..., Any]] = {
+NUMPY_FUNCTIONS |= {
     **{np.add: add, np.subtract: sub, np.multiply: mul, np.divide: div, np.power: pow, np.matmul: matmul},
     **{np.negative: neg, np.exp: exp, np.log: log, np.sqrt: sqrt, np.tanh: tanh, np.absolute: abs},
     **{np.maximum: maximum, np.minimum: minimum, np.square: lambda x: mul(x, x), np.positive: as_tensor},
@@ -850,4 +843,3 @@ FOLLOWED: dict[Any, Callable[..., Any]] = {
     **{np.ravel: lambda x: flatten(x), np.expand_dims: lambda x, axis: unsqueeze(x, axis)},
     np.squeeze: lambda x, axis=None: squeeze(x, axis),
 }
-NUMPY_FUNCTIONS |= FOLLOWED

@@ -2,12 +2,13 @@
 
 import html
 import inspect
+import operator
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from threading import Lock
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,6 +29,9 @@ Method = Callable[..., "Tensor"]
 NUMPY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """What runs in place of a function of NumPy that is called with a Tensor; filled by `functional`."""
 
+# the types of methods that are not there yet
+_gives_tensor = cast(Method, None)
+_gives_other = cast(Callable[..., Any], None)
 
 _recording = ContextVar("recording", default=True)
 
@@ -62,6 +66,16 @@ class no_grad(ContextDecorator):
 def grad_enabled() -> bool:
     """Whether ops record what backward needs, in this thread."""
     return _recording.get()
+
+
+def _either_side(op: Callable[[], Op]) -> tuple[Method, Method]:
+    """The methods of an operator for a Tensor on its left, and for one on its right beside something else."""
+    return lambda x, other: apply(op(), x, other), lambda x, other: apply(op(), other, x)
+
+
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[..., Array]:
+    """The method of a comparison, which gives a bare boolean array: it has no gradient."""
+    return lambda x, other: compare(x.data, _array_of(other))
 
 
 class Tensor:
@@ -279,41 +293,12 @@ class Tensor:
 
     # --- operators
 
-    def __add__(self, other: Operand) -> "Tensor":
-        return apply(Add(), self, other)
-
-    def __radd__(self, other: Operand) -> "Tensor":
-        return apply(Add(), other, self)
-
-    def __sub__(self, other: Operand) -> "Tensor":
-        return apply(Subtract(), self, other)
-
-    def __rsub__(self, other: Operand) -> "Tensor":
-        return apply(Subtract(), other, self)
-
-    def __mul__(self, other: Operand) -> "Tensor":
-        return apply(Multiply(), self, other)
-
-    def __rmul__(self, other: Operand) -> "Tensor":
-        return apply(Multiply(), other, self)
-
-    def __truediv__(self, other: Operand) -> "Tensor":
-        return apply(Divide(), self, other)
-
-    def __rtruediv__(self, other: Operand) -> "Tensor":
-        return apply(Divide(), other, self)
-
-    def __pow__(self, other: Operand) -> "Tensor":
-        return apply(Power(), self, other)
-
-    def __rpow__(self, other: Operand) -> "Tensor":
-        return apply(Power(), other, self)
-
-    def __matmul__(self, other: Operand) -> "Tensor":
-        return apply(MatMul(), self, other)
-
-    def __rmatmul__(self, other: Operand) -> "Tensor":
-        return apply(MatMul(), other, self)
+    __add__, __radd__ = _either_side(Add)
+    __sub__, __rsub__ = _either_side(Subtract)
+    __mul__, __rmul__ = _either_side(Multiply)
+    __truediv__, __rtruediv__ = _either_side(Divide)
+    __pow__, __rpow__ = _either_side(Power)
+    __matmul__, __rmatmul__ = _either_side(MatMul)
 
     def __neg__(self) -> "Tensor":
         return apply(Negate(), self)
@@ -322,74 +307,18 @@ class Tensor:
         keys = tuple(_own(k, self.data) for k in key) if isinstance(key, tuple) else _own(key, self.data)
         return apply(Index(keys), self)
 
-    # comparisons give bare boolean arrays: they have no gradient
-
-    def __lt__(self, other: Operand) -> Array:
-        return self.data < _array_of(other)
-
-    def __le__(self, other: Operand) -> Array:
-        return self.data <= _array_of(other)
-
-    def __gt__(self, other: Operand) -> Array:
-        return self.data > _array_of(other)
-
-    def __ge__(self, other: Operand) -> Array:
-        return self.data >= _array_of(other)
-
-    def __eq__(self, other: object) -> Any:
-        return self.data == _array_of(other)
-
-    def __ne__(self, other: object) -> Any:
-        return self.data != _array_of(other)
-
+    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
+    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
+    __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
     __hash__ = object.__hash__
 
-    # --- functions of a Tensor: `functional` writes each once, and makes it a method
+    # --- functions of a Tensor: `functional` writes each once, and puts it here
 
-    abs: ClassVar[Method]
-    add: ClassVar[Method]
-    amax: ClassVar[Method]
-    amin: ClassVar[Method]
-    argmax: ClassVar[Any]
-    argmin: ClassVar[Any]
-    bmm: ClassVar[Method]
-    broadcast_to: ClassVar[Method]
-    chunk: ClassVar[Any]
-    clamp: ClassVar[Method]
-    div: ClassVar[Method]
-    exp: ClassVar[Method]
-    expand: ClassVar[Method]
-    flatten: ClassVar[Method]
-    log: ClassVar[Method]
-    log_softmax: ClassVar[Method]
-    logsumexp: ClassVar[Method]
-    masked_fill: ClassVar[Method]
-    matmul: ClassVar[Method]
-    max: ClassVar[Any]
-    maximum: ClassVar[Method]
-    mean: ClassVar[Method]
-    min: ClassVar[Any]
-    minimum: ClassVar[Method]
-    mm: ClassVar[Method]
-    mul: ClassVar[Method]
-    neg: ClassVar[Method]
-    permute: ClassVar[Method]
-    pow: ClassVar[Method]
-    relu: ClassVar[Method]
-    reshape: ClassVar[Method]
-    sigmoid: ClassVar[Method]
-    softmax: ClassVar[Method]
-    split: ClassVar[Any]
-    sqrt: ClassVar[Method]
-    squeeze: ClassVar[Method]
-    std: ClassVar[Method]
-    sub: ClassVar[Method]
-    sum: ClassVar[Method]
-    tanh: ClassVar[Method]
-    transpose: ClassVar[Method]
-    unsqueeze: ClassVar[Method]
-    var: ClassVar[Method]
-    view: ClassVar[Method]
+    abs = add = amax = amin = bmm = broadcast_to = clamp = div = exp = expand = flatten = log = _gives_tensor
+    log_softmax = logsumexp = masked_fill = matmul = maximum = mean = minimum = mm = mul = neg = _gives_tensor
+    permute = pow = relu = reshape = sigmoid = softmax = sqrt = squeeze = std = sub = sum = tanh = _gives_tensor
+    transpose = unsqueeze = var = view = _gives_tensor
+    argmax = argmin = chunk = max = min = split = _gives_other
 
     @property
     def T(self) -> "Tensor":
@@ -412,7 +341,8 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     recorded = grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     arrays = [tensor.data for tensor in tensors]
     if (kernel := kernel_of(type(op), arrays)) is not None:
-        op = _with_options_of(op, kernel)
+        options_of, op = op, object.__new__(kernel)
+        vars(op).update(vars(options_of))
     options = dict(vars(op)) if recorded else {}
     if "signatures" in options:  # its saved arrays would be overwritten
         raise ValueError(f"{op}: this op has run already; make a new one for each call")
@@ -433,13 +363,6 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     if recorded and result.dtype.kind == "f":
         result.requires_grad = True
         result.node = Node(op, options, tensors)
-    return result
-
-
-def _with_options_of(op: Op, kernel: type[Op]) -> Op:
-    """The kernel that stands in for an op."""
-    result = object.__new__(kernel)
-    vars(result).update(vars(op))
     return result
 
 

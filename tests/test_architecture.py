@@ -3,6 +3,7 @@
 import ast
 import re
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,9 @@ AT_MOST = {"graph.py": 100, "optim.py": 160, "training/step.py": 40}
 
 # Files of another size than 60 to 300 lines, each with its reason.
 SIZE_EXCEPTIONS: dict[str, str] = {
-    "minattn/tensor.py": "a method of one line for each operator and function that a Tensor has in PyTorch",
+    "minattn/tensor.py": "each operator and function that a Tensor has in PyTorch",
     "minattn/functional.py": "a function for each op, with what it refuses",
     "minattn/ops/embedding.py": "found by its name",
-    "minattn/fast/embedding.py": "a kernel is a file, as its op",
-    "minattn/fast/linear.py": "a kernel is a file, as its op",
-    "minattn/fast/layer_norm.py": "a kernel is a file, as its op",
     "minattn/cli/info.py": "a command is a file",
     "minattn/cli/reconstruct.py": "a command is a file",
     "minattn/cli/vocab.py": "a command is a file",
@@ -30,7 +28,6 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "minattn/training/step.py": "the loop that the course teaches, alone",
     "minattn/check/catalogue/right_parts.py": "what several files of mistakes use",
     "minattn/check/error_location.py": "where in somebody's file an error came from",
-    "minattn/nn/padding.py": "one class",
     "minattn/nn/positional.py": "one layer, and its table",
     "minattn/pretrained/freezing.py": "which parts of a model do not train",
     "minattn/errors.py": "two classes of errors, and the bottom of the house",
@@ -38,17 +35,10 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "tools/pages/__init__.py": "names a package",
 }
 
-# What still breaks a rule: lines "rule | place". The list may only become shorter.
-NOT_YET = ROOT / "tests" / "architecture_not_yet.txt"
 
-
-def hold(rule: str, found: set[str], advice: str) -> None:
-    """Fail for what breaks a rule and is not listed, and for what is listed and breaks it no longer."""
-    lines = NOT_YET.read_text(encoding="utf-8").splitlines() if NOT_YET.exists() else []
-    listed = {line.removeprefix(f"{rule} | ") for line in lines if line.startswith(f"{rule} | ")}
-    new, gone = "\n  ".join(sorted(found - listed)), "\n  ".join(sorted(listed - found))
-    assert not new, f"{advice}:\n  {new}"
-    assert not gone, f"this holds now; take these lines of {rule!r} off {NOT_YET.name}:\n  {gone}"
+def hold(found: set[str], advice: str) -> None:
+    """Fail for what breaks a rule, with what to do about it."""
+    assert not found, "\n  ".join([f"{advice}:", *sorted(found)])
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -124,7 +114,7 @@ def test_the_document_names_every_room_and_no_other():
 def test_at_the_root_of_the_package_stands_the_engine_alone():
     found = {file.name for file in PACKAGE.iterdir() if file.is_file()}
     extra = found - {f"{stem}.py" for stem in ROOT_FILES} - {"py.typed"}
-    hold("root", extra, "only the engine stands at the root of minattn; move these into a room")
+    hold(extra, "only the engine stands at the root of minattn; move these into a room")
     assert (PACKAGE / "py.typed").exists() and {f"{stem}.py" for stem in ROOT_FILES} <= found
 
 
@@ -139,7 +129,7 @@ def test_a_room_imports_only_from_rooms_below_it():
             if other not in ("", room) and other not in allowed(room):
                 found.add(f"{name(MODULES[module])} imports {target}")
     advice = "imports run downward only (docs/ARCHITECTURE.md, Import order), also inside functions; turn these round"
-    hold("order", found, advice)
+    hold(found, advice)
 
 
 def test_rooms_beneath_are_entered_through_their_init_alone():
@@ -149,7 +139,7 @@ def test_rooms_beneath_are_entered_through_their_init_alone():
         for target in imports(module)
         if room_of(target) in BENEATH and room_of(target) != room_of(module) and target.count(".") > 1
     }
-    hold("entrance", found, "import from the room, `from ..runs import x`, and hand the name on in its __init__")
+    hold(found, "import from the room, `from ..runs import x`, and hand the name on in its __init__")
 
 
 def test_an_op_imports_the_backend_and_other_ops_alone():
@@ -160,7 +150,7 @@ def test_an_op_imports_the_backend_and_other_ops_alone():
         for target in imports(module)
         if target != "minattn.backend" and room_of(target) != "ops"
     }
-    hold("op imports", found, "an op imports the backend and what stands in ops, so that one can read it alone")
+    hold(found, "an op imports the backend and what stands in ops, so that one can read it alone")
 
 
 def test_the_textbook_does_not_know_the_kernels():
@@ -171,31 +161,22 @@ def test_the_textbook_does_not_know_the_kernels():
         for target in imports(module)
         if room_of(target) == "fast"
     }
-    hold("no fast", found, "fast imports the textbook, never the other way round; write a kernel with @implements")
+    hold(found, "fast imports the textbook, never the other way round; write a kernel with @implements")
 
 
-def cycles(uses: dict[str, set[str]]) -> list[list[str]]:
-    """The groups of names that lead to each other."""
-
-    def reached(start: str) -> set[str]:
-        seen: set[str] = set()
-        waiting = [start]
-        while waiting:
-            new = uses[waiting.pop()] - seen
-            seen |= new
-            waiting += new
-        return seen
-
-    leads_to = {one: reached(one) for one in uses}
-    groups = {frozenset(two for two in leads_to[one] if one in leads_to[two]) for one in uses if one in leads_to[one]}
-    return sorted(sorted(group) for group in groups)
+def cycle(uses: dict[str, set[str]]) -> list[str]:
+    """Names of which each leads to the one before it, and the first to the last; none where there is no such ring."""
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
 
 
 def test_no_two_modules_import_each_other():
     # the package itself hands rooms on late, when they are named, and a room may ask it for the version
-    found = cycles({module: imports(module) - {module, "minattn"} for module in MODULES if module != "minattn"})
-    groups = {", ".join(group) for group in found}
-    hold("cycles", groups, "these import each other, on some way; move what they share below them")
+    found = cycle({module: imports(module) - {module, "minattn"} for module in MODULES if module != "minattn"})
+    assert not found, f"these import each other: {found}; move what they share below them"
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "tools"])
@@ -206,7 +187,7 @@ def test_scripts_beside_the_package_import_in_one_direction(folder):
         nodes = list(ast.walk(tree(file)))
         plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         uses[stem] = (plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom)}) & files.keys()
-    found = cycles(uses)
+    found = cycle(uses)
     assert not found, f"{folder}: these import each other: {found}; move what they share below them"
 
 
@@ -229,7 +210,7 @@ def tricks(file: Path) -> set[str]:
 def test_the_textbook_has_no_lent_memory_and_no_powers_of_two():
     files = [file for room in TEXTBOOK for file in sorted((PACKAGE / room).rglob("*.py"))]
     found = {f"{name(file)}: {trick}" for file in files for trick in tricks(file)}
-    hold("tricks", found, "ops, nn and models are read as mathematics; what is faster goes into a kernel in fast")
+    hold(found, "ops, nn and models are read as mathematics; what is faster goes into a kernel in fast")
 
 
 def test_files_have_60_to_300_lines():
@@ -243,7 +224,7 @@ def test_files_have_60_to_300_lines():
     needless = SIZE_EXCEPTIONS.keys() - found - {"tools/pages/__init__.py"}
     assert not needless, f"no exception is needed any more; take it off SIZE_EXCEPTIONS: {sorted(needless)}"
     advice = "a file has 60 to 300 lines: split what is long along an idea, merge what is short with what it belongs to"
-    hold("size", found - SIZE_EXCEPTIONS.keys(), advice)
+    hold(found - SIZE_EXCEPTIONS.keys(), advice)
 
 
 def test_files_that_are_read_in_lessons_are_short():
@@ -252,7 +233,7 @@ def test_files_that_are_read_in_lessons_are_short():
         path = PACKAGE / file
         if not path.exists() or len(path.read_text(encoding="utf-8").splitlines()) > most:
             found.add(f"minattn/{file}, at most {most} lines")
-    hold("short", found, "these are read from top to bottom; they must be there and be short")
+    hold(found, "these are read from top to bottom; they must be there and be short")
 
 
 def undocumented(file: Path) -> set[str]:
@@ -283,7 +264,7 @@ def undocumented(file: Path) -> set[str]:
 
 def test_every_public_name_has_a_docstring():
     found = {entry for file in MODULES.values() if "exercises" not in file.parts for entry in undocumented(file)}
-    hold("docstrings", found, "say in a sentence what these are for (learners see it in the API reference)")
+    hold(found, "say in a sentence what these are for (learners see it in the API reference)")
 
 
 def test_no_two_classes_have_one_name():
@@ -295,7 +276,7 @@ def test_no_two_classes_have_one_name():
                 places.setdefault(node.name, []).append(name(file))
     found = {f"{one}: {', '.join(files)}" for one, files in places.items() if len(files) > 1}
     found -= {entry for entry in found if re.fullmatch(r"\w+: minattn/nn/\w+\.py, minattn/ops/\w+\.py", entry)}
-    hold("class names", found, "one name, one meaning; rename one of these")
+    hold(found, "one name, one meaning; rename one of these")
 
 
 def test_init_files_define_nothing():
@@ -307,7 +288,7 @@ def test_init_files_define_nothing():
         for node in tree(file).body
         if isinstance(node, kinds) and node.name not in ("__getattr__", "__dir__")
     }
-    hold("init", found, "an __init__ hands names on; define these in a module of the room")
+    hold(found, "an __init__ hands names on; define these in a module of the room")
 
 
 # --- the tree -----------------------------------------------------------------------------------------------
@@ -327,7 +308,7 @@ def test_the_tree_has_no_paths_of_a_machine_and_no_hosts():
             for match in FOREIGN.findall(file.read_text(encoding="utf-8", errors="replace")):
                 if not match.startswith(NAMESPACES):
                     found.add(f"{name(file)}: {match}")
-    hold("machine", found, "the tree must read the same on every machine; take these out")
+    hold(found, "the tree must read the same on every machine; take these out")
 
 
 def patches(file: Path) -> set[str]:
@@ -349,4 +330,4 @@ def patches(file: Path) -> set[str]:
 
 def test_no_test_patches_a_module_by_its_path():
     found = {patch for file in sorted((ROOT / "tests").rglob("*.py")) for patch in patches(file)}
-    hold("patches", found, "give the code an argument that a test can set; where a thing lives is nobody's business")
+    hold(found, "give the code an argument that a test can set; where a thing lives is nobody's business")

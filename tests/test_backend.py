@@ -28,12 +28,7 @@ def without_cupy(monkeypatch, without_gpu):
 def pretend_cupy(monkeypatch, count):
     """A module cupy whose arrays are StrictArrays, on a machine where `count()` finds the GPUs."""
     runtime = SimpleNamespace(getDeviceCount=count, CUDARuntimeError=OSError)
-    parts = {
-        "ndarray": StrictArray,
-        "asarray": asarray,
-        "asnumpy": asnumpy,
-        "cuda": SimpleNamespace(runtime=runtime),
-    }
+    parts = {"ndarray": StrictArray, "asarray": asarray, "asnumpy": asnumpy, "cuda": SimpleNamespace(runtime=runtime)}
     module = SimpleNamespace(**vars(strict) | parts)
     monkeypatch.setitem(sys.modules, "cupy", module)
     return module

@@ -4,6 +4,7 @@ import gc
 import inspect
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -147,12 +148,7 @@ def test_saved_arrays_are_dropped_as_soon_as_the_backward_of_the_op_has_run():
     for _ in range(3):
         y = apply(Saves(), apply(Watch(), y), 0.5)
     y.backward()
-    assert alive == [
-        2,
-        1,
-        0,
-        0,
-    ]  # newest first: each product is done, and empty, before the older exp is asked
+    assert alive == [2, 1, 0, 0]  # newest first: each product is done, and empty, before the older exp is asked
     assert vars(y.node.op) == {}
     y.backward()  # forward is run again for what is needed, and dropped again
     assert vars(y.node.op) == {} and all(saved() is None for saved in watched)
@@ -304,19 +300,13 @@ def test_a_generator_is_not_wrapped_in_no_grad_in_vain():
 
 
 def test_a_function_under_no_grad_may_run_in_two_threads_at_once():
-    both, found = threading.Barrier(2), []
+    both = threading.Barrier(2)
 
     @no_grad()
     def inside():
         both.wait(10)
         return grad_enabled()
 
-    def run():
-        found.append((inside(), grad_enabled()))
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [(False, True)] * 2
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(lambda: (inside(), grad_enabled())) for _ in range(2)]
+    assert [each.result() for each in found] == [(False, True)] * 2

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 from support.numeric import assert_close
 
 from minattn import Tensor
@@ -40,9 +41,8 @@ def test_a_quadratic_is_minimised(make):
     params = parameters()
     optimizer = make(params)
     for step in range(600):
-        optimizer.param_groups[0]["lr"] = learning_rate(
-            step, 600, 0.1, warmup=10
-        )  # a constant rate would leave Adam circling the goal
+        # a constant rate would leave Adam circling the goal
+        optimizer.param_groups[0]["lr"] = learning_rate(step, 600, 0.1, warmup=10)
         optimizer.zero_grad()
         for p, goal in zip(params, goals, strict=True):
             ((p - goal) * (p - goal)).sum().backward()
@@ -158,17 +158,25 @@ def test_a_gradient_of_another_shape_never_steps(make):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        (lambda p: p, "SGD: expected several parameters, got a Tensor; put it into a list"),
-        (lambda p: [p, p], "SGD: parameter 1 is there twice"),
-        (lambda p: [("w", p), ("w", Parameter(np.ones(1)))], "SGD: two parameters have the same name, w"),
-        (lambda p: [p * 2.0], "SGD: parameter 0 must be a floating-point Tensor that no op has made"),
-        (lambda p: [np.ones(2)], "SGD: parameter 0 must be a floating-point Tensor"),
-        (lambda p: [{"params": [p]}, {"params": p}], "SGD: parameter 1 is there twice"),
+        (lambda p: p, "expected several parameters, got a Tensor; put it into a list"),
+        (lambda p: [p, p], "parameter 1 is there twice"),
+        (lambda p: [("w", p), ("w", Parameter(np.ones(1)))], "two parameters have the same name, w"),
+        (lambda p: [p * 2.0], "parameter 0 must be a floating-point Tensor that no op has made"),
+        (lambda p: [np.ones(2)], "parameter 0 must be a floating-point Tensor"),
+        (lambda p: [{"params": [p]}, {"params": p}], "parameter 1 is there twice"),
+        (lambda p: (q for q in ()), "there are no parameters"),
+        (lambda p: [{"params": [p]}, {"params": iter(())}], "there are no parameters"),
+        (lambda p: [("w", p), Parameter(np.ones(1))], "all parameters must come with a name, or none"),
+        (lambda p: [{"params": [p], "learning_rate": 1.0}], "a group has an unknown option, 'learning_rate'"),
+        (lambda p: [{"params": [p], "amsgrad": True}], "amsgrad must be the same in all groups"),
+        (lambda p: [Tensor(np.broadcast_to(np.ones(1), 3), True)], "parameter 0 is memory that cannot be written"),
+        (lambda p: [Tensor(as_strided(np.zeros(1), (3,), (0,)), True)], "parameter 0 is memory that .* for several"),
     ],
 )
-def test_what_is_no_list_of_leaves_is_refused(params, message):
-    with pytest.raises((TypeError, ValueError), match=message):
-        SGD(params(Parameter(np.ones(2))))
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_what_is_not_a_list_of_leaves_with_known_options_is_refused(kind, params, message):
+    with pytest.raises((TypeError, ValueError), match=f"^{kind.__name__}: {message}"):
+        kind(params(Parameter(np.ones(2))))
 
 
 def test_one_parameter_and_a_generator_are_clipped():
@@ -228,13 +236,7 @@ def test_saved_and_restored_it_continues_bit_for_bit(make):
 
 def test_the_state_is_named_after_the_parameters():
     layer = Linear(2, 3, generator=np.random.default_rng(0))
-    assert list(AdamW(layer.named_parameters()).state_dict()) == [
-        "steps",
-        "m.weight",
-        "m.bias",
-        "v.weight",
-        "v.bias",
-    ]
+    assert list(AdamW(layer.named_parameters()).state_dict()) == ["steps", "m.weight", "m.bias", "v.weight", "v.bias"]
     assert list(SGD(layer.parameters()).state_dict()) == ["steps", "momentum.0", "momentum.1"]
 
 
@@ -270,6 +272,8 @@ def test_a_state_of_something_else_is_refused_and_nothing_is_changed(spoil):
         (lambda p: AdamW(p, eps=-1.0), "AdamW: eps must not be negative, got -1.0"),
         (lambda p: clip_grad_norm_(p, -1.0), "max_norm must not be negative, got -1.0"),
         (lambda p: clip_grad_norm_(p, math.nan), "max_norm must not be negative, got nan"),
+        (lambda p: clip_grad_norm_(p, 1.0, 0.0), "the order of a norm must be above 0, got 0"),
+        (lambda p: clip_grad_norm_(iter(()), 1.0), r"^clip_grad_norm_: there are no parameters \(a generator"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(make, message):
@@ -364,28 +368,6 @@ def test_the_norm_may_be_of_another_order(order, norm):
     np.testing.assert_allclose(p.grad, np.array([3.0, -4.0]) / (norm + 1e-6))
 
 
-@pytest.mark.parametrize(
-    ("params", "said"),
-    [
-        (lambda p: (q for q in ()), "there are no parameters"),
-        (lambda p: [{"params": [p]}, {"params": iter(())}], "there are no parameters"),
-        (lambda p: [("w", p), Parameter(np.ones(1))], "all parameters must come with a name, or none"),
-        (lambda p: [{"params": [p], "learning_rate": 1.0}], "unknown option, 'learning_rate'"),
-        (lambda p: [Tensor(np.broadcast_to(np.ones(1), 3), True)], "parameter 0 is memory that cannot be written"),
-        (lambda p: [{"params": [p], "amsgrad": True}], "amsgrad must be the same in all groups"),
-    ],
-)
-def test_what_is_not_a_list_of_leaves_with_known_options_is_refused(params, said):
-    with pytest.raises((TypeError, ValueError), match=f"^Adam: .*{said}"):
-        Adam(params(Parameter(np.ones(2))))
-
-
-def test_clipping_refuses_a_generator_that_is_used_up():
-    parameters = (p for p in ())
-    with pytest.raises(ValueError, match=r"^clip_grad_norm_: there are no parameters \(a generator"):
-        clip_grad_norm_(parameters, 1.0)
-
-
 @pytest.mark.parametrize("value", [Tensor(0.1), "0.1", None])
 def test_a_rate_that_is_no_number_is_refused(value):
     with pytest.raises(TypeError, match=r"^SGD: lr must be a number, got"):
@@ -430,16 +412,3 @@ def test_sgd_without_momentum_keeps_no_gradient(dtype):
     optimizer.param_groups[0]["momentum"] = 0.9
     optimizer.step()
     np.testing.assert_allclose(p.data, 0.8)  # PyTorch's buffer begins here
-
-
-def test_a_leaf_whose_elements_share_memory_is_refused():
-    x = Tensor(np.lib.stride_tricks.as_strided(np.zeros(1), (3,), (0,)), requires_grad=True)
-    with pytest.raises(ValueError, match="SGD: parameter 0 is memory that cannot be written, or stands for several"):
-        SGD([x])
-
-
-def test_an_order_that_is_none_is_refused():
-    p = Parameter(np.zeros(2))
-    p.grad = np.ones(2)
-    with pytest.raises(ValueError, match="the order of a norm must be above 0, got 0"):
-        clip_grad_norm_(p, 1.0, 0.0)

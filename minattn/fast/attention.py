@@ -79,11 +79,8 @@ def exponentials(
 ) -> tuple[Array, Array, Array]:
     """q factor in its unit; exp(q kᵀ factor) where the mask allows; the sums of its rows, 1 for a row of zeros."""
     xp = array_module(q)
-    added = None
-    if mask is not None and mask.dtype.kind == "f":
-        mask, added = None, mask
-    if mask is not None and mask.all():
-        mask = None
+    mask, added = (None, mask) if mask is not None and mask.dtype.kind == "f" else (mask, None)
+    mask = None if mask is not None and mask.all() else mask
     scaled = xp.multiply(q, factor * exponential.unit, out=empty_like(q))
     like = scaled if is_features_first(scaled) else None
     s = product(scaled, transposed(k), like=like)

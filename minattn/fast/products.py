@@ -18,8 +18,7 @@ class Exponential(NamedTuple):
 
     def __call__(self, x: Array) -> Array:
         """Raise x in place, which is given in this unit."""
-        result: Array = getattr(array_module(x), self.name)(x, out=x)
-        return result
+        return getattr(array_module(x), self.name)(x, out=x)
 
 
 EXP = Exponential("exp", 1.0)
@@ -37,8 +36,7 @@ def product(a: Array, b: Array, like: Array | None = None) -> Array:
     batch = a.shape[:-2] if a.shape[:-2] == b.shape[:-2] else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     shape = (*batch, a.shape[-2], b.shape[-1])
     out = empty(shape, a) if like is None else empty_like(like, shape)
-    y: Array = array_module(a).matmul(a, b, out=out)
-    return y
+    return array_module(a).matmul(a, b, out=out)
 
 
 def row_sums(x: Array) -> Array:
@@ -46,8 +44,7 @@ def row_sums(x: Array) -> Array:
     if x.flags.c_contiguous:
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # one product instead of many
         return (rows @ array_module(x).ones((rows.shape[1], 1), x.dtype)).reshape(*x.shape[:-1], 1)
-    sums: Array = x @ array_module(x).ones((x.shape[-1], 1), x.dtype)
-    return sums
+    return x @ array_module(x).ones((x.shape[-1], 1), x.dtype)
 
 
 def column_sums(x: Array) -> Array:
@@ -59,8 +56,7 @@ def column_sums(x: Array) -> Array:
 
 def row_dots(a: Array, b: Array) -> Array:
     """Σ a b along the last axis, which stays: (…, M), (…, M) -> (…, 1)"""
-    sums: Array = array_module(a).einsum("...i,...i->...", a, b)[..., None]
-    return sums
+    return array_module(a).einsum("...i,...i->...", a, b)[..., None]
 
 
 def is_moderate(sums: Array) -> bool:
@@ -71,8 +67,7 @@ def is_moderate(sums: Array) -> bool:
 def gather(table: Array, ids: Array) -> Array:
     """table[ids] for rows of a table (V, D) and ids (…) in [0, V): (…, D). Raises IndexError for other ids."""
     if not isinstance(table, np.ndarray):
-        rows: Array = table[ids]
-        return rows
+        return table[ids]
     if ids.size and not (ids.min() >= 0 and ids.max() < len(table)):
         raise IndexError(f"an id is out of range, there are {len(table)}")
     # every id is in range: "clip" is only to spare NumPy the copy that it makes for "raise"

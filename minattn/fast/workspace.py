@@ -17,7 +17,6 @@ from ..backend import Array, array_module
 LARGE = 1 << 16
 """Bytes from which on an array comes from the workspace; smaller ones cost the system nothing."""
 
-
 ALIGNMENT = 64
 """Bytes of a cache line, and of the widest vector register: it takes longer to load where it lies across two lines."""
 

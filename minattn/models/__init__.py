@@ -2,7 +2,4 @@
 
 from .reconstruction import ReconstructionConfig, ReconstructionModel
 
-__all__ = [
-    "ReconstructionConfig",
-    "ReconstructionModel",
-]
+__all__ = ["ReconstructionConfig", "ReconstructionModel"]

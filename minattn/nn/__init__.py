@@ -1,11 +1,10 @@
 """Layers that own parameters."""
 
-from .attention import MultiHeadSelfAttention
+from .attention import MultiHeadSelfAttention, Padding
 from .deembedding import DeEmbedding, Nearest
 from .encoder_block import EncoderBlock, FeedForward
 from .layers import Dropout, Embedding, LayerNorm, Linear
 from .module import Module, Parameter
-from .padding import Padding
 from .positional import PositionalEncoding, sinusoids
 
 __all__ = [

@@ -10,7 +10,7 @@ import numpy as np
 from .. import functional as F
 from ..backend import Array, array_module
 from ..tensor import Tensor
-from .layers import Embedding
+from .layers import Embedding, uniform
 from .module import Module, Parameter
 
 KINDS = ("own", "tied", "l2", "cosine", "dot")
@@ -32,12 +32,7 @@ class DeEmbedding(Module):
             raise ValueError(f"DeEmbedding: kind must be one of {', '.join(KINDS)}, got {kind!r}")
         vocabulary, width = embedding.weight.shape
         self.kind = kind
-        self.weight = embedding.weight
-        if kind == "own":
-            bound = width**-0.5
-            self.weight = Parameter(
-                generator.uniform(-bound, bound, (vocabulary, width)).astype(np.float32, copy=False)
-            )
+        self.weight = uniform(generator, width**-0.5, vocabulary, width) if kind == "own" else embedding.weight
         self.bias = Parameter(np.zeros(vocabulary, np.float32)) if kind in ("own", "tied") else None
 
     def forward(self, x: Tensor) -> Tensor:

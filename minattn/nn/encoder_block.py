@@ -7,10 +7,9 @@ import numpy as np
 from .. import functional as F
 from ..backend import Array
 from ..tensor import Tensor
-from .attention import MultiHeadSelfAttention
+from .attention import MultiHeadSelfAttention, Padding
 from .layers import Dropout, LayerNorm, Linear
 from .module import Module
-from .padding import Padding
 
 
 class FeedForward(Module):

@@ -13,6 +13,11 @@ from .module import Module, Parameter
 Ids = np.ndarray[tuple[int, ...], np.dtype[np.integer]]
 
 
+def uniform(generator: np.random.Generator, bound: float, *shape: int) -> Parameter:
+    """A parameter that starts uniform in ±bound."""
+    return Parameter(generator.uniform(-bound, bound, shape).astype(np.float32, copy=False))
+
+
 class Linear(Module):
     """y = x Wᵀ + b. weight (out, in) and bias (out,) start uniform in ±1/√in, as in PyTorch."""
 
@@ -22,12 +27,8 @@ class Linear(Module):
         if min(in_features, out_features) < 1:
             raise ValueError(f"Linear: the features must be at least 1, got {in_features} in and {out_features} out")
         bound = 1 / math.sqrt(in_features)
-        self.weight = Parameter(
-            generator.uniform(-bound, bound, (out_features, in_features)).astype(np.float32, copy=False)
-        )
-        self.bias = (
-            Parameter(generator.uniform(-bound, bound, out_features).astype(np.float32, copy=False)) if bias else None
-        )
+        self.weight = uniform(generator, bound, out_features, in_features)
+        self.bias = uniform(generator, bound, out_features) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, in) -> (…, out)."""

@@ -52,11 +52,10 @@ class Module:
     def _attributes(self) -> Iterator[tuple[str, Any]]:
         """Attributes with their names; what stands in a list, tuple or dict is called `name.0` or `name.key`."""
         for name, value in vars(self).items():
-            several = (
-                value if isinstance(value, dict) else dict(enumerate(value) if isinstance(value, list | tuple) else ())
-            )
+            several = dict(enumerate(value)) if isinstance(value, list | tuple) else value
             yield name, value
-            yield from ((f"{name}.{key}", item) for key, item in several.items())
+            if isinstance(several, dict):
+                yield from ((f"{name}.{key}", item) for key, item in several.items())
 
     def modules(self) -> Iterator["Module"]:
         """This module and all below it, each once."""

@@ -167,8 +167,7 @@ def normal_cdf(x: Array) -> Array:
 
 def normal_density(x: Array) -> Array:
     """φ(x) = exp(-x²/2) / √(2π), the slope of Φ; x of any shape, floating-point."""
-    density: Array = array_module(x).exp(-x * x / 2) / math.sqrt(2 * math.pi)
-    return density
+    return array_module(x).exp(-x * x / 2) / math.sqrt(2 * math.pi)
 
 
 def tanh_cdf(x: Array) -> Array:

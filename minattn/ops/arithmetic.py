@@ -1,45 +1,32 @@
 """Arithmetic between two arrays, element by element, with NumPy's broadcasting."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from ..backend import Array, array_module
-from .base import Op, Sample, Samples, register
+from .base import Op, Sample, SampleMaker, Samples, register
 
 
-def _pairs(rng: np.random.Generator) -> Iterator[tuple[str, Array, Array]]:
-    for a, b in (((3, 4), (3, 4)), ((2, 3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 1, 0), (3, 1))):
-        yield f"{a} with {b}", rng.normal(size=a), rng.normal(size=b)
+def pairs(change: Callable[[Array, Array], tuple[Array, Array]] = lambda a, b: (a, b)) -> SampleMaker:
+    """Samples of shapes that broadcast, their numbers changed to such as the op has a slope at."""
+
+    def samples(rng: np.random.Generator) -> Samples:
+        for a, b in (((3, 4), (3, 4)), ((2, 3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 1, 0), (3, 1))):
+            yield Sample(f"{a} with {b}", change(rng.normal(size=a), rng.normal(size=b)))
+
+    return samples
 
 
-def pair_samples(rng: np.random.Generator) -> Samples:
-    """Shapes that broadcast."""
-    for name, a, b in _pairs(rng):
-        yield Sample(name, (a, b))
-
-
-def divide_samples(rng: np.random.Generator) -> Samples:
-    """Denominators away from 0."""
-    for name, a, b in _pairs(rng):
-        yield Sample(name, (a, np.asarray(np.copysign(0.5 + np.abs(b), b))))
-
-
-def power_samples(rng: np.random.Generator) -> Samples:
-    """Positive bases."""
-    for name, a, b in _pairs(rng):
-        yield Sample(name, (np.asarray(0.5 + np.abs(a)), b))
-
-
-def maximum_samples(rng: np.random.Generator) -> Samples:
-    """No ties."""
-    for name, a, b in _pairs(rng):
-        yield Sample(name, (np.asarray(np.abs(a) + 0.1), np.where(b > 0, 10 + b, -b - 10)))
+pair_samples = pairs()
+away_from_0 = pairs(lambda a, b: (a, np.asarray(np.copysign(0.5 + np.abs(b), b))))
+positive_bases = pairs(lambda a, b: (np.asarray(0.5 + np.abs(a)), b))
+without_ties = pairs(lambda a, b: (np.asarray(np.abs(a) + 0.1), np.where(b > 0, 10 + b, -b - 10)))
 
 
 def where_samples(rng: np.random.Generator) -> Samples:
     """Conditions of every shape."""
-    for name, a, b in _pairs(rng):
+    for name, (a, b), _ in pair_samples(rng):
         yield Sample(name, (rng.random(np.broadcast_shapes(a.shape, b.shape)) < 0.5, a, b))
     yield Sample("condition broadcast", (np.array([[True], [False]]), rng.normal(size=(2, 3)), rng.normal(size=3)))
 
@@ -107,7 +94,7 @@ class Multiply(Op):
         return g * self.b, g * self.a
 
 
-@register(samples=divide_samples)
+@register(samples=away_from_0)
 class Divide(Op):
     """Divide a by b.
 
@@ -133,7 +120,7 @@ class Divide(Op):
         return "division by 0" if (b == 0).any() else None
 
 
-@register(samples=power_samples)
+@register(samples=positive_bases)
 class Power(Op):
     """Raise a to the power b.
 
@@ -170,7 +157,7 @@ class Power(Op):
         return None
 
 
-@register(samples=maximum_samples)
+@register(samples=without_ties)
 class Maximum(Op):
     """Take the larger of two, element by element.
 

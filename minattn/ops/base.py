@@ -34,8 +34,7 @@ class Op:
     def __call__(self, *inputs: Array) -> Array:
         """Run forward and remember the inputs' shapes and dtypes, which `gradients` checks."""
         self.signatures = [(x.shape, x.dtype) for x in inputs]
-        output = self.forward(*inputs)
-        return as_array(output)
+        return as_array(self.forward(*inputs))
 
     def gradients(self, g: Array) -> tuple[Array | None, ...]:
         """Run backward; sum over broadcast axes, and hold every gradient to its input's shape and dtype.

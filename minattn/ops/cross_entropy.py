@@ -1,5 +1,7 @@
 """Cross-entropy from logits, and from the vectors that a linear layer makes logits of."""
 
+from typing import Any
+
 import numpy as np
 
 from ..backend import Array, array_module
@@ -9,14 +11,18 @@ from .linear_algebra import Linear
 TARGETS = np.array([0, 4, 2, 2, -100, 1])
 
 
+CASES: dict[str, tuple[Array, dict[str, Any]]] = {
+    f"{reduction}, smoothing {smoothing}": (TARGETS, {"reduction": reduction, "label_smoothing": smoothing})
+    for reduction in ("mean", "sum", "none")
+    for smoothing in (0.0, 0.1)
+} | {"another ignore_index": (np.array([0, 4, 2, 2, 2, 1]), {"ignore_index": 2})}
+
+
 def cross_entropy_samples(rng: np.random.Generator) -> Samples:
     """Every reduction and smoothing, targets that are ignored, leading axes, one class."""
     logits = rng.normal(size=(6, 5))
-    for reduction in ("mean", "sum", "none"):
-        for smoothing in (0.0, 0.1):
-            options = {"reduction": reduction, "label_smoothing": smoothing}
-            yield Sample(f"{reduction}, smoothing {smoothing}", (logits, TARGETS), options)
-    yield Sample("another ignore_index", (logits, np.array([0, 4, 2, 2, 2, 1])), {"ignore_index": 2})
+    for name, (targets, options) in CASES.items():
+        yield Sample(name, (logits, targets), options)
     yield Sample("batch and tokens", (rng.normal(size=(2, 3, 4)), rng.integers(0, 4, (2, 3))))
     yield Sample("one class", (rng.normal(size=(2, 1)), np.zeros(2, int)))
 
@@ -24,11 +30,8 @@ def cross_entropy_samples(rng: np.random.Generator) -> Samples:
 def linear_cross_entropy_samples(rng: np.random.Generator) -> Samples:
     """The same, from vectors; with a bias and without."""
     x, weight, bias = rng.normal(size=(6, 3)), rng.normal(size=(5, 3)), rng.normal(size=5)
-    for reduction in ("mean", "sum", "none"):
-        for smoothing in (0.0, 0.1):
-            options = {"reduction": reduction, "label_smoothing": smoothing}
-            yield Sample(f"{reduction}, smoothing {smoothing}", (x, weight, TARGETS, bias), options)
-    yield Sample("another ignore_index", (x, weight, np.array([0, 4, 2, 2, 2, 1]), bias), {"ignore_index": 2})
+    for name, (targets, options) in CASES.items():
+        yield Sample(name, (x, weight, targets, bias), options)
     yield Sample("batch and tokens", (rng.normal(size=(2, 3, 4)), rng.normal(size=(5, 4)), rng.integers(0, 5, (2, 3))))
 
 
@@ -118,10 +121,8 @@ class LinearCrossEntropy(Op):
         self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
 
     def forward(self, x: Array, weight: Array, targets: Array, bias: Array | None = None) -> Array:
-        self.linear, self.cross_entropy = (
-            Linear(),
-            CrossEntropy(self.ignore_index, self.reduction, self.label_smoothing),
-        )
+        self.linear = Linear()
+        self.cross_entropy = CrossEntropy(self.ignore_index, self.reduction, self.label_smoothing)
         # 1
         s = self.linear.forward(x, weight, bias)
         # 2

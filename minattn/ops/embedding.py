@@ -23,7 +23,7 @@ class Embedding(Op):
     forward    y_t = W[id_t]
     backward   dW = 0, then dW[id_t] += g_t      a token that occurs twice gets both gradients
 
-    float32 runs the kernel in minattn/fast/embedding.py.
+    float32 runs the kernel in minattn/fast/layers.py.
     """
 
     def forward(self, ids: Array, weight: Array) -> Array:

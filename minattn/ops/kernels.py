@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, TypeVar
 
@@ -52,23 +52,19 @@ def kernel_of(textbook_class: type[Any], arrays: list[Array]) -> type[Any] | Non
     return kernel
 
 
-@contextmanager
-def textbook() -> Iterator[None]:
+def textbook() -> AbstractContextManager[None]:
     """Inside `with minattn.textbook():` every op and optimizer runs as its file in `ops` or `optim.py` reads.
 
     >>> import minattn
     >>> with minattn.textbook():
     ...     y = minattn.functional.softmax(minattn.Tensor([[0.0, 0.0]]), -1)
     """
-    with _chosen("textbook"):
-        yield
+    return _chosen("textbook")
 
 
-@contextmanager
-def use_kernels() -> Iterator[None]:
+def use_kernels() -> AbstractContextManager[None]:
     """Inside `with use_kernels():` the kernels run in float64 too, where they can be held to the textbook closely."""
-    with _chosen("kernels"):
-        yield
+    return _chosen("kernels")
 
 
 @contextmanager

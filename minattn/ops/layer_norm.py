@@ -31,7 +31,7 @@ class LayerNorm(Op):
                2  dc += -dr r³ c / D         dr/dc_j = -r³ c_j / D
                1  dx = dc - mean(dc)
 
-    float32 runs the kernel in minattn/fast/layer_norm.py.
+    float32 runs the kernel in minattn/fast/layers.py.
     """
 
     def __init__(self, eps: float = 1e-5) -> None:

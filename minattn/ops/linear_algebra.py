@@ -78,7 +78,7 @@ class Linear(Op):
                1  dx = g W
                   dW = gᵀ x, summed over all rows
 
-    float32 runs the kernel in minattn/fast/linear.py.
+    float32 runs the kernel in minattn/fast/layers.py.
     """
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:

@@ -9,7 +9,6 @@ from .base import Op, Sample, Samples, register, total
 
 Axis = int | tuple[int, ...] | None
 
-
 AXES: tuple[Axis, ...] = (None, 0, -1, (0, 2))
 
 
@@ -155,12 +154,7 @@ class Max(Reduction):
         self.keep_shape(x)
         largest = x.max(axis=self.axis, keepdims=True)
         self.is_largest = x == largest
-        return largest if self.keepdims else largest.reshape(self.output_shape(x))
-
-    def output_shape(self, x: Array) -> tuple[int, ...]:
-        """The shape without the reduced axes."""
-        axes = self.reduced_axes(x)
-        return tuple(n for i, n in enumerate(x.shape) if i not in axes)
+        return largest if self.keepdims else largest.squeeze(self.reduced_axes(x))
 
     def backward(self, g: Array) -> Array:
         # y = max x_i

@@ -3,7 +3,7 @@
 from .processes import can_fork
 from .share import Shared, SharedModel, SharedOptimizer, share_batches
 from .threads import MOST_THREADS, Threads, cores
-from .workers import SplittableModel, seed_dropout
+from .workers import SplittableModel
 
 __all__ = [
     "MOST_THREADS",
@@ -14,6 +14,5 @@ __all__ = [
     "Threads",
     "can_fork",
     "cores",
-    "seed_dropout",
     "share_batches",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -38,12 +37,7 @@ class ProcessWorkers(Workers):
     """
 
     def __init__(
-        self,
-        model: SplittableModel,
-        optimizer: Optimizer,
-        count: int,
-        least_work: int,
-        least_update: int,
+        self, model: SplittableModel, optimizer: Optimizer, count: int, least_work: int, least_update: int
     ) -> None:
         super().__init__(model, optimizer, count, least_work)
         self._processes: Processes | None = None
@@ -66,11 +60,9 @@ class ProcessWorkers(Workers):
         self._processes = Processes(self.count, self).__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._processes is not None:
-            self._processes.__exit__(kind, error, trace)
+            self._processes.__exit__()
             self._processes = None
 
     def add_gradients(self, batch: Part) -> float:
@@ -172,5 +164,4 @@ class ProcessWorkers(Workers):
 
 
 def _address(array: Array) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+    return int(array.__array_interface__["data"][0])

@@ -11,7 +11,6 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -65,7 +64,7 @@ class Processes:
             for rank in range(1, self.count):
                 self._start(rank)
         except OSError as error:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise RunError(
                 f"no process could be started to share the work: {error.strerror}; use fewer threads"
             ) from None
@@ -87,9 +86,7 @@ class Processes:
         there.close()
         self._copies.append((number, here))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for _, connection in self._copies:
             with contextlib.suppress(OSError):
                 connection.send(None)  # its end may be open in processes that others have forked meanwhile

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TypeVar
 
 from ..backend import Array
@@ -19,7 +18,6 @@ from .workers import Part, SplittableModel, Workers, dropouts_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
 
 MOST_THREADS = 1024
 """More than any machine has cores; it keeps a slip of the finger from starting a million."""
@@ -55,9 +53,7 @@ class Threads:
         self._pool = ThreadPoolExecutor(max(self.count - 1, 1), "minattn")  # starts each thread when it is needed
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None

@@ -23,11 +23,7 @@ CallSite = tuple[str, int]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _ENGINE = {_PACKAGE + name for name in ("tensor.py", "graph.py", "functional.py")}
-_ENDS = (
-    os.sep + "minattn",
-    os.path.join("concurrent", "futures", "thread.py"),
-    os.sep + "contextlib.py",
-)
+_ENDS = os.sep + "minattn", os.path.join("concurrent", "futures", "thread.py"), os.sep + "contextlib.py"
 """Files that no line of the user's is in: our own command line, and what runs a part of the work, or begins it."""
 
 _owners: dict[str, str] = {}  # what _owner said of each file, because every op asks about ten of them

@@ -53,43 +53,32 @@ class Step:
     def run(self, operands: Iterable[Any]) -> Any:
         """The call with other operands, one a parent."""
         supply = iter(operands)
-        args = _with_operands(self.args, supply)
-        return self.function(*args, **_with_operands(dict(self.kwargs), supply))
+        given = self.args, dict(self.kwargs)
+        args, kwargs = _map_leaves(lambda x: next(supply) if isinstance(x, StepReference) else x, given)
+        return self.function(*args, **kwargs)
 
 
 class Recorder:
     """The steps so far, and the value of each."""
 
     def __init__(self, inputs: Iterable[Any]) -> None:
-        self.steps: list[Step] = []
-        self.values: list[Any] = []
-        for x in inputs:
-            self.steps.append(Step("input", _no_function, (), {}, (), ("", 0, 0)))
-            self.values.append(x)
+        self.values: list[Any] = list(inputs)
+        self.steps = [Step("input", lambda: None, (), {}, (), ("", 0, 0)) for _ in self.values]
 
     def apply(self, name: str, function: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """Call and write down; a RecordedArray for what is an array, anything else as it is."""
         if len(self.steps) > _MOST_STEPS:
             raise Untraceable(f"more than {_MOST_STEPS} steps")
         parents: list[int] = []
-        step = Step(
-            name,
-            function,
-            _with_references(given, parents),
-            _with_references(dict(named), parents),
-            tuple(parents),
-            _place(),
-        )
+        args, kwargs = _with_references((given, dict(named)), parents)
+        step = Step(name, function, args, kwargs, tuple(parents), _place())
         value = step.run([self.values[i] for i in parents])
         if isinstance(value, list | tuple):  # np.split and the like: a step for each of the arrays
-            return type(value)(self.apply(name, _Item(function, i), given, named) for i in range(len(value)))
+            return type(value)(self.apply(name, _item(function, i), given, named) for i in range(len(value)))
         if not isinstance(value, np.ndarray | np.generic):
             return value
-        return self._append(step, np.asarray(value))
-
-    def _append(self, step: Step, value: Any) -> RecordedArray:
         self.steps.append(step)
-        self.values.append(value)
+        self.values.append(np.asarray(value))
         return RecordedArray(self, len(self.steps) - 1)
 
 
@@ -115,11 +104,10 @@ class RecordedArray(NDArrayOperatorsMixin):
         if method == "at":
             inputs[0]._stand_for(self._recorder.apply("at", _at, (ufunc, *inputs), kwargs))
             return None
-        if method == "__call__":
-            result = self._recorder.apply(ufunc.__name__, ufunc, inputs, kwargs)
-        else:
-            result = self._recorder.apply(f"{ufunc.__name__}.{method}", getattr(ufunc, method), inputs, kwargs)
-        return self._write_to(result, out)
+        name, function = ufunc.__name__, ufunc
+        if method != "__call__":
+            name, function = f"{name}.{method}", getattr(ufunc, method)
+        return self._write_to(self._recorder.apply(name, function, inputs, kwargs), out)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         kwargs = dict(kwargs)
@@ -142,7 +130,10 @@ class RecordedArray(NDArrayOperatorsMixin):
 
         def method(*args: Any, **kwargs: Any) -> Any:
             out = kwargs.pop("out", None)
-            return self._write_to(self._recorder.apply(name, _Method(name), (self, *args), kwargs), out)
+            return self._write_to(self._recorder.apply(name, call, (self, *args), kwargs), out)
+
+        def call(x: Any, *args: Any, **kwargs: Any) -> Any:
+            return getattr(x, name)(*args, **kwargs)
 
         return method
 
@@ -174,24 +165,9 @@ class RecordedArray(NDArrayOperatorsMixin):
 _FORBIDDEN = {"tolist", "item", "fill", "sort", "partition", "put", "resize", "tobytes", "setflags", "view", "setfield"}
 
 
-class _Method:
-    """x, … -> x.name(…)"""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(x, self.name)(*args, **kwargs)
-
-
-class _Item:
+def _item(function: Callable[..., Any], which: int) -> Callable[..., Any]:
     """… -> function(…)[which]"""
-
-    def __init__(self, function: Callable[..., Any], which: int) -> None:
-        self.function, self.which = function, which
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)[self.which]
+    return lambda *args, **kwargs: function(*args, **kwargs)[which]
 
 
 def _at(ufunc: np.ufunc, x: Array, key: Any, *values: Any) -> Array:
@@ -204,10 +180,6 @@ def _set(x: Array, key: Any, value: Any) -> Array:
     x = np.array(x)
     x[key] = value
     return x
-
-
-def _no_function() -> None:
-    """What the step of an input would call."""
 
 
 def _place() -> tuple[str, int, int]:
@@ -230,12 +202,8 @@ def _with_references(item: Any, parents: list[int]) -> Any:
     return _map_leaves(refer, item)
 
 
-def _with_operands(item: Any, supply: Iterator[Any]) -> Any:
-    """The same structure with the next operand for every StepReference."""
-    return _map_leaves(lambda leaf: next(supply) if isinstance(leaf, StepReference) else leaf, item)
-
-
 def _map_leaves(change: Callable[[Any], Any], item: Any) -> Any:
+    """The same structure of tuples, lists, dicts and slices, with each thing in it changed."""
     if type(item) in (tuple, list):
         return type(item)(_map_leaves(change, part) for part in item)
     if type(item) is dict:
@@ -253,9 +221,8 @@ def record(function: Callable[..., Any], inputs: Iterable[Any], which: Iterable[
     for step, i in enumerate(places):
         everything[i] = RecordedArray(recorder, step)
     try:
-        output = with_followed_numpy(function, FollowedNumPy(recorder.apply, RecordedArray), recorder.apply)(
-            *everything
-        )
+        numpy = FollowedNumPy(recorder.apply, RecordedArray)
+        output = with_followed_numpy(function, numpy, recorder.apply)(*everything)
     except Exception:  # whatever a stranger's function raises on what is not an array
         return None
     return RecordedSteps(recorder.steps, output._step, places) if isinstance(output, RecordedArray) else None

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from support import composed
-from support.numeric import assert_close
+from support.numeric import assert_close, with_gradients
 
 from minattn import Tensor
 from minattn import functional as F
 from minattn.fast import features_first
 from minattn.fast.attention import FastAttention
 from minattn.fast.elementwise import FastGELU
-from minattn.fast.layer_norm import FastLayerNorm
+from minattn.fast.layers import FastLayerNorm
 from minattn.fast.linear_cross_entropy import FastLinearCrossEntropy
 from minattn.ops.cross_entropy import LinearCrossEntropy
 from minattn.ops.kernels import textbook, use_kernels
@@ -90,15 +90,11 @@ def test_attention_is_a_plain_softmax_and_looks_for_the_largest_score_only_where
 @pytest.mark.parametrize("kind", ["small", "some masked", "huge where masked", "huge", "huge and masked"])
 def test_the_gradients_of_attention_are_those_of_its_composition_on_either_path(kind):
     query, key, mask, must_shift = scores_of(kind)
-    value, upstream = normal(2, 6, 3, seed=3), normal(2, 4, 3, seed=4)
-    results = []
-    for function in (F.scaled_dot_product_attention, composed.attention):
-        inputs = [Tensor(array, requires_grad=True) for array in (query, key, value)]
-        with use_kernels():
-            output = function(*inputs, mask)
-        output.backward(upstream)
-        results.append([output.data, *(x.grad for x in inputs)])
-    for got, expected in zip(*results, strict=True):
+    arrays = query, key, normal(2, 6, 3, seed=3)
+    with use_kernels():
+        kernel = with_gradients(lambda *qkv: F.scaled_dot_product_attention(*qkv, mask), arrays)
+        composition = with_gradients(lambda *qkv: composed.attention(*qkv, mask), arrays)
+    for got, expected in zip(kernel, composition, strict=True):
         assert_close(got, expected, relative=1e-11 if must_shift else 1e-12)  # scores of 1e4 are rounded to 2e-12
 
 
@@ -132,11 +128,8 @@ TARGETS = {
 
 def losses_of(function, arrays, targets, **options):
     """The loss with its gradients, for an upstream other than 1."""
-    inputs = [Tensor(array, requires_grad=True) for array in arrays]
     with use_kernels():
-        loss = function(*inputs, targets, **options)
-    loss.backward(normal(*loss.shape, seed=5))
-    return [loss.data, *(x.grad for x in inputs)]
+        return with_gradients(lambda *inputs: function(*inputs, targets, **options), arrays)
 
 
 def fused(x, weight, bias, targets, **options):

@@ -49,15 +49,14 @@ def test_every_gradient_of_every_variant_is_the_slope_of_its_loss(norm_first, re
     for name, parameter in model.named_parameters():
         values = parameter.data
 
-        def moved(changed, parameter=parameter, values=values):
+        def moved(changed, parameter=parameter):
             parameter.data = changed
-            try:
-                return loss().data
-            finally:
-                parameter.data = values
+            return loss().data
 
+        slope = numeric_gradient(moved, (values,), 0, upstream)
+        parameter.data = values
         try:
-            assert_close(parameter.grad, numeric_gradient(moved, (values,), 0, upstream))
+            assert_close(parameter.grad, slope)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from None
 

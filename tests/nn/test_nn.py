@@ -47,12 +47,7 @@ class Pair(Module):
 
 def test_parameters_are_named_by_the_way_to_them_and_a_shared_one_comes_once():
     pair = Pair()
-    assert [name for name, _ in pair.named_parameters()] == [
-        "shared",
-        "first.bias",
-        "layers.0.weight",
-        "layers.0.bias",
-    ]
+    assert [name for name, _ in pair.named_parameters()] == ["shared", "first.bias", "layers.0.weight", "layers.0.bias"]
     assert len(list(pair.parameters())) == 4
     assert [type(module).__name__ for module in pair.modules()] == ["Pair", "Linear", "LayerNorm", "Dropout"]
 
@@ -102,10 +97,7 @@ WRONG_STATES = {
         lambda state: {"other": np.ones(3), **{n: x for n, x in state.items() if n != "first.bias"}},
         r"^load_state_dict: missing \['first\.bias'\], unexpected \['other'\]$",
     ),
-    "missing": (
-        lambda state: {"shared": state["shared"]},
-        r"missing \['first\.bias', .*'\], unexpected nothing$",
-    ),
+    "missing": (lambda state: {"shared": state["shared"]}, r"missing \['first\.bias', .*'\], unexpected nothing$"),
     "shape": (
         lambda state: state | {"layers.0.bias": np.ones(4)},
         r"^load_state_dict: layers\.0\.bias has shape \(4,\), expected \(3,\)$",
@@ -169,11 +161,7 @@ def test_sinusoidal_positions_are_those_of_the_paper():
 def test_positions_are_added_from_the_first_row_on(kind):
     layer = PositionalEncoding(kind, 6, 4, generator=seeded()).double()
     x = random_tensor(2, 5, 4)
-    added = {
-        "sinusoidal": lambda: layer.table[:5],
-        "learned": lambda: layer.weight.data[:5],
-        "none": lambda: 0,
-    }[kind]()
+    added = {"sinusoidal": lambda: layer.table[:5], "learned": lambda: layer.weight.data[:5], "none": lambda: 0}[kind]()
     np.testing.assert_array_equal(layer(x).data, x.data + added)
     assert len(list(layer.parameters())) == (kind == "learned")
     with pytest.raises(ValueError, match="7 tokens, but there are only 6 positions"):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from support import composed
+from support.numeric import with_gradients
 
-from minattn import Tensor
 from minattn import functional as F
 
 IDS = np.array([[1, 1, 4], [0, 1, 2]])
@@ -17,11 +17,7 @@ PAIRS = {
     "softmax along axis 0": (lambda x: F.softmax(x, 0), lambda x: composed.softmax(x, 0), [(2, 3, 4)]),
     "log_softmax": (lambda x: F.log_softmax(x, -1), composed.log_softmax, [(2, 3, 4)]),
     "logsumexp": (lambda x: F.logsumexp(x, -1), composed.logsumexp, [(2, 3, 4)]),
-    "layer_norm": (
-        lambda x, w, b: F.layer_norm(x, w.shape, w, b),
-        composed.layer_norm,
-        [(2, 3, 5), (5,), (5,)],
-    ),
+    "layer_norm": (lambda x, w, b: F.layer_norm(x, w.shape, w, b), composed.layer_norm, [(2, 3, 5), (5,), (5,)]),
     "gelu": (lambda x: F.gelu(x, "tanh"), composed.gelu_tanh, [(4, 5)]),
     "embedding": (lambda w: F.embedding(IDS, w), lambda w: composed.embedding(IDS, w), [(5, 3)]),
     "attention": (F.scaled_dot_product_attention, composed.attention, [(2, 3, 5), (2, 4, 5), (2, 4, 3)]),
@@ -30,11 +26,7 @@ PAIRS = {
         lambda q, k, v: composed.attention(q, k, v, MASK),
         [(2, 3, 5), (2, 4, 5), (2, 4, 3)],
     ),
-    "cross_entropy": (
-        lambda x: F.cross_entropy(x, TARGETS),
-        lambda x: composed.cross_entropy(x, TARGETS),
-        [(6, 4)],
-    ),
+    "cross_entropy": (lambda x: F.cross_entropy(x, TARGETS), lambda x: composed.cross_entropy(x, TARGETS), [(6, 4)]),
     "linear_cross_entropy": (
         lambda x, w, b: F.linear_cross_entropy(x, w, TARGETS, linear_bias=b),
         lambda x, w, b: composed.linear_cross_entropy(x, w, b, TARGETS),
@@ -48,11 +40,5 @@ def test_the_fused_op_equals_its_composition_forward_and_backward(name):
     fused, composition, shapes = PAIRS[name]
     rng = np.random.default_rng(len(name))
     arrays = [rng.normal(size=shape) for shape in shapes]
-    results = []
-    for function in (fused, composition):
-        inputs = [Tensor(array, requires_grad=True) for array in arrays]
-        output = function(*inputs)
-        output.backward(np.random.default_rng(1).normal(size=output.shape))
-        results.append([output.data, *(x.grad for x in inputs)])
-    for a, b in zip(*results, strict=True):
+    for a, b in zip(with_gradients(fused, arrays), with_gradients(composition, arrays), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)

@@ -164,11 +164,7 @@ COMPUTATIONS = {
     "embedding of a device's ids": (F.embedding, IDS, normal(4, 5)),
     "embedding of NumPy ids": (lambda w: F.embedding(IDS, w), normal(4, 5)),
     "embedding of a list": (lambda w: F.embedding([[0, 3], [3, 3]], w), normal(4, 5)),
-    "cross-entropy": (
-        lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1),
-        normal(3, 4),
-        np.array([1, -100, 3]),
-    ),
+    "cross-entropy": (lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1), normal(3, 4), np.array([1, -100, 3])),
     "cross-entropy of a list": (lambda x: F.cross_entropy(x, [1, -100, 3]), normal(3, 4)),
     "attention with padding": (
         lambda q, k, v, mask: F.scaled_dot_product_attention(q, k, v, mask),
@@ -180,10 +176,7 @@ COMPUTATIONS = {
         *(normal(2, 3, 4, seed=seed) for seed in range(3)),
     ),
     "layer norm without parameters": (lambda x: F.layer_norm(x, (4,)), normal(2, 3, 4)),
-    "pieces": (
-        lambda x: F.cat([F.stack(F.split(x, 2, 1)).sum(0), x[:, ::-2], x[..., None, 0]], 1),
-        normal(4, 4),
-    ),
+    "pieces": (lambda x: F.cat([F.stack(F.split(x, 2, 1)).sum(0), x[:, ::-2], x[..., None, 0]], 1), normal(4, 4)),
     "picking": (lambda x: x[x.data[:, 0] > 0].sum() + x[[0, 0, 1], 1].sum() + x[1, 2], normal(4, 5)),
 }
 

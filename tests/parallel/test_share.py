@@ -15,11 +15,11 @@ from support.numeric import assert_close
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import Dropout, Parameter
 from minattn.optim import SGD, AdamW
-from minattn.parallel import SharedModel, Threads, can_fork, seed_dropout, share_batches
+from minattn.parallel import SharedModel, Threads, can_fork, share_batches
 from minattn.parallel.process_workers import NO_SLOT, ProcessWorkers
 from minattn.parallel.processes import shared_zeros
 from minattn.parallel.threads import ThreadWorkers
-from minattn.parallel.workers import Part
+from minattn.parallel.workers import Part, seed_dropout
 
 COUNTS = [1, 2, 3]
 KINDS = ["threads", "processes"] if can_fork() else ["threads"]
@@ -48,16 +48,10 @@ def without_targets(batch, rows):
     return ids, mask, targets
 
 
-def sparse():
-    ids, mask, targets = make_batch(6, 6, 6, 6, 6)
-    targets[np.random.default_rng(2).random(targets.shape) < 0.8] = -100
-    return ids, mask, targets
-
-
 BATCHES = {
     "no mask": (lambda b: (b[0], None, b[2]))(make_batch(5, 5, 5, 5, 5, 5)),
     "padded": make_batch(6, 2, 1, 6, 3, 5, 4),
-    "few targets": sparse(),
+    "few targets": without_targets(make_batch(6, 6, 6, 6, 6), np.random.default_rng(2).random((5, 6)) < 0.8),
     "the first part has none": without_targets(make_batch(6, 2, 1, 6, 3, 5, 4), slice(0, 4)),
     "the last part has none": without_targets(make_batch(6, 2, 1, 6, 3, 5, 4), slice(3, 7)),
     "one sentence": make_batch(5),
@@ -75,7 +69,7 @@ def gradients_of(model):
 
 @contextmanager
 def sharing(kind, count, model, optimizer=None, least_work=1, least_update=0):
-    """Threads or processes that share the batches of a model, however small: `backward` and `step`."""
+    """Threads or processes that share the batches of a model, however small: `backward`, `run`, `step`."""
     optimizer = optimizer or SGD(model.named_parameters())
     options = {"processes": kind == "processes", "least_work": least_work, "least_update": least_update}
     with Threads(count) as threads, share_batches(model, optimizer, threads, **options) as shared:
@@ -87,7 +81,10 @@ def sharing(kind, count, model, optimizer=None, least_work=1, least_update=0):
             loss.backward()
             return loss.item()
 
-        yield SimpleNamespace(backward=backward, step=shared.optimizer.step)
+        def run(*batch, seed=None):
+            return backward(*batch, seed=seed), gradients_of(model)
+
+        yield SimpleNamespace(backward=backward, run=run, step=shared.optimizer.step)
 
 
 def plain(model, batch):
@@ -121,8 +118,7 @@ def test_loss_and_gradients_are_those_of_the_whole_batch(kind, de_embedding, bat
     model = make_model(de_embedding=de_embedding)
     expected = plain(model, batch)
     with sharing(kind, count, model) as parallel:
-        loss = parallel.backward(*batch)
-    assert_equal((loss, gradients_of(model)), expected)
+        assert_equal(parallel.run(*batch), expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -131,8 +127,7 @@ def test_the_same_holds_for_other_models(kind, changes):
     model = make_model(**changes)
     expected = plain(model, BATCHES["padded"])
     with sharing(kind, 3, model) as parallel:
-        loss = parallel.backward(*BATCHES["padded"])
-    assert_equal((loss, gradients_of(model)), expected)
+        assert_equal(parallel.run(*BATCHES["padded"]), expected)
 
 
 def test_every_thread_computes_a_part(monkeypatch):
@@ -171,8 +166,7 @@ def test_gradients_are_added_to_those_that_are_there(count, kind):
         for parameter in model.parameters():  # in columns, as an op may leave them
             parameter.grad = np.zeros(parameter.shape, order="F")
         parallel.backward(*batch)
-        loss = parallel.backward(*batch)
-    assert_equal((loss, gradients_of(model)), doubled)
+        assert_equal(parallel.run(*batch), doubled)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -206,8 +200,7 @@ def test_the_same_batch_on_the_same_number_of_threads_or_processes_gives_the_sam
         model = make_model(np.float32, dropout=dropout)
         with sharing(kind, count, model) as parallel:
             for _ in range(3):
-                loss = parallel.backward(*BATCHES["padded"], seed=0)
-                results.append((loss, gradients_of(model)))
+                results.append(parallel.run(*BATCHES["padded"], seed=0))
     for result in results[1:]:
         assert_same_bits(result, results[0])
 
@@ -227,7 +220,7 @@ def test_each_thread_draws_its_dropout_from_its_own_generator(kind):
         loss += share * own_loss
         gradients = {name: gradients.get(name, 0) + share * gradient for name, gradient in own.items()}
     with sharing(kind, 2, model) as parallel:
-        assert_equal((parallel.backward(*batch, seed=10), gradients_of(model)), (loss, gradients))
+        assert_equal(parallel.run(*batch, seed=10), (loss, gradients))
         assert parallel.backward(*batch, seed=11) != pytest.approx(loss, rel=1e-6)
 
 
@@ -241,7 +234,7 @@ def test_all_threads_follow_train_and_eval(count, kind):
         assert training != pytest.approx(expected[0], rel=1e-6)
         gradients_of(model)
         model.eval()
-        assert_equal((parallel.backward(*batch), gradients_of(model)), expected)
+        assert_equal(parallel.run(*batch), expected)
         model.train()
         assert parallel.backward(*batch, seed=0) == training
 
@@ -252,7 +245,7 @@ def test_all_threads_follow_a_block_that_was_set_to_eval_alone(kind):
     expected = plain(model.eval(), batch)
     model.train().blocks[0].eval()
     with sharing(kind, 2, model) as parallel:
-        assert_equal((parallel.backward(*batch, seed=0), gradients_of(model)), expected)
+        assert_equal(parallel.run(*batch, seed=0), expected)
 
 
 # --- one set of parameters
@@ -269,7 +262,7 @@ def test_all_threads_see_what_an_optimizer_has_changed(kind, de_embedding):
         optimizer.zero_grad()
         expected = plain(model, batch)
         assert abs(expected[0] - before) > 1e-3
-        assert_equal((parallel.backward(*batch), gradients_of(model)), expected)
+        assert_equal(parallel.run(*batch), expected)
 
 
 # --- what goes wrong, and what is left behind
@@ -297,7 +290,7 @@ def test_nan_in_a_thread_names_op_and_layer_adds_no_gradient_and_leaves_the_thre
         assert f"Embedding called at {HERE}:" in str(raised.value)
         assert not any(parameter.grad is not None for parameter in model.parameters())
 
-        assert_equal((parallel.backward(ids, mask, targets), gradients_of(model)), expected)
+        assert_equal(parallel.run(ids, mask, targets), expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -425,7 +418,7 @@ def test_arrays_of_a_parameters_shape_leave_its_gradient_a_place():
     optimizer = SGD(model.named_parameters(), lr=0.0)
     with sharing("processes", 2, model, optimizer) as parallel:
         for _ in range(3):
-            assert_equal((parallel.backward(ids, None, ids), gradients_of(model)), expected)
+            assert_equal(parallel.run(ids, None, ids), expected)
             parallel.step()
 
 
@@ -469,7 +462,7 @@ def test_the_model_goes_on_after_its_processes_and_with_new_ones():
     for _ in range(2):
         expected = plain(model, batch)
         with sharing("processes", 2, model, optimizer) as parallel:
-            assert_equal((parallel.backward(*batch), gradients_of(model)), expected)
+            assert_equal(parallel.run(*batch), expected)
             parallel.backward(*batch)
             parallel.step()
             optimizer.zero_grad()

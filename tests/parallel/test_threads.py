@@ -96,14 +96,11 @@ def test_more_parts_than_threads_are_refused_before_any_runs(count):
 @pytest.mark.parametrize("count", COUNTS)
 def test_outside_of_with_there_is_no_map(count):
     threads = Threads(count)
-    with pytest.raises(RuntimeError, match="Threads: map was called outside of `with"):
-        threads.map(abs, [1])
-    with threads:
-        assert threads.map(abs, [-1]) == [1]
-    with pytest.raises(RuntimeError, match="Threads: map was called outside of `with"):
-        threads.map(abs, [1])
-    with threads:
-        assert threads.map(abs, [-1]) == [1]
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="Threads: map was called outside of `with"):
+            threads.map(abs, [1])
+        with threads:
+            assert threads.map(abs, [-1]) == [1]
 
 
 def test_no_grad_and_error_settings_of_the_caller_hold_in_every_thread_and_nowhere_after():

@@ -107,15 +107,9 @@ def test_inside_a_layer_the_users_line_comes_first_and_then_the_layers():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (
-            lambda x: (x - x).sqrt(),
-            "Sqrt called .* the gradient of its input 0: the square root has an infinite slope",
-        ),
+        (lambda x: (x - x).sqrt(), "Sqrt called .* the gradient of its input 0: the square root has an infinite slope"),
         (lambda x: (x - x) ** 0.5, "Power called .* its input 0: 0 to a power below 1 has an infinite slope"),
-        (
-            lambda x: ((x - x).sqrt() - 2.0) ** 2.0,
-            "Sqrt called .* infinite slope",
-        ),  # not the exponent's gradient
+        (lambda x: ((x - x).sqrt() - 2.0) ** 2.0, "Sqrt called .* infinite slope"),  # not the exponent's gradient
         (lambda x: (x * 1e-200).log() * 1e200, r"Log called at \S+ gave Inf as the gradient of its input 0$"),
     ],
 )
