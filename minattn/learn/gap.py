@@ -65,14 +65,12 @@ def emptied(solution: str) -> str:
     In a function these are the names that it returns. A gap outside of functions keeps what it defines: `NAME = ...`,
     and the first line of each function.
     """
-    tree, lines = ast.parse(solution), solution.splitlines()
-    function = _around_gap(tree, solution)
-    if function is not None:
+    if (function := around_gap(solution)) is not None:
         given = [node.id for node in ast.walk(function.body[-1]) if isinstance(node, ast.Name)]
         return filled(solution, "\n".join(f"{name} = ..." for name in given))
+    lines, dots = solution.splitlines(), []
     first, last = (solution[: solution.index(mark)].count("\n") for mark in (START, END))
-    dots = []
-    for node in tree.body:
+    for node in ast.parse(solution).body:
         line = lines[node.lineno - 1]
         if first < node.lineno <= last and isinstance(node, ast.Assign):
             dots.append(f"{line[: node.value.col_offset]}...{line[node.value.end_col_offset :]}")
@@ -84,14 +82,14 @@ def emptied(solution: str) -> str:
 def ways(file: Path) -> tuple[Way, ...]:
     """Read the pieces of `right.py` or `wrong.py`; none where there is no such file.
 
-    A comment after an empty line begins a piece, and is its text.
+    A comment after an empty line, or at the top, begins a piece, and is its text.
 
     Raises:
         InputError: code stands under no comment, a comment over no code, or the file is no Python
     """
     if not file.exists():
         return ()
-    opening, *pieces = re.split(r"\n\n(?=# )", file.read_text(encoding="utf-8"))
+    opening, *pieces = re.split(r"\n\n(?=# )", "\n\n" + file.read_text(encoding="utf-8"))
     found = []
     for piece in pieces:
         lines = piece.splitlines()
@@ -156,8 +154,8 @@ def _given_by(statement: ast.stmt) -> str:
     return ""
 
 
-def _around_gap(tree: ast.Module, source: str) -> ast.FunctionDef | None:
+def around_gap(solution: str) -> ast.FunctionDef | None:
     """The function that has the gap in it; None where the gap is outside of functions."""
-    line = source[: source.index(START)].count("\n") + 1
-    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    line = solution[: solution.index(START)].count("\n") + 1
+    functions = (node for node in ast.parse(solution).body if isinstance(node, ast.FunctionDef))
     return next((node for node in functions if node.lineno < line <= (node.end_lineno or 0)), None)

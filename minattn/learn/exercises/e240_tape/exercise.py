@@ -15,7 +15,6 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
-    function="gradients",
     hints=(
         "x * x has one input, used twice. Which two gradients does it send, and to whom?",
         "Start with zeros for every op and g for the last. Read the tape from the end; each op adds to the gradients "
@@ -26,5 +25,4 @@ exercise = Exercise(
     note="Thirty diamonds have a thousand million paths, and you visited each op once: that is why backpropagation is "
     "cheap. This is an autograd. The engine: Node and `walk` in minattn/graph.py.",
     cases=cases,
-    answers=("grads",),
 )

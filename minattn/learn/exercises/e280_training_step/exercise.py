@@ -22,7 +22,6 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
-    function="training_step",
     steps={
         "x": "the vectors of the tokens with their positions",
         "a": "what attention gives",
@@ -45,5 +44,4 @@ exercise = Exercise(
     note="That is all there is: a large model has more blocks of the same kind. Run the file and see it learn to read "
     "backwards. The engine: Trainer in minattn/training/trainer.py; `minattn train` does it with words.",
     cases=cases,
-    answers=("loss", "new_parameters", "new_state"),
 )

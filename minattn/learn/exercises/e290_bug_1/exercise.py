@@ -17,7 +17,6 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
-    function="answer",
     hints=(
         "Which op would you suspect? Do not answer. Ask the check about all four, with inputs of different lengths: "
         "check_backward(linear, linear_backward, [x, weight, bias]) takes x (3, 4), weight (4, 5), bias (5,).",
@@ -30,6 +29,5 @@ exercise = Exercise(
     "about gradients, and square shapes hide transposes; check with lengths that differ. The engine's ops in "
     "minattn/ops are held to it: minattn check --all.",
     cases=cases,
-    answers=("WRONG", "gradients"),
     accepts=accepts_repair(("linear", "gelu", "layer_norm", "cross_entropy")),
 )
