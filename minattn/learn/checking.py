@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from .learner_folder import find_file, read_source
 from .runner import Runner
 from .submission import CallResult, Submission
 from .verdict import CannotCheck, Reason, Remark, Verdict
-from .wrong_answer import copied, gradient_check, likely_mistake, nearly_right, why_wrong
+from .wrong_answer import gradient_check, likely_mistake, nearly_right, why_wrong
 
 
 def check_file(
@@ -81,25 +82,21 @@ def check_submission(exercise: Exercise, submission: Submission, path: str, sour
         seed: of the inputs that its functions are called with
     """
     started = time.monotonic()
-
-    def verdict(result: str, kind: str = "", sentence: str = "", remarks: tuple[Remark, ...] = ()) -> Verdict:
-        seconds = time.monotonic() - started
-        return Verdict(exercise.name, result, kind, sentence, remarks, submission.printed, seconds)
-
-    if gap_of(source) == gap_of(exercise.text):
-        return verdict("to do", sentence=f"{path}: the part between the marks is still to be written")
     try:
+        if gap_of(source) == gap_of(exercise.text):
+            raise CannotCheck("to do", f"{path}: the part between the marks is still to be written")
         functions = submission.load(path, source)
         if name := unwritten_function(source):
             raise CannotCheck("to do", f"{path}: {name} is still to be written")
         if exercise.function not in functions:
             said = f"{path} defines no function {exercise.function}; the template has one to be filled"
             raise CannotCheck("error", said)
-        reason = _what_is_wrong(exercise, submission, seed)
+        reason = _what_is_wrong(exercise, submission, seed) or Reason("", "")
+        result = "wrong" if reason.sentence else "passed"
     except CannotCheck as error:
         remarks = (Remark("your line", "\n".join(error.lines)),) if error.lines else ()
-        return verdict(error.result, sentence=error.sentence, remarks=remarks)
-    return verdict("wrong", *reason) if reason else verdict("passed")
+        result, reason = error.result, Reason("", error.sentence, remarks)
+    return Verdict(exercise.name, result, *reason, seconds=time.monotonic() - started)
 
 
 def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Reason | None:
@@ -114,7 +111,7 @@ def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Rea
         if is_unwritten(answer):
             raise CannotCheck("to do", f"{function} returned three dots: a part is still to be written")
         _refuse_measured_slopes(exercise, call, arguments)
-        expected = right(*copied(arguments))
+        expected = right(*deepcopy(arguments))
         if exercise.accepts is not None:
             if refusal := exercise.accepts(arguments, answer, expected):
                 return Reason("", refusal, likely_mistake(exercise, submission, arguments, answer).remarks)
@@ -135,7 +132,7 @@ def _wrong_at_edge(exercise: Exercise, submission: Submission, edge: Edge, seed:
     """Why a function that is right on ordinary inputs is wrong at an edge; None where it is right there too."""
     function, names = exercise.function, exercise.answers
     arguments = exercise.with_upstream(edge.inputs, np.random.default_rng(seed))
-    expected = exercise.solved[function](*copied(arguments))
+    expected = exercise.solved[function](*deepcopy(arguments))
     remarks = [Remark("look at", edge.why)]
     try:
         answer = submission.call(function, arguments).result

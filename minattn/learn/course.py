@@ -190,10 +190,9 @@ def find(name: str) -> Exercise:
     """
     wanted = name.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
     number, _, rest = wanted.partition("_")
-    for exercise in course():
-        is_number = wanted.isdecimal() and int(wanted) == exercise.number
-        if is_number or exercise.name in (wanted, rest if number.isdecimal() else ""):
-            return exercise
     word = rest if number.isdecimal() else wanted
+    for exercise in course():
+        if exercise.name in (wanted, word) or (wanted.isdecimal() and int(wanted) == exercise.number):
+            return exercise
     guess = did_you_mean(word, [exercise.name for exercise in course()]) or "; minattn learn list shows them all"
     raise InputError(f"there is no exercise {name!r}{guess}")

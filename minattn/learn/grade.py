@@ -77,8 +77,12 @@ def grade(
         if not hasattr(thread, "runner"):
             thread.runner = runners.enter_context(Runner(limits))
             started.append(thread.runner)
-        left = itertools.takewhile(lambda _: not interrupted.is_set(), wanted)
-        return [_grade_one(folder, exercise, thread.runner, seed) for exercise in left]
+        rows = []
+        for exercise in itertools.takewhile(lambda _: not interrupted.is_set(), wanted):
+            path = find_file(folder, exercise)
+            verdict = check_in_folder(folder, exercise, thread.runner, seed)
+            rows.append(Graded(folder, exercise, path.name if path else "", verdict))
+        return rows
 
     pool = ThreadPoolExecutor(workers or min(len(folders), os.cpu_count() or 1))
     try:
@@ -93,11 +97,6 @@ def grade(
         runners.close()
         write_atomically(table, _csv(graded, seed))
     return graded
-
-
-def _grade_one(folder: Path, exercise: Exercise, runner: Runner, seed: int) -> Graded:
-    path = find_file(folder, exercise)
-    return Graded(folder, exercise, path.name if path else "", check_in_folder(folder, exercise, runner, seed))
 
 
 def _summary(folder: Path, rows: Sequence[Graded], longest: int, screen: Screen) -> str:
@@ -117,15 +116,11 @@ def _csv(graded: Sequence[Graded], seed: int) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for folder, exercise, file, verdict in graded:
-        said = (verdict.result, verdict.kind, verdict.sentence, _diagnosis(verdict))
+        diagnosis = next((remark.text for remark in verdict.remarks if remark.label == "diagnosis"), "")  # the first
+        said = (verdict.result, verdict.kind, verdict.sentence, diagnosis)
         cells = (folder, exercise.number, exercise.name, file, *said, f"{verdict.seconds:.2f}", seed)
         writer.writerow([_cell(str(cell)) for cell in cells])
     return text.getvalue()
-
-
-def _diagnosis(verdict: Verdict) -> str:
-    """The first mistake that the answer looks like, and how sure that is; "" where there is none."""
-    return next((remark.text for remark in verdict.remarks if remark.label == "diagnosis"), "")
 
 
 def _cell(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -41,26 +42,16 @@ class Watch:
 
     def run(self) -> None:
         """Check the current exercise, then whatever is saved."""
+        actions = {"h": self.hint, "r": self.reset, "l": self.list, "n": self.next}
         self.check(self.exercise, counts=False)
-        while True:
-            try:
-                key = self.keys.get(LOOK_SECONDS)
-            except EOFError:
-                return
-            if key == "q":
-                return
-            if key == "h":
-                self.hint()
-            elif key == "r":
-                self.reset()
-            elif key == "l":
-                self.list()
-            elif key == "n":
-                self.next()
-            elif key in ("\n", "\r", " ", "c"):
-                self.check(self.exercise)
-            elif (saved := self.saved()) is not None:
-                self.check(saved)
+        with contextlib.suppress(EOFError):
+            while (key := self.keys.get(LOOK_SECONDS)) != "q":
+                if key in actions:
+                    actions[key]()
+                elif key in ("\n", "\r", " ", "c"):
+                    self.check(self.exercise)
+                elif (saved := self.saved()) is not None:
+                    self.check(saved)
 
     def look(self) -> dict[str, Stamp]:
         """Note when each exercise's file was last changed."""
@@ -78,10 +69,8 @@ class Watch:
     def saved(self) -> Exercise | None:
         """Find an exercise whose file has changed since the last look."""
         before, self.stamps = self.stamps, self.stamps | self.look()
-        for exercise in course():
-            if self.stamps.get(exercise.name) != before.get(exercise.name):
-                return exercise
-        return None
+        changed = (one for one in course() if self.stamps.get(one.name) != before.get(one.name))
+        return next(changed, None)
 
     def check(self, exercise: Exercise, counts: bool = True) -> None:
         """Check an exercise, which is the current one from now on, and show the verdict."""
