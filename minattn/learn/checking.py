@@ -91,8 +91,8 @@ def check_submission(exercise: Exercise, submission: Submission, path: str, sour
         if exercise.function not in functions:
             said = f"{path} defines no function {exercise.function}; the template has one to be filled"
             raise CannotCheck("error", said)
-        reason = _what_is_wrong(exercise, submission, seed) or Reason("", "")
-        result = "wrong" if reason.sentence else "passed"
+        found = _what_is_wrong(exercise, submission, seed)
+        result, reason = ("wrong", found) if found else ("passed", Reason("", ""))
     except CannotCheck as error:
         remarks = (Remark("your line", "\n".join(error.lines)),) if error.lines else ()
         result, reason = error.result, Reason("", error.sentence, remarks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from pathlib import Path
 
@@ -44,14 +43,19 @@ class Watch:
         """Check the current exercise, then whatever is saved."""
         actions = {"h": self.hint, "r": self.reset, "l": self.list, "n": self.next}
         self.check(self.exercise, counts=False)
-        with contextlib.suppress(EOFError):
-            while (key := self.keys.get(LOOK_SECONDS)) != "q":
-                if key in actions:
-                    actions[key]()
-                elif key in ("\n", "\r", " ", "c"):
-                    self.check(self.exercise)
-                elif (saved := self.saved()) is not None:
-                    self.check(saved)
+        while True:
+            try:
+                key = self.keys.get(LOOK_SECONDS)
+            except EOFError:
+                return
+            if key == "q":
+                return
+            if key in actions:
+                actions[key]()
+            elif key in ("\n", "\r", " ", "c"):
+                self.check(self.exercise)
+            elif (saved := self.saved()) is not None:
+                self.check(saved)
 
     def look(self) -> dict[str, Stamp]:
         """Note when each exercise's file was last changed."""
