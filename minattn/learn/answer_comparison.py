@@ -27,12 +27,9 @@ class WorstEntry(NamedTuple):
     """Where an array differs most from what is right.
 
     Args:
-        where: what the array is called
-        place: the index of the worst entry
-        got: the number that is there
-        expected: the number that is right
-        wrong: how many entries are wrong
-        entries: how many there are
+        where, place: what the array is called, and the index of its worst entry
+        got, expected: the number that is there, and the right one
+        wrong, entries: how many entries are wrong, and how many there are
         share: the error, divided by the largest number that is right
     """
 
@@ -165,9 +162,7 @@ def wrong_numbers(
     """The worst entry of each part of an answer that differs from what is right; its form is right.
 
     Args:
-        answer: what the learner's function returned
-        expected: what the solution returned
-        names: of what it returns
+        answer, expected, names: as for `form_error`
         close: the largest error, as a share of the largest number
         least: what that number is taken to be where it is smaller
     """

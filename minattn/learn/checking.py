@@ -72,15 +72,7 @@ def check_in_folder(folder: Path, exercise: Exercise, runner: Runner, seed: int 
 
 
 def check_submission(exercise: Exercise, submission: Submission, path: str, source: str, seed: int = 0) -> Verdict:
-    """Check a file through the submission that runs it.
-
-    Args:
-        exercise: what it should solve
-        submission: runs the file
-        path: what to call the file in messages
-        source: its text
-        seed: of the inputs that its functions are called with
-    """
+    """Check a file, which messages call `path`, through the submission that runs its source."""
     started = time.monotonic()
     try:
         if gap_of(source) == gap_of(exercise.text):

@@ -51,11 +51,7 @@ def grade(
     An interruption keeps the folders that are graded by then.
 
     Args:
-        folders: those of the learners
-        table: where the CSV file goes
         seed: of the inputs that submissions are tried on; a random one where it is None, which the table names
-        limits: what a submission may use
-        screen: shows a line for each folder
         exercises: those that are graded; all where it is None
         workers: how many folders are graded at a time; as many as there are processors where it is None
 

@@ -86,7 +86,7 @@ class IsolatedSubmission(Submission):
         except TimeoutError:
             raise self._too_long() from None
         except ValueError:
-            raise CannotCheck("crash", f"{self.path} wrote into the connection to the check") from None
+            raise self._no_answer() from None
         except (EOFError, OSError):
             raise self._gone() from None
         self.left = deadline - time.monotonic()

@@ -24,14 +24,7 @@ Stamp = tuple[int, int, int]
 
 
 class Watch:
-    """Watches a folder; `run()` returns when the learner quits.
-
-    Args:
-        folder: of the learner's files
-        runner: checks them
-        keys: says which keys are pressed
-        screen: shows all
-    """
+    """Watches a folder of a learner's files; `run()` returns when the learner quits."""
 
     def __init__(self, folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
         self.folder, self.runner, self.keys, self.screen = folder, runner, keys, screen

@@ -21,15 +21,7 @@ NEARLY = 1e-9
 def why_wrong(
     exercise: Exercise, submission: Submission, arguments: tuple[Any, ...], answer: Any, found: list[WorstEntry]
 ) -> Reason:
-    """Say why an answer has wrong numbers.
-
-    Args:
-        exercise: what the answer belongs to
-        submission: the learner's file, to be asked about its steps
-        arguments: what the function was called with
-        answer: what it returned
-        found: where that differs from what is right
-    """
+    """Say why an answer has wrong numbers. found: where it differs from what is right."""
     if text := nearly_right(found):
         return Reason("measured", text)
     tops = {entry.where.partition("[")[0] for entry in found}

@@ -70,9 +70,11 @@ def training_curves(rows: Sequence[Mapping[str, Any]], note: str = "") -> Figure
     axes[0].set_ylim(0, 1.05 * axes[0].get_ylim()[1])
 
     if with_accuracy:
-        for key, colour, marker in (("copied", GREEN, "s"), ("blanks_filled", PURPLE, "D")):
+        for key, label, colour, marker in (
+            ("copied", "tokens copied", GREEN, "s"),
+            ("blanks_filled", "blanks filled", PURPLE, "D"),
+        ):
             steps, share = curves[key]
-            label = {"copied": "tokens copied", "blanks_filled": "blanks filled"}[key]
             _draw_curve(axes[1], (steps, 100 * share), label, colour, marker, "{:.2f} %")
         axes[1].set(title="Accuracy on held-out sentences", ylabel="right tokens (%)", ylim=(-3, 103))
     for axis in axes:

@@ -58,9 +58,7 @@ def _tree(value: Any, arrays: list[bytes], depth: int) -> Any:
 def reader(connection: socket.socket, deadline: float | None = None) -> Callable[[int], bytes]:
     """Make a function that reads so many bytes; it raises EOFError where there are fewer.
 
-    Args:
-        connection: where it reads
-        deadline: a time of `time.monotonic`, after which it raises TimeoutError
+    deadline: a time of `time.monotonic`, after which it raises TimeoutError
     """
 
     def read(count: int) -> bytes:

@@ -7,14 +7,9 @@ from ...course import Cases, Exercise
 
 def cases(rng: np.random.Generator) -> Cases:
     for step, (tokens, width, size) in ((0, (4, 5, 3)), (3, (3, 2, 4))):
-        parameters = {
-            "table": rng.normal(size=(size, width)),
-            "positions": rng.normal(size=(tokens, width)),
-            "wq": rng.normal(size=(width, width)),
-            "wk": rng.normal(size=(width, width)),
-            "wv": rng.normal(size=(width, width)),
-            "out": rng.normal(size=(width, size)),
-        }
+        square = dict.fromkeys(("wq", "wk", "wv"), (width, width))
+        shapes = {"table": (size, width), "positions": (tokens, width), **square, "out": (width, size)}
+        parameters = {name: rng.normal(size=shape) for name, shape in shapes.items()}
         m = {name: 0.1 * rng.normal(size=p.shape) if step else np.zeros(p.shape) for name, p in parameters.items()}
         v = {name: 0.1 * rng.random(p.shape) if step else np.zeros(p.shape) for name, p in parameters.items()}
         ids = rng.integers(0, size, (2, tokens))
