@@ -438,9 +438,7 @@ dx = (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) / r
 # explained in `minattn/learn/course.py`, and the files in `minattn/learn/exercises/README.md`.
 
 # %%
-EXERCISE = '''"""RMS norm: layer norm without the mean."""
-
-from minattn.learn.course import Exercise, normal
+EXERCISE = """from minattn.learn.course import Exercise, normal
 
 exercise = Exercise(
     hints=(
@@ -451,7 +449,7 @@ exercise = Exercise(
     note="What points along y is taken out of g. With a mean: minattn/ops/layer_norm.py.",
     cases=normal([(3, 3)], [(2, 3, 5)]),
 )
-'''
+"""
 
 # %% [markdown]
 # Without a checkout, a small program adds a folder of your own to the course. It takes the same commands as `minattn`.

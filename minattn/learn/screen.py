@@ -28,7 +28,6 @@ class Screen:
         self.stream = stream or sys.stdout
         self.is_terminal = self.stream.isatty()
         self.has_colors = self.is_terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-
         self.written = 0
 
     @property
@@ -77,10 +76,10 @@ class Screen:
 
     def labelled(self, label: str, text: str) -> None:
         """Print a label, and a paragraph to the right of it."""
-        for i, line in enumerate(fitted(text, self.width - LABEL_WIDTH - 4)):
-            self.write(
-                f"  {self.paint('' if i else label, 'dim')}{' ' * (LABEL_WIDTH - (0 if i else len(label)))}  {line}"
-            )
+        shown = self.paint(label.ljust(LABEL_WIDTH), "dim")
+        for line in fitted(text, self.width - LABEL_WIDTH - 4):
+            self.write(f"  {shown}  {line}")
+            shown = " " * LABEL_WIDTH
 
     def heading(self, exercise: Exercise) -> None:
         """Print number, name and title of an exercise."""

@@ -1,5 +1,3 @@
-"""Say in a line what is learnt here."""
-
 from ...course import Exercise, normal
 
 exercise = Exercise(

@@ -1,5 +1,3 @@
-"""Gather and scatter-add: where data enters a model, and where the last gradient arrives."""
-
 import numpy as np
 
 from ...course import Edge, Exercise

@@ -1,5 +1,3 @@
-"""One-hot equals lookup: gather is a matrix product, and scatter-add is its transpose."""
-
 import numpy as np
 
 from ...course import Exercise

@@ -1,5 +1,3 @@
-"""Undo broadcasting: the sum that every bias, gain and scale needs."""
-
 from ...course import Exercise
 
 exercise = Exercise(

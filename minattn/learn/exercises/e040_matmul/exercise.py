@@ -1,5 +1,3 @@
-"""The matrix product: nearly all the work of a network."""
-
 from ...course import Exercise, normal
 
 exercise = Exercise(

@@ -1,5 +1,3 @@
-"""The linear layer: a matrix product with a bias, the same for every token of every sentence."""
-
 import numpy as np
 
 from ...course import Edge, Exercise, normal

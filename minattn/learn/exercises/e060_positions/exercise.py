@@ -1,5 +1,3 @@
-"""The sinusoids: how a model that sees a bag of vectors is told their order."""
-
 from ...course import Exercise
 
 exercise = Exercise(

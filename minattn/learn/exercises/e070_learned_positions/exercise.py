@@ -1,5 +1,3 @@
-"""Learned positions: a table of which every sentence uses the first rows."""
-
 from ...course import Exercise, normal
 
 exercise = Exercise(

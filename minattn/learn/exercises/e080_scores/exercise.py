@@ -1,5 +1,3 @@
-"""Scaled scores: the first line of attention."""
-
 from ...course import Exercise, normal
 
 exercise = Exercise(

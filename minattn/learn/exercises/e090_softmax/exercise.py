@@ -1,5 +1,3 @@
-"""Softmax: the first backward pass in which every input reaches every output."""
-
 import numpy as np
 
 from ...course import Edge, Exercise

@@ -1,5 +1,3 @@
-"""Log-softmax: simpler than softmax, and safe where softmax rounds to 0."""
-
 import numpy as np
 
 from ...course import Edge, Exercise

@@ -1,5 +1,3 @@
-"""Masking: what may not be looked at gets no weight and sends nothing back."""
-
 import numpy as np
 
 from ...course import Cases, Edge, Exercise

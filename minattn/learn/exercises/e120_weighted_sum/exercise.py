@@ -1,5 +1,3 @@
-"""The weighted sum: the last line of attention."""
-
 from ...course import Exercise
 
 exercise = Exercise(

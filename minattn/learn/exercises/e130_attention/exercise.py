@@ -1,5 +1,3 @@
-"""Scaled dot-product attention, whole: three exercises joined."""
-
 import numpy as np
 
 from ...course import Edge, Exercise, normal

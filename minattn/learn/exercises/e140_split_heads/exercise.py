@@ -1,5 +1,3 @@
-"""Splitting into heads: backward of moving numbers about is moving them back."""
-
 from ...course import Exercise, normal
 
 exercise = Exercise(

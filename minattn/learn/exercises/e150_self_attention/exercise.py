@@ -1,5 +1,3 @@
-"""Self-attention: one input that is used three times."""
-
 from ...course import Exercise, normal
 
 exercise = Exercise(

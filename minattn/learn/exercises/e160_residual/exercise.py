@@ -1,5 +1,3 @@
-"""The residual path: the road on which gradients reach the first layers."""
-
 from ...course import Exercise, normal
 
 exercise = Exercise(

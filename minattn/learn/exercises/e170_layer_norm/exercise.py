@@ -1,5 +1,3 @@
-"""Layer norm: a mean and a variance through which the gradient flows too."""
-
 import numpy as np
 
 from ...course import Edge, Exercise

@@ -1,5 +1,3 @@
-"""GELU: a product of x with a function of x."""
-
 import numpy as np
 
 from ...course import Edge, Exercise

@@ -1,5 +1,3 @@
-"""The feed-forward network: the chain rule through three ops."""
-
 from ...course import Exercise, normal
 
 exercise = Exercise(

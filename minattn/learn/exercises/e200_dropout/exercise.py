@@ -1,5 +1,3 @@
-"""Dropout: the same mask on the way back."""
-
 import numpy as np
 
 from ...course import Edge, Exercise

@@ -1,5 +1,3 @@
-"""Cross-entropy from logits: where every gradient starts."""
-
 import numpy as np
 
 from ...course import Edge, Exercise

@@ -1,5 +1,3 @@
-"""Tied de-embedding: one table at both ends of the model."""
-
 import numpy as np
 
 from ...course import Exercise

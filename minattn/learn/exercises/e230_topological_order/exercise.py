@@ -1,5 +1,3 @@
-"""Topological order: in what order the ops of a graph are walked back."""
-
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""A tiny tape: accumulate, in the right order, through any graph."""
-
 import numpy as np
 
 from ...course import Cases, Exercise

@@ -1,5 +1,3 @@
-"""Gradient clipping: all gradients together are one long vector."""
-
 import numpy as np
 
 from ...course import Edge, Exercise

@@ -1,5 +1,3 @@
-"""AdamW: one step of the optimizer that trains transformers."""
-
 import numpy as np
 
 from ...course import Cases, Exercise

@@ -1,5 +1,3 @@
-"""The learning rate over time: warm up, then cool down."""
-
 from ...course import Edge, Exercise
 
 exercise = Exercise(

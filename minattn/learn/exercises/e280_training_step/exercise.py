@@ -1,5 +1,3 @@
-"""One whole training step: every piece of the course in its place."""
-
 import numpy as np
 
 from ...course import Cases, Exercise

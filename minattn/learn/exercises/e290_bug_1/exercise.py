@@ -1,5 +1,3 @@
-"""Find the bug: a network that learns, but slowly."""
-
 import numpy as np
 
 from ...answer_comparison import accepts_repair

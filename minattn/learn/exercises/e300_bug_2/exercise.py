@@ -1,5 +1,3 @@
-"""Find the bug: attention that never learns where to look."""
-
 import numpy as np
 
 from ...answer_comparison import accepts_repair

@@ -1,5 +1,3 @@
-"""Find the bug: every op is right, and the whole is wrong."""
-
 from ...answer_comparison import accepts_repair
 from ...course import Exercise
 from ..e290_bug_1.exercise import cases  # the same network
