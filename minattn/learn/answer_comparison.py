@@ -67,22 +67,14 @@ def kind_of(value: Any) -> str:
     return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, (list, tuple, dict)) else "")
 
 
-def is_unwritten(answer: Any) -> bool:
-    """Whether the three dots of a template are still in an answer."""
-    parts = answer if isinstance(answer, (tuple, list)) else [answer]
-    return any(part is ... for part in parts)
-
-
 def form_error(
     answer: Any, expected: Any, function: str, names: tuple[str, ...], arguments: tuple[str, ...] = ()
 ) -> tuple[str, str] | None:
     """Say why an answer cannot even be compared with what is expected.
 
     Args:
-        answer: what the learner's function returned
-        expected: what the solution returned
-        function: the name of the function
-        names: the names of what it returns
+        answer, expected: what the learner's function returned, and what the solution's
+        function, names: the name of the function, and those of what it returns
         arguments: the names of the arguments of the same shapes, to be named in messages
 
     Returns:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RunError
-from .answer_comparison import NOT_COMPARABLE, form_error, is_unwritten, wrong_numbers
+from .answer_comparison import NOT_COMPARABLE, form_error, wrong_numbers
 from .course import Edge, Exercise, find
 from .gap import gap_of, unwritten_function
 from .learner_folder import find_file, read_source
@@ -100,7 +100,8 @@ def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Rea
     for arguments in cases:
         call = submission.call(function, arguments)
         answer = call.result
-        if is_unwritten(answer):
+        parts = answer if isinstance(answer, (tuple, list)) else [answer]
+        if any(part is ... for part in parts):
             raise CannotCheck("to do", f"{function} returned three dots: a part is still to be written")
         _refuse_measured_slopes(exercise, call, arguments)
         expected = right(*deepcopy(arguments))

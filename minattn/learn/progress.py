@@ -24,8 +24,7 @@ class ExerciseProgress(NamedTuple):
 
     Args:
         passed: whether its last check passed
-        tries: how often it was tried
-        hints: how many of them were seen
+        tries, hints: how often it was tried, and how many hints were seen
         first: when it first passed, or "-"
     """
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +29,7 @@ DEFAULT_LIMITS = Limits()
 BOOTSTRAP = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from sandbox.serve import main; main()"
 
 
-class Runner:
+class Runner(contextlib.AbstractContextManager["Runner"]):
     """Opens submissions, one at a time: `with Runner() as runner: with runner.open() as submission: …`
 
     Args:
@@ -45,9 +45,6 @@ class Runner:
         self.is_interrupted = False
         if forks:
             self._start_fork_server()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.close()

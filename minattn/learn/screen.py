@@ -130,10 +130,7 @@ class Screen:
     def course(self, progress: CourseProgress, height: int | None = None) -> None:
         """Print all exercises, and how each stands.
 
-        Args:
-            progress: how far the learner is
-            height: the lines that there are for it, None for any number; where they are too few, names stand side by
-                side without titles
+        height: the lines that there are, None for any number; where they are too few, names stand side by side, untitled
         """
         rows = []
         for exercise in course():

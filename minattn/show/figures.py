@@ -193,8 +193,15 @@ def nearest_neighbours(table: ArrayLike, pieces: Sequence[str], words: Sequence[
         cosines = directions @ directions[ids[word]]
         nearest = [i for i in np.argsort(-cosines, kind="stable") if i != ids[word]][:count]
         drawn += [word, *(pieces[i] for i in nearest)]
-        _draw_bars(axis, [pieces[i] for i in nearest], cosines[nearest])
-        axis.tick_params(labelbottom=True)  # sharing hides them in a column whose last panel is empty
+        bars = axis.barh(range(count), cosines[nearest], color=BLUE, height=0.72)
+        axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
+        labels = [drawable(pieces[i]) for i in nearest]
+        axis.set_yticks(range(count), labels, fontsize=8, parse_math=False, family=installed_fonts())
+        axis.invert_yaxis()  # the nearest on top
+        axis.margins(x=0.15)
+        axis.spines[["top", "right"]].set_visible(False)
+        # sharing hides the numbers below a column whose last panel is empty
+        axis.tick_params(left=False, labelbottom=True)
         axis.set_title(drawable(word), parse_math=False, fontsize=10, fontweight="bold", family=installed_fonts())
     for axis in axes[len(words) :]:
         axis.remove()
@@ -241,19 +248,6 @@ def _draw_curve(axis: Axes, curve: Curve, label: str, colour: str, marker: str, 
         marker = marker or ("o" if len(values) == 1 else "")
         legend = f"{label}: {number.format(values[-1])}"
         axis.plot(steps, values, color=colour, marker=marker, markersize=4, label=legend)
-
-
-def _draw_bars(axis: Axes, pieces: Sequence[str], cosines: NDArray[np.float64]) -> None:
-    """The neighbours of one word, the nearest on top."""
-    places = np.arange(len(pieces))
-    bars = axis.barh(places, cosines, color=BLUE, height=0.72)
-    axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
-    labels = [drawable(piece) for piece in pieces]
-    axis.set_yticks(places, labels, fontsize=8, parse_math=False, family=installed_fonts())
-    axis.invert_yaxis()
-    axis.margins(x=0.15)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(left=False)
 
 
 def _finite(function: str, name: str, values: ArrayLike, axes: int) -> NDArray[np.float64]:
