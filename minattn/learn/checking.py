@@ -150,9 +150,7 @@ def _misused_memory(exercise: Exercise, call: CallResult, names: list[str]) -> R
         mend = f"-=, *= and {name}[...] = work in place, on what was handed in: make new arrays, or take a copy first"
         said = f"{function} changes {name}, which others still need"
         return Reason("modified_input", said, (Remark("look at", mend),))
-    if not exercise.is_backward:
-        return None
-    for i, j in call.shares:
+    for i, j in call.shares if exercise.is_backward else ():
         if j != 0:  # the upstream itself may be handed on
             mine, other = exercise.answers[i], names[j] if j > 0 else exercise.answers[-1 - j]
             mend = "gradients are added to in place later: return a copy of one of them"

@@ -110,7 +110,8 @@ def edited(solution: str, piece: str) -> str:
 
     A line that gives something new follows the one before it. Where no line has a place, the piece is the whole gap.
     """
-    lines, places, last = solution.splitlines(), _assignments(ast.parse(solution)), None
+    given = [node for node in ast.walk(ast.parse(solution)) if isinstance(node, ast.stmt) and _given_by(node)]
+    lines, places, last = solution.splitlines(), sorted(given, key=lambda node: node.lineno), None
     instead: dict[ast.stmt, list[str]] = {}
     ahead: list[str] = []
     names, end = set(), 0
@@ -128,18 +129,11 @@ def edited(solution: str, piece: str) -> str:
         return piece
     parts = tuple(f"{name}[" for name in names if name)
     for place in reversed(places):
-        given = _given_by(place)
-        if place in instead or given in names or given.startswith(parts):
+        if place in instead or _given_by(place) in names or _given_by(place).startswith(parts):
             indent = " " * place.col_offset
             new = [indent + line if line else "" for line in instead.get(place, [])]
             lines[place.lineno - 1 : place.end_lineno] = new
     return "\n".join(lines)
-
-
-def _assignments(tree: ast.AST) -> list[ast.stmt]:
-    """The statements that give a name something, at any depth, from top to bottom."""
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _given_by(node)]
-    return sorted(found, key=lambda node: node.lineno)
 
 
 def _given_by(statement: ast.stmt) -> str:

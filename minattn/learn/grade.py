@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import itertools
@@ -66,12 +65,12 @@ def grade(
     write_atomically(table, _csv([], seed))  # what cannot be written is said before the work, not after
     graded: list[Graded] = []
     wanted = course() if exercises is None else exercises
-    interrupted, thread, runners = threading.Event(), threading.local(), contextlib.ExitStack()
+    interrupted, thread = threading.Event(), threading.local()
     started: list[Runner] = []
 
     def grade_folder(folder: Path) -> list[Graded]:
         if not hasattr(thread, "runner"):
-            thread.runner = runners.enter_context(Runner(limits))
+            thread.runner = Runner(limits)
             started.append(thread.runner)
         rows = []
         for exercise in itertools.takewhile(lambda _: not interrupted.is_set(), wanted):
@@ -90,7 +89,8 @@ def grade(
         for runner in started:
             runner.interrupt()
         pool.shutdown(cancel_futures=True)
-        runners.close()
+        for runner in started:
+            runner.close()
         write_atomically(table, _csv(graded, seed))
     return graded
 

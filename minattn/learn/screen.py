@@ -109,16 +109,12 @@ class Screen:
         for label, text in verdict.remarks:
             self.write()
             self.labelled(label, text)
-        self.printed(verdict.printed)
-
-    def printed(self, text: str) -> None:
-        """What the learner's code printed, the beginning of it."""
-        lines = text.rstrip().splitlines()
+        lines = verdict.printed.rstrip().splitlines()
+        if len(lines) > MAX_PRINTED_LINES + 1:
+            lines[MAX_PRINTED_LINES:] = [f"… {len(lines) - MAX_PRINTED_LINES} lines more"]
         if lines:
             self.write()
-            more = [f"… {len(lines) - MAX_PRINTED_LINES} lines more"] if len(lines) > MAX_PRINTED_LINES + 1 else []
-            shown = lines[:MAX_PRINTED_LINES] + more if more else lines
-            self.labelled("your code says", "\n".join(f" {line}" for line in shown))
+            self.labelled("your code says", "\n".join(f" {line}" for line in lines))
 
     def line(self, exercise: Exercise, verdict: Verdict) -> None:
         """A check in one line."""
@@ -130,7 +126,7 @@ class Screen:
     def course(self, progress: CourseProgress, height: int | None = None) -> None:
         """Print all exercises, and how each stands.
 
-        height: the lines that there are, None for any number; where they are too few, names stand side by side, untitled
+        height: the lines that there are, None for any number; too few, and names stand side by side without titles
         """
         rows = []
         for exercise in course():

@@ -109,11 +109,8 @@ def _value(tree: Any, data: memoryview) -> tuple[Any, memoryview]:
     if "other" in tree:
         return NotData(str(tree["other"])), data
     if "dict" in tree:
-        pairs = {}
-        for key, item in tree["dict"]:
-            name, data = _value(key, data)
-            pairs[name], data = _value(item, data)
-        return pairs, data
+        pairs, data = _value({"list": [{"list": pair} for pair in tree["dict"]]}, data)
+        return dict(pairs), data
     items = []
     for item in tree["tuple" if "tuple" in tree else "list"]:
         part, data = _value(item, data)
