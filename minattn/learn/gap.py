@@ -110,6 +110,7 @@ def edited(solution: str, piece: str) -> str:
 
     A line that gives something new follows the one before it. Where no line has a place, the piece is the whole gap.
     """
+    # the statements that give a name something, at any depth, from top to bottom
     given = [node for node in ast.walk(ast.parse(solution)) if isinstance(node, ast.stmt) and _given_by(node)]
     lines, places, last = solution.splitlines(), sorted(given, key=lambda node: node.lineno), None
     instead: dict[ast.stmt, list[str]] = {}

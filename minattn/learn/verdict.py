@@ -29,7 +29,8 @@ class Verdict(NamedTuple):
         exercise, result: the name of the exercise, and one of RESULTS
         kind: of mistake, a word of the check's vocabulary, or ""
         sentence, remarks: what is wrong, and what helps to mend it
-        printed, seconds: what the learner's code printed, and how long it took
+        printed: what the learner's code printed
+        seconds: how long it took
     """
 
     exercise: str
