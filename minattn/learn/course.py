@@ -46,8 +46,8 @@ class Exercise:
     Args:
         hints: three, from a question to nearly the answer
         note: what one knows after it, and where the engine does the same
-        cases: rng -> the inputs of the function, several times; different lengths for different axes. Where all lengths
-            are equal a forgotten transpose fits, and the numbers tell which one it is: a case for products
+        cases: rng -> the inputs of the function, several times; different lengths for different axes. A product has a
+            case of equal lengths too, in which a forgotten transpose fits, and the numbers tell which one it is
         edges: inputs at the edge of what may come, each with what is said to those who fail there alone
         steps: local names of intermediate values in their order, with what each is: compared where one is used
         like: the registered op that forward is, whose known mistakes are looked for
