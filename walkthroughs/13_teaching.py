@@ -410,9 +410,7 @@ def backward(g, x):
 # that gives the same name:
 
 # %%
-RIGHT = '''"""Other right ways to fill the gap, each under its name."""
-
-# step by step
+RIGHT = """# step by step
 dr = -(g * x).sum(axis=-1, keepdims=True) / r**2
 dx = g / r + dr * x / (r * x.shape[-1])
 
@@ -421,10 +419,8 @@ dx = np.zeros_like(x)
 for row in np.ndindex(x.shape[:-1]):
     y = x[row] / r[row]
     dx[row] = (np.eye(len(y)) - np.outer(y, y) / len(y)) @ g[row] / r[row]
-'''
-WRONG = '''"""Wrong lines, each in place of the solution's for the same name."""
-
-# r is held fixed; it depends on every entry of its row: a second term belongs there.
+"""
+WRONG = """# r is held fixed; it depends on every entry of its row: a second term belongs there.
 dx = g / r
 
 # The second term has a sum where r has a mean: it is D times too large.
@@ -432,27 +428,17 @@ dx = (g - y * (g * y).sum(axis=-1, keepdims=True)) / r
 
 # The mean of g is subtracted as in layer norm; here no mean was taken from x.
 dx = (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) / r
-'''
+"""
 
 # %% [markdown]
-# The last file holds what is no code of the learner's. Some fields that this one does not need: `function`, where it is
-# not `backward` that is written; `steps`, the names of intermediate values that are compared first; `like`, a
-# registered op whose known mistakes are then looked for; `edges`, unusual inputs that the text asks for, such as
-# scores of 1000 or a batch without rows; `accepts`, where more than one answer is right. All of them are explained in
-# `minattn/learn/course.py`, and the files in `minattn/learn/exercises/README.md`.
+# The last file holds what is no code of the learner's; `cases` are the inputs of forward, here normal numbers in arrays
+# of these shapes. Some fields that this one does not need: `steps`, the names of intermediate values that are compared
+# first; `like`, a registered op whose known mistakes are then looked for; `edges`, unusual inputs that the text asks
+# for, such as scores of 1000 or a batch without rows; `accepts`, where more than one answer is right. All of them are
+# explained in `minattn/learn/course.py`, and the files in `minattn/learn/exercises/README.md`.
 
 # %%
-EXERCISE = '''"""RMS norm: layer norm without the mean."""
-
-import numpy as np
-
-from minattn.learn.course import Cases, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield (rng.normal(size=(3, 3)),)
-    yield (rng.normal(size=(2, 3, 5)),)
-
+EXERCISE = """from minattn.learn.course import Exercise, normal
 
 exercise = Exercise(
     hints=(
@@ -461,10 +447,9 @@ exercise = Exercise(
         "dx = (g - y * …) / r, where … is the mean of g * y along the row.",
     ),
     note="What points along y is taken out of g. With a mean: minattn/ops/layer_norm.py.",
-    cases=cases,
-    answers=("dx",),
+    cases=normal([(3, 3)], [(2, 3, 5)]),
 )
-'''
+"""
 
 # %% [markdown]
 # Without a checkout, a small program adds a folder of your own to the course. It takes the same commands as `minattn`.

@@ -27,12 +27,9 @@ class WorstEntry(NamedTuple):
     """Where an array differs most from what is right.
 
     Args:
-        where: what the array is called
-        place: the index of the worst entry
-        got: the number that is there
-        expected: the number that is right
-        wrong: how many entries are wrong
-        entries: how many there are
+        where, place: what the array is called, and the index of its worst entry
+        got, expected: the number that is there, and the right one
+        wrong, entries: how many entries are wrong, and how many there are
         share: the error, divided by the largest number that is right
     """
 
@@ -70,22 +67,14 @@ def kind_of(value: Any) -> str:
     return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, (list, tuple, dict)) else "")
 
 
-def is_unwritten(answer: Any) -> bool:
-    """Whether the three dots of a template are still in an answer."""
-    parts = answer if isinstance(answer, (tuple, list)) else [answer]
-    return any(part is ... for part in parts)
-
-
 def form_error(
     answer: Any, expected: Any, function: str, names: tuple[str, ...], arguments: tuple[str, ...] = ()
 ) -> tuple[str, str] | None:
     """Say why an answer cannot even be compared with what is expected.
 
     Args:
-        answer: what the learner's function returned
-        expected: what the solution returned
-        function: the name of the function
-        names: the names of what it returns
+        answer, expected: what the learner's function returned, and what the solution's
+        function, names: the name of the function, and those of what it returns
         arguments: the names of the arguments of the same shapes, to be named in messages
 
     Returns:
@@ -119,20 +108,23 @@ def _form_error_of_part(answer: Any, expected: Any, name: str, like: str | None)
         if answer.keys() != expected.keys():
             keys = ", ".join(map(repr, expected))
             return "shape", f"{name} must have the keys {keys}; it has {', '.join(map(repr, answer)) or 'none'}"
-        parts = [(answer[key], right, f"{name}[{key!r}]") for key, right in expected.items()]
     elif isinstance(expected, (list, tuple)):
         if not isinstance(answer, (list, tuple)):
             return "shape", f"{name} must be a {type(expected).__name__}, it is {kind_of(answer)}"
         if len(answer) != len(expected):
             items = "1 item" if len(expected) == 1 else f"{len(expected)} items"
             return "shape", f"{name} must have {items}, it has {len(answer)}"
-        pairs = enumerate(zip(answer, expected, strict=True))
-        parts = [(part, right, f"{name}[{i}]") for i, (part, right) in pairs if right is not None]
     elif isinstance(expected, str):
         return None if isinstance(answer, str) else ("shape", f"{name} must be a text, it is {kind_of(answer)}")
     else:
         return _form_error_of_array(answer, np.asarray(expected), name, like)
-    return next(filter(None, (_form_error_of_part(part, right, place, None) for part, right, place in parts)), None)
+    return next(filter(None, (_form_error_of_part(*part, None) for part in _parts(answer, expected, name))), None)
+
+
+def _parts(answer: Any, expected: Any, name: str) -> list[tuple[Any, Any, str]]:
+    """What is in a dict, a list or a tuple, each with what is right and its name; no part that nothing is right for."""
+    keys = expected if isinstance(expected, dict) else range(len(expected))
+    return [(answer[key], expected[key], f"{name}[{key!r}]") for key in keys if expected[key] is not None]
 
 
 def _form_error_of_array(answer: Any, expected: Any, name: str, like: str | None) -> tuple[str, str] | None:
@@ -162,27 +154,22 @@ def wrong_numbers(
     """The worst entry of each part of an answer that differs from what is right; its form is right.
 
     Args:
-        answer: what the learner's function returned
-        expected: what the solution returned
-        names: of what it returns
+        answer, expected, names: as for `form_error`
         close: the largest error, as a share of the largest number
         least: what that number is taken to be where it is smaller
     """
-    if isinstance(expected, dict):
-        for key, right in expected.items():
-            yield from wrong_numbers(answer[key], right, (f"{names[0]}[{key!r}]",), close, least)
-    elif isinstance(expected, (list, tuple)):
-        inner = names if isinstance(expected, tuple) and len(names) == len(expected) else ()
-        for i, (part, right) in enumerate(zip(answer, expected, strict=True)):
+    if isinstance(expected, tuple) and len(names) == len(expected):
+        for name, part, right in zip(names, answer, expected, strict=True):
             if right is not None:
-                yield from wrong_numbers(part, right, (inner[i] if inner else f"{names[0]}[{i}]",), close, least)
+                yield from wrong_numbers(part, right, (name,), close, least)
+    elif isinstance(expected, (dict, list, tuple)):
+        for part, right, name in _parts(answer, expected, names[0]):
+            yield from wrong_numbers(part, right, (name,), close, least)
     elif isinstance(expected, str):
         if answer != expected:
             yield WorstEntry(names[0], (), repr(answer), repr(expected), 1, 1)
-    else:
-        found = worst_entry(np.asarray(answer), np.asarray(expected), names[0], close, least)
-        if found is not None:
-            yield found
+    elif found := worst_entry(np.asarray(answer), np.asarray(expected), names[0], close, least):
+        yield found
 
 
 def worst_entry(

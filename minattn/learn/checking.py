@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import RunError
-from .answer_comparison import NOT_COMPARABLE, form_error, is_unwritten, wrong_numbers
+from .answer_comparison import NOT_COMPARABLE, form_error, wrong_numbers
 from .course import Edge, Exercise, find
 from .gap import gap_of, unwritten_function
 from .learner_folder import find_file, read_source
 from .runner import Runner
 from .submission import CallResult, Submission
 from .verdict import CannotCheck, Reason, Remark, Verdict
-from .wrong_answer import copied, gradient_check, likely_mistake, nearly_right, why_wrong
+from .wrong_answer import gradient_check, likely_mistake, nearly_right, why_wrong
 
 
 def check_file(
@@ -71,35 +72,23 @@ def check_in_folder(folder: Path, exercise: Exercise, runner: Runner, seed: int 
 
 
 def check_submission(exercise: Exercise, submission: Submission, path: str, source: str, seed: int = 0) -> Verdict:
-    """Check a file through the submission that runs it.
-
-    Args:
-        exercise: what it should solve
-        submission: runs the file
-        path: what to call the file in messages
-        source: its text
-        seed: of the inputs that its functions are called with
-    """
+    """Check a file, which messages call `path`, through the submission that runs its source."""
     started = time.monotonic()
-
-    def verdict(result: str, kind: str = "", sentence: str = "", remarks: tuple[Remark, ...] = ()) -> Verdict:
-        seconds = time.monotonic() - started
-        return Verdict(exercise.name, result, kind, sentence, remarks, submission.printed, seconds)
-
-    if gap_of(source) == gap_of(exercise.text):
-        return verdict("to do", sentence=f"{path}: the part between the marks is still to be written")
     try:
+        if gap_of(source) == gap_of(exercise.text):
+            raise CannotCheck("to do", f"{path}: the part between the marks is still to be written")
         functions = submission.load(path, source)
         if name := unwritten_function(source):
             raise CannotCheck("to do", f"{path}: {name} is still to be written")
         if exercise.function not in functions:
             said = f"{path} defines no function {exercise.function}; the template has one to be filled"
             raise CannotCheck("error", said)
-        reason = _what_is_wrong(exercise, submission, seed)
+        found = _what_is_wrong(exercise, submission, seed)
+        result, reason = ("wrong", found) if found else ("passed", Reason("", ""))
     except CannotCheck as error:
         remarks = (Remark("your line", "\n".join(error.lines)),) if error.lines else ()
-        return verdict(error.result, sentence=error.sentence, remarks=remarks)
-    return verdict("wrong", *reason) if reason else verdict("passed")
+        result, reason = error.result, Reason("", error.sentence, remarks)
+    return Verdict(exercise.name, result, *reason, seconds=time.monotonic() - started)
 
 
 def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Reason | None:
@@ -111,10 +100,11 @@ def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Rea
     for arguments in cases:
         call = submission.call(function, arguments)
         answer = call.result
-        if is_unwritten(answer):
+        parts = answer if isinstance(answer, (tuple, list)) else [answer]
+        if any(part is ... for part in parts):
             raise CannotCheck("to do", f"{function} returned three dots: a part is still to be written")
         _refuse_measured_slopes(exercise, call, arguments)
-        expected = right(*copied(arguments))
+        expected = right(*deepcopy(arguments))
         if exercise.accepts is not None:
             if refusal := exercise.accepts(arguments, answer, expected):
                 return Reason("", refusal, likely_mistake(exercise, submission, arguments, answer).remarks)
@@ -135,7 +125,7 @@ def _wrong_at_edge(exercise: Exercise, submission: Submission, edge: Edge, seed:
     """Why a function that is right on ordinary inputs is wrong at an edge; None where it is right there too."""
     function, names = exercise.function, exercise.answers
     arguments = exercise.with_upstream(edge.inputs, np.random.default_rng(seed))
-    expected = exercise.solved[function](*copied(arguments))
+    expected = exercise.solved[function](*deepcopy(arguments))
     remarks = [Remark("look at", edge.why)]
     try:
         answer = submission.call(function, arguments).result
@@ -160,9 +150,7 @@ def _misused_memory(exercise: Exercise, call: CallResult, names: list[str]) -> R
         mend = f"-=, *= and {name}[...] = work in place, on what was handed in: make new arrays, or take a copy first"
         said = f"{function} changes {name}, which others still need"
         return Reason("modified_input", said, (Remark("look at", mend),))
-    if not exercise.is_backward:
-        return None
-    for i, j in call.shares:
+    for i, j in call.shares if exercise.is_backward else ():
         if j != 0:  # the upstream itself may be handed on
             mine, other = exercise.answers[i], names[j] if j > 0 else exercise.answers[-1 - j]
             mend = "gradients are added to in place later: return a copy of one of them"

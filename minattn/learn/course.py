@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,9 +15,14 @@ import numpy as np
 
 from ..errors import InputError, did_you_mean
 from . import exercises
-from .gap import END, START, Way, edited, emptied, filled, outdented, ways
+from .gap import END, START, Way, around_gap, edited, emptied, filled, outdented, ways
 
 Cases = Iterable[tuple[Any, ...]]
+
+
+def normal(*cases: Sequence[tuple[int, ...]]) -> Callable[[np.random.Generator], Cases]:
+    """Make the `cases` of an exercise of arrays of normal numbers; each case is the shapes of its arrays."""
+    return lambda rng: [tuple(rng.normal(size=shape) for shape in shapes) for shapes in cases]
 
 
 class Edge(NamedTuple):
@@ -41,10 +46,9 @@ class Exercise:
     Args:
         hints: three, from a question to nearly the answer
         note: what one knows after it, and where the engine does the same
-        cases: rng -> the inputs of the function, several times; different lengths for different axes
-        answers: names of what the function returns
+        cases: rng -> the inputs of the function, several times; different lengths for different axes. A product has a
+            case of equal lengths too, in which a forgotten transpose fits, and the numbers tell which one it is
         edges: inputs at the edge of what may come, each with what is said to those who fail there alone
-        function: the name of the function that is called; "backward" is checked against the file's forward
         steps: local names of intermediate values in their order, with what each is: compared where one is used
         like: the registered op that forward is, whose known mistakes are looked for
         accepts: (arguments, answer, the solution's answer) -> None, or a sentence on what is wrong with the answer;
@@ -55,9 +59,7 @@ class Exercise:
     hints: tuple[str, str, str]
     note: str
     cases: Callable[[np.random.Generator], Cases]
-    answers: tuple[str, ...]
     edges: tuple[Edge, ...] = ()
-    function: str = "backward"
     steps: Mapping[str, str] = field(default_factory=dict)
     like: str | None = None
     accepts: Callable[[tuple[Any, ...], Any, Any], str | None] | None = None
@@ -65,9 +67,28 @@ class Exercise:
     name: str = ""
     number: int = 0
 
+    @cached_property
+    def _called(self) -> ast.FunctionDef:
+        functions = (node for node in ast.parse(self._solution).body if isinstance(node, ast.FunctionDef))
+        return around_gap(self._solution) or next(node for node in functions if node.name == "answer")
+
+    @property
+    def function(self) -> str:
+        """The name of the function that is called: the one with the gap, or `answer` where no function has it."""
+        return self._called.name
+
+    @cached_property
+    def answers(self) -> tuple[str, ...]:
+        """The names of what the function returns; for None that of the argument, for a call that of the function."""
+        returned = self._called.body[-1]
+        assert isinstance(returned, ast.Return)
+        parts = returned.value.elts if isinstance(returned.value, ast.Tuple) else [returned.value]
+        names = [next((node.id for node in ast.walk(part) if isinstance(node, ast.Name)), "") for part in parts if part]
+        return tuple(name or self.parameters[i] for i, name in enumerate(names, 1))
+
     @property
     def is_backward(self) -> bool:
-        """Whether a backward pass is to be written."""
+        """Whether a backward pass is to be written, which is checked against the file's forward."""
         return self.function == "backward"
 
     @property
@@ -169,10 +190,9 @@ def find(name: str) -> Exercise:
     """
     wanted = name.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
     number, _, rest = wanted.partition("_")
-    for exercise in course():
-        is_number = wanted.isdecimal() and int(wanted) == exercise.number
-        if is_number or exercise.name in (wanted, rest if number.isdecimal() else ""):
-            return exercise
     word = rest if number.isdecimal() else wanted
+    for exercise in course():
+        if exercise.name in (wanted, word) or (wanted.isdecimal() and int(wanted) == exercise.number):
+            return exercise
     guess = did_you_mean(word, [exercise.name for exercise in course()]) or "; minattn learn list shows them all"
     raise InputError(f"there is no exercise {name!r}{guess}")

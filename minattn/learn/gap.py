@@ -65,14 +65,12 @@ def emptied(solution: str) -> str:
     In a function these are the names that it returns. A gap outside of functions keeps what it defines: `NAME = ...`,
     and the first line of each function.
     """
-    tree, lines = ast.parse(solution), solution.splitlines()
-    function = _around_gap(tree, solution)
-    if function is not None:
+    if (function := around_gap(solution)) is not None:
         given = [node.id for node in ast.walk(function.body[-1]) if isinstance(node, ast.Name)]
         return filled(solution, "\n".join(f"{name} = ..." for name in given))
+    lines, dots = solution.splitlines(), []
     first, last = (solution[: solution.index(mark)].count("\n") for mark in (START, END))
-    dots = []
-    for node in tree.body:
+    for node in ast.parse(solution).body:
         line = lines[node.lineno - 1]
         if first < node.lineno <= last and isinstance(node, ast.Assign):
             dots.append(f"{line[: node.value.col_offset]}...{line[node.value.end_col_offset :]}")
@@ -84,14 +82,14 @@ def emptied(solution: str) -> str:
 def ways(file: Path) -> tuple[Way, ...]:
     """Read the pieces of `right.py` or `wrong.py`; none where there is no such file.
 
-    A comment after an empty line begins a piece, and is its text.
+    A comment after an empty line, or at the top, begins a piece, and is its text.
 
     Raises:
         InputError: code stands under no comment, a comment over no code, or the file is no Python
     """
     if not file.exists():
         return ()
-    opening, *pieces = re.split(r"\n\n(?=# )", file.read_text(encoding="utf-8"))
+    opening, *pieces = re.split(r"\n\n(?=# )", "\n\n" + file.read_text(encoding="utf-8"))
     found = []
     for piece in pieces:
         lines = piece.splitlines()
@@ -112,7 +110,9 @@ def edited(solution: str, piece: str) -> str:
 
     A line that gives something new follows the one before it. Where no line has a place, the piece is the whole gap.
     """
-    lines, places, last = solution.splitlines(), _assignments(ast.parse(solution)), None
+    # the statements that give a name something, at any depth, from top to bottom
+    given = [node for node in ast.walk(ast.parse(solution)) if isinstance(node, ast.stmt) and _given_by(node)]
+    lines, places, last = solution.splitlines(), sorted(given, key=lambda node: node.lineno), None
     instead: dict[ast.stmt, list[str]] = {}
     ahead: list[str] = []
     names, end = set(), 0
@@ -130,18 +130,11 @@ def edited(solution: str, piece: str) -> str:
         return piece
     parts = tuple(f"{name}[" for name in names if name)
     for place in reversed(places):
-        given = _given_by(place)
-        if place in instead or given in names or given.startswith(parts):
+        if place in instead or _given_by(place) in names or _given_by(place).startswith(parts):
             indent = " " * place.col_offset
             new = [indent + line if line else "" for line in instead.get(place, [])]
             lines[place.lineno - 1 : place.end_lineno] = new
     return "\n".join(lines)
-
-
-def _assignments(tree: ast.AST) -> list[ast.stmt]:
-    """The statements that give a name something, at any depth, from top to bottom."""
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _given_by(node)]
-    return sorted(found, key=lambda node: node.lineno)
 
 
 def _given_by(statement: ast.stmt) -> str:
@@ -156,8 +149,8 @@ def _given_by(statement: ast.stmt) -> str:
     return ""
 
 
-def _around_gap(tree: ast.Module, source: str) -> ast.FunctionDef | None:
+def around_gap(solution: str) -> ast.FunctionDef | None:
     """The function that has the gap in it; None where the gap is outside of functions."""
-    line = source[: source.index(START)].count("\n") + 1
-    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    line = solution[: solution.index(START)].count("\n") + 1
+    functions = (node for node in ast.parse(solution).body if isinstance(node, ast.FunctionDef))
     return next((node for node in functions if node.lineno < line <= (node.end_lineno or 0)), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import itertools
@@ -51,11 +50,7 @@ def grade(
     An interruption keeps the folders that are graded by then.
 
     Args:
-        folders: those of the learners
-        table: where the CSV file goes
         seed: of the inputs that submissions are tried on; a random one where it is None, which the table names
-        limits: what a submission may use
-        screen: shows a line for each folder
         exercises: those that are graded; all where it is None
         workers: how many folders are graded at a time; as many as there are processors where it is None
 
@@ -70,15 +65,19 @@ def grade(
     write_atomically(table, _csv([], seed))  # what cannot be written is said before the work, not after
     graded: list[Graded] = []
     wanted = course() if exercises is None else exercises
-    interrupted, thread, runners = threading.Event(), threading.local(), contextlib.ExitStack()
+    interrupted, thread = threading.Event(), threading.local()
     started: list[Runner] = []
 
     def grade_folder(folder: Path) -> list[Graded]:
         if not hasattr(thread, "runner"):
-            thread.runner = runners.enter_context(Runner(limits))
+            thread.runner = Runner(limits)
             started.append(thread.runner)
-        left = itertools.takewhile(lambda _: not interrupted.is_set(), wanted)
-        return [_grade_one(folder, exercise, thread.runner, seed) for exercise in left]
+        rows = []
+        for exercise in itertools.takewhile(lambda _: not interrupted.is_set(), wanted):
+            path = find_file(folder, exercise)
+            verdict = check_in_folder(folder, exercise, thread.runner, seed)
+            rows.append(Graded(folder, exercise, path.name if path else "", verdict))
+        return rows
 
     pool = ThreadPoolExecutor(workers or min(len(folders), os.cpu_count() or 1))
     try:
@@ -90,14 +89,10 @@ def grade(
         for runner in started:
             runner.interrupt()
         pool.shutdown(cancel_futures=True)
-        runners.close()
+        for runner in started:
+            runner.close()
         write_atomically(table, _csv(graded, seed))
     return graded
-
-
-def _grade_one(folder: Path, exercise: Exercise, runner: Runner, seed: int) -> Graded:
-    path = find_file(folder, exercise)
-    return Graded(folder, exercise, path.name if path else "", check_in_folder(folder, exercise, runner, seed))
 
 
 def _summary(folder: Path, rows: Sequence[Graded], longest: int, screen: Screen) -> str:
@@ -117,15 +112,11 @@ def _csv(graded: Sequence[Graded], seed: int) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for folder, exercise, file, verdict in graded:
-        said = (verdict.result, verdict.kind, verdict.sentence, _diagnosis(verdict))
+        diagnosis = next((remark.text for remark in verdict.remarks if remark.label == "diagnosis"), "")  # the first
+        said = (verdict.result, verdict.kind, verdict.sentence, diagnosis)
         cells = (folder, exercise.number, exercise.name, file, *said, f"{verdict.seconds:.2f}", seed)
         writer.writerow([_cell(str(cell)) for cell in cells])
     return text.getvalue()
-
-
-def _diagnosis(verdict: Verdict) -> str:
-    """The first mistake that the answer looks like, and how sure that is; "" where there is none."""
-    return next((remark.text for remark in verdict.remarks if remark.label == "diagnosis"), "")
 
 
 def _cell(text: str) -> str:

@@ -35,12 +35,39 @@ class Limits(NamedTuple):
     printed: int = 4000
 
 
+class ForkedProcess:
+    """A process that a waiting one has forked, which tells its status through `control`; it is used as a Popen is."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid, self.control = pid, control
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, seconds: float) -> int:
+        """Return how it ended, as a Popen does. Raises TimeoutExpired."""
+        self.control.settimeout(seconds)
+        try:
+            return os.waitstatus_to_exitcode(struct.unpack("<q", reader(self.control)(8))[0])
+        except (EOFError, OSError) as error:
+            raise subprocess.TimeoutExpired("fork", seconds) from error
+        finally:
+            self.control.settimeout(STARTUP_SECONDS)
+
+
 class IsolatedSubmission(Submission):
     """A submission in a process of its own."""
 
-    def __init__(self, connection: socket.socket, output: int, limits: Limits) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes] | ForkedProcess, connection: socket.socket, output: int, limits: Limits
+    ) -> None:
         super().__init__()
-        self.connection, self.limits, self.left = connection, limits, limits.seconds
+        self.process, self.connection, self.limits, self.left = process, connection, limits, limits.seconds
         self.output = PrintedOutput(output, limits.printed)
         self.status: int | None = None
         """How it ended: an exit code, or minus the signal; None while it runs."""
@@ -59,7 +86,7 @@ class IsolatedSubmission(Submission):
         except TimeoutError:
             raise self._too_long() from None
         except ValueError:
-            raise CannotCheck("crash", f"{self.path} wrote into the connection to the check") from None
+            raise self._no_answer() from None
         except (EOFError, OSError):
             raise self._gone() from None
         self.left = deadline - time.monotonic()
@@ -69,7 +96,7 @@ class IsolatedSubmission(Submission):
         """Ask a process that takes too long which line it is at."""
         said = b""
         with contextlib.suppress(OSError, AttributeError):
-            self.signal(signal.SIGUSR1)
+            self.process.send_signal(signal.SIGUSR1)
             self.connection.settimeout(0.3)
             while len(said) < 1 << 16 and (part := self.connection.recv(1 << 12)):
                 said += part
@@ -93,57 +120,19 @@ class IsolatedSubmission(Submission):
         """End the process, and take what it printed."""
         self.connection.close()
         if self.status is None:
-            with contextlib.suppress(OSError):
-                self.signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+            self.kill()
             self.wait(STARTUP_SECONDS)
         self.printed = self.output.finish()
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the process."""
-        raise NotImplementedError
-
-    def wait(self, seconds: float) -> None:
-        """Wait for its end at most so long, and note the status."""
-        raise NotImplementedError
-
-
-class ForkedSubmission(IsolatedSubmission):
-    """A process that a waiting one has forked, which also tells its status through `control`."""
-
-    def __init__(
-        self, connection: socket.socket, output: int, limits: Limits, number: int, control: socket.socket
-    ) -> None:
-        super().__init__(connection, output, limits)
-        self.number, self.control = number, control
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the process."""
-        os.kill(self.number, number)
-
-    def wait(self, seconds: float) -> None:
-        """Wait for its end at most so long, and note the status."""
-        self.control.settimeout(seconds)
-        with contextlib.suppress(TimeoutError, EOFError, OSError):
-            (status,) = struct.unpack("<q", reader(self.control)(8))
-            self.status = os.waitstatus_to_exitcode(status)
-        self.control.settimeout(STARTUP_SECONDS)
-
-
-class SpawnedSubmission(IsolatedSubmission):
-    """A process with an interpreter of its own."""
-
-    def __init__(self, connection: socket.socket, output: int, limits: Limits, python: subprocess.Popen[bytes]) -> None:
-        super().__init__(connection, output, limits)
-        self.python = python
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the process."""
-        self.python.send_signal(number)
+    def kill(self) -> None:
+        """End the process, if it has not ended."""
+        with contextlib.suppress(OSError):
+            self.process.kill()
 
     def wait(self, seconds: float) -> None:
         """Wait for its end at most so long, and note the status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.status = self.python.wait(seconds)
+            self.status = self.process.wait(seconds)
 
 
 class PrintedOutput:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from itertools import count
 from pathlib import Path
 
 from ..errors import InputError
@@ -82,16 +83,9 @@ def restore_template(folder: Path, exercise: Exercise) -> Path | None:
     """Put the template back; returns where the learner's file was kept, None where there was none."""
     path, backup = find_file(folder, exercise), None
     if path is not None:
-        backup = _free(folder / BACKUPS, path.stem)
+        backups = (folder / BACKUPS / f"{path.stem}-{number}.py" for number in count(1))
+        backup = next(backup for backup in backups if not backup.exists())
         make_folder(backup.parent)
         write_atomically(backup, read_bytes(path))
     write_atomically(folder / exercise.file if path is None else path, exercise.text)
     return backup
-
-
-def _free(folder: Path, stem: str) -> Path:
-    """A name that is not taken."""
-    number = 1
-    while (folder / f"{stem}-{number}.py").exists():
-        number += 1
-    return folder / f"{stem}-{number}.py"

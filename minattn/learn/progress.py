@@ -24,8 +24,7 @@ class ExerciseProgress(NamedTuple):
 
     Args:
         passed: whether its last check passed
-        tries: how often it was tried
-        hints: how many of them were seen
+        tries, hints: how often it was tried, and how many hints were seen
         first: when it first passed, or "-"
     """
 
@@ -64,20 +63,15 @@ class CourseProgress:
             return progress
         known = {exercise.name for exercise in course()}
         for number, line in enumerate(text.splitlines(), 1):
-            words = line.split()
-            if not words or words[0].startswith("#"):
-                if line and line not in HEADER.splitlines():
-                    progress.unknown_lines.append(line)
-                continue
-            row = _row(words[1:])
-            if words[0] in known and row is not None and words[0] not in progress.rows:
-                progress.rows[words[0]] = row
-                continue
-            progress.unknown_lines.append(line)
-            if words[0] in known or row is None:
-                progress.notes.append(
-                    f"{PROGRESS_FILE}, line {number} is not understood and is kept as it is: {line.strip()}"
-                )
+            name, *words = line.split() or ["#"]
+            row = _row(words)
+            if row is not None and name in known and name not in progress.rows:
+                progress.rows[name] = row
+            elif line and line not in HEADER.splitlines():
+                progress.unknown_lines.append(line)
+                if not name.startswith("#") and (name in known or row is None):
+                    said = f"line {number} is not understood and is kept as it is: {line.strip()}"
+                    progress.notes.append(f"{PROGRESS_FILE}, {said}")
         return progress
 
     def of(self, exercise: Exercise) -> ExerciseProgress:

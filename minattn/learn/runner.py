@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import signal
 import socket
 import struct
 import subprocess
@@ -17,13 +16,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from ..errors import RunError
-from .isolated_submission import STARTUP_SECONDS, ForkedSubmission, IsolatedSubmission, Limits, SpawnedSubmission
+from .isolated_submission import STARTUP_SECONDS, ForkedProcess, IsolatedSubmission, Limits
 from .sandbox.messages import reader
 
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries do not work in a fork
@@ -31,7 +29,7 @@ DEFAULT_LIMITS = Limits()
 BOOTSTRAP = "import sys; sys.path = [sys.argv[1], *sys.path, sys.argv[2]]; from sandbox.serve import main; main()"
 
 
-class Runner:
+class Runner(contextlib.AbstractContextManager["Runner"]):
     """Opens submissions, one at a time: `with Runner() as runner: with runner.open() as submission: …`
 
     Args:
@@ -48,12 +46,7 @@ class Runner:
         if forks:
             self._start_fork_server()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -67,8 +60,7 @@ class Runner:
         """End the submission that is running, from another thread, and those that follow: their answers do not come."""
         self.is_interrupted = True
         if (running := self.running) is not None:
-            with contextlib.suppress(OSError):
-                running.signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+            running.kill()
 
     @contextlib.contextmanager
     def open(self) -> Iterator[IsolatedSubmission]:
@@ -84,49 +76,40 @@ class Runner:
             self.running = None
             process.end()
             if self.forks and process.status is None:  # its status was not told; it may come at the wrong moment
-                self._restart_fork_server()
-
-    def _restart_fork_server(self) -> None:
-        self.close()
-        self._start_fork_server()
+                self._start_fork_server()
 
     def _start_fork_server(self) -> None:
+        self.close()
         ours, theirs = socket.socketpair()
         ours.settimeout(STARTUP_SECONDS)
         self.fork_server = _start_python("fork", theirs.fileno(), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
         theirs.close()
         self.control = ours
 
-    def _fork(self) -> IsolatedSubmission:
-        for attempt in (1, 2):
-            assert self.control is not None
-            ours, theirs = socket.socketpair()
-            output, sink = os.pipe()
-            try:
-                socket.send_fds(self.control, [b"."], [theirs.fileno(), sink])
-                (number,) = struct.unpack("<q", reader(self.control)(8))
-                return ForkedSubmission(ours, output, self.limits, number, self.control)
-            except (EOFError, OSError) as error:  # the process that forks is gone; a submission may have ended it
-                ours.close()
-                os.close(output)
-                self._restart_fork_server()
-                if attempt == 2:
-                    raise RunError(f"no process for the check could be started: {error or 'it ended'}") from error
-            finally:
-                theirs.close()
-                os.close(sink)
-        raise AssertionError
+    def _fork(self, again: bool = True) -> IsolatedSubmission:
+        assert self.control is not None
+        ours, theirs = socket.socketpair()
+        output, sink = os.pipe()
+        try:
+            socket.send_fds(self.control, [b"."], [theirs.fileno(), sink])
+            (number,) = struct.unpack("<q", reader(self.control)(8))
+            return IsolatedSubmission(ForkedProcess(number, self.control), ours, output, self.limits)
+        except (EOFError, OSError) as error:  # the process that forks is gone; a submission may have ended it
+            ours.close()
+            os.close(output)
+            self._start_fork_server()
+            if again:
+                return self._fork(again=False)
+            raise RunError(f"no process for the check could be started: {error or 'it ended'}") from error
+        finally:
+            theirs.close()
+            os.close(sink)
 
     def _spawn(self) -> IsolatedSubmission:
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(STARTUP_SECONDS)
-            python = _start_python(
-                "serve",
-                server.getsockname()[1],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            python = _start_python("serve", server.getsockname()[1], **pipes)
             assert python.stdin is not None and python.stdout is not None
             key = secrets.token_hex(16).encode()
             python.stdin.write(key + b"\n")
@@ -141,7 +124,7 @@ class Runner:
                 raise RunError("no process for the check could be started: it did not call back") from error
         output = os.dup(python.stdout.fileno())
         python.stdout.close()
-        return SpawnedSubmission(connection, output, self.limits, python)
+        return IsolatedSubmission(python, connection, output, self.limits)
 
 
 def _start_python(mode: str, number: int, **options: Any) -> subprocess.Popen[bytes]:

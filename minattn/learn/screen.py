@@ -28,7 +28,6 @@ class Screen:
         self.stream = stream or sys.stdout
         self.is_terminal = self.stream.isatty()
         self.has_colors = self.is_terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-
         self.written = 0
 
     @property
@@ -77,10 +76,10 @@ class Screen:
 
     def labelled(self, label: str, text: str) -> None:
         """Print a label, and a paragraph to the right of it."""
-        for i, line in enumerate(fitted(text, self.width - LABEL_WIDTH - 4)):
-            self.write(
-                f"  {self.paint('' if i else label, 'dim')}{' ' * (LABEL_WIDTH - (0 if i else len(label)))}  {line}"
-            )
+        shown = self.paint(label.ljust(LABEL_WIDTH), "dim")
+        for line in fitted(text, self.width - LABEL_WIDTH - 4):
+            self.write(f"  {shown}  {line}")
+            shown = " " * LABEL_WIDTH
 
     def heading(self, exercise: Exercise) -> None:
         """Print number, name and title of an exercise."""
@@ -110,16 +109,12 @@ class Screen:
         for label, text in verdict.remarks:
             self.write()
             self.labelled(label, text)
-        self.printed(verdict.printed)
-
-    def printed(self, text: str) -> None:
-        """What the learner's code printed, the beginning of it."""
-        lines = text.rstrip().splitlines()
+        lines = verdict.printed.rstrip().splitlines()
+        if len(lines) > MAX_PRINTED_LINES + 1:
+            lines[MAX_PRINTED_LINES:] = [f"… {len(lines) - MAX_PRINTED_LINES} lines more"]
         if lines:
             self.write()
-            more = [f"… {len(lines) - MAX_PRINTED_LINES} lines more"] if len(lines) > MAX_PRINTED_LINES + 1 else []
-            shown = lines[:MAX_PRINTED_LINES] + more if more else lines
-            self.labelled("your code says", "\n".join(f" {line}" for line in shown))
+            self.labelled("your code says", "\n".join(f" {line}" for line in lines))
 
     def line(self, exercise: Exercise, verdict: Verdict) -> None:
         """A check in one line."""
@@ -131,10 +126,7 @@ class Screen:
     def course(self, progress: CourseProgress, height: int | None = None) -> None:
         """Print all exercises, and how each stands.
 
-        Args:
-            progress: how far the learner is
-            height: the lines that there are for it, None for any number; where they are too few, names stand side by
-                side without titles
+        height: the lines that there are, None for any number; too few, and names stand side by side without titles
         """
         rows = []
         for exercise in course():

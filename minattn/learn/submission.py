@@ -58,11 +58,9 @@ class Submission:
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         answer = self.ask(request)
-        if not isinstance(answer, dict):
+        if not isinstance(answer, dict) or not isinstance(answer.get("error", {}), dict):
             raise self._no_answer()
         if "error" in answer:
-            if not isinstance(answer["error"], dict):
-                raise self._no_answer()
             raise _learner_error(self.path, self.source, answer["error"])
         return answer
 

@@ -26,11 +26,9 @@ class Verdict(NamedTuple):
     """The result of a check, and why.
 
     Args:
-        exercise: its name
-        result: one of RESULTS
+        exercise, result: the name of the exercise, and one of RESULTS
         kind: of mistake, a word of the check's vocabulary, or ""
-        sentence: what is wrong
-        remarks: what helps to mend it
+        sentence, remarks: what is wrong, and what helps to mend it
         printed: what the learner's code printed
         seconds: how long it took
     """

@@ -24,14 +24,7 @@ Stamp = tuple[int, int, int]
 
 
 class Watch:
-    """Watches a folder; `run()` returns when the learner quits.
-
-    Args:
-        folder: of the learner's files
-        runner: checks them
-        keys: says which keys are pressed
-        screen: shows all
-    """
+    """Watches a folder of a learner's files; `run()` returns when the learner quits."""
 
     def __init__(self, folder: Path, runner: Runner, keys: Keys, screen: Screen) -> None:
         self.folder, self.runner, self.keys, self.screen = folder, runner, keys, screen
@@ -41,6 +34,7 @@ class Watch:
 
     def run(self) -> None:
         """Check the current exercise, then whatever is saved."""
+        actions = {"h": self.hint, "r": self.reset, "l": self.list, "n": self.next}
         self.check(self.exercise, counts=False)
         while True:
             try:
@@ -49,14 +43,8 @@ class Watch:
                 return
             if key == "q":
                 return
-            if key == "h":
-                self.hint()
-            elif key == "r":
-                self.reset()
-            elif key == "l":
-                self.list()
-            elif key == "n":
-                self.next()
+            if key in actions:
+                actions[key]()
             elif key in ("\n", "\r", " ", "c"):
                 self.check(self.exercise)
             elif (saved := self.saved()) is not None:
@@ -78,10 +66,8 @@ class Watch:
     def saved(self) -> Exercise | None:
         """Find an exercise whose file has changed since the last look."""
         before, self.stamps = self.stamps, self.stamps | self.look()
-        for exercise in course():
-            if self.stamps.get(exercise.name) != before.get(exercise.name):
-                return exercise
-        return None
+        changed = (one for one in course() if self.stamps.get(one.name) != before.get(one.name))
+        return next(changed, None)
 
     def check(self, exercise: Exercise, counts: bool = True) -> None:
         """Check an exercise, which is the current one from now on, and show the verdict."""

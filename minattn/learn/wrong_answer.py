@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -18,23 +18,10 @@ NEARLY = 1e-9
 """How close an answer is to what a known mistake gives, and a step to its right value."""
 
 
-def copied(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Copy arguments, for a function that may change its own."""
-    return copy.deepcopy(arguments)
-
-
 def why_wrong(
     exercise: Exercise, submission: Submission, arguments: tuple[Any, ...], answer: Any, found: list[WorstEntry]
 ) -> Reason:
-    """Say why an answer has wrong numbers.
-
-    Args:
-        exercise: what the answer belongs to
-        submission: the learner's file, to be asked about its steps
-        arguments: what the function was called with
-        answer: what it returned
-        found: where that differs from what is right
-    """
+    """Say why an answer has wrong numbers. found: where it differs from what is right."""
     if text := nearly_right(found):
         return Reason("measured", text)
     tops = {entry.where.partition("[")[0] for entry in found}
@@ -139,7 +126,7 @@ def right_values(exercise: Exercise, arguments: tuple[Any, ...]) -> dict[str, li
     for gap in (exercise.solution, *exercise.alternatives.values()):
         ours = Submission()
         ours.load(exercise.file, exercise.fill(gap))
-        history = ours.call(exercise.function, copied(arguments), tuple(exercise.steps)).history
+        history = ours.call(exercise.function, deepcopy(arguments), tuple(exercise.steps)).history
         for name, versions in history.items():
             values.setdefault(name, []).append(versions[-1][1])
     return values
@@ -149,7 +136,7 @@ def forward_changed(exercise: Exercise, submission: Submission, arguments: tuple
     """Remark on a forward that is no longer the template's."""
     try:
         now = submission.call("forward", arguments[1:]).result
-        was = exercise.solved["forward"](*copied(arguments[1:]))
+        was = exercise.solved["forward"](*deepcopy(arguments[1:]))
         same = not list(wrong_numbers(now, was, ("forward",)))
     except (CannotCheck, TypeError, ValueError):
         same = False
@@ -162,7 +149,7 @@ def known_mistake(exercise: Exercise, arguments: tuple[Any, ...], answer: Any) -
     """The sentence of the exercise's own mistake that gives exactly this answer; None where none does."""
     for mistake in exercise.mistakes:
         with np.errstate(all="ignore"):
-            theirs = exercise.run(mistake.gap)[exercise.function](*copied(arguments))
+            theirs = exercise.run(mistake.gap)[exercise.function](*deepcopy(arguments))
         is_like = not form_error(answer, theirs, "", exercise.answers)
         if is_like and not list(wrong_numbers(answer, theirs, exercise.answers, NEARLY)):
             return mistake.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -35,6 +36,18 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+def rendered(figure: Figure, kind: str, **metadata: str) -> bytes:
+    """A figure as "png" or "svg" with this metadata; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    content = io.BytesIO()
+    # A fixed salt and no date or version: without them each file would differ from the one before.
+    fixed = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
+    with rc_context({"svg.hashsalt": "minattn", "svg.fonttype": "path"}):  # letters as shapes: no font is needed
+        figure.savefig(content, format=kind, dpi=150, metadata=fixed | metadata)
+    return content.getvalue()
 
 
 def set_title(figure: Figure, title: str) -> None:

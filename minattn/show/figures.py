@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from .canvas import (
     label_tokens,
     new_figure,
     panel_grid,
+    rendered,
     set_horizontal_label,
     set_title,
 )
@@ -32,6 +32,9 @@ from .canvas import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""The steps at which there is a value, and the values."""
 
 _MOST_PANELS = 12
 
@@ -58,10 +61,11 @@ def training_curves(rows: Sequence[Mapping[str, Any]], note: str = "") -> Figure
     window = max(1, len(loss) // 50)
     if window > 1:
         axes[0].plot(steps, loss, color=BLUE, alpha=0.25, linewidth=0.8)
-        steps, loss = _smooth(steps, window), _smooth(loss, window)
+        # the ends, where a window is not full, are left out
+        steps, loss = (np.convolve(values, np.full(window, 1 / window), mode="valid") for values in (steps, loss))
     averaged = f", mean of {window} values" if window > 1 else ""
-    _draw_curve(axes[0], steps, loss, f"training{averaged}", BLUE, "", "{:.2f}")
-    _draw_curve(axes[0], *curves["held_out_loss"], "held-out", ORANGE, "o", "{:.2f}")
+    _draw_curve(axes[0], (steps, loss), f"training{averaged}", BLUE, "", "{:.2f}")
+    _draw_curve(axes[0], curves["held_out_loss"], "held-out", ORANGE, "o", "{:.2f}")
     axes[0].set(title="Loss while training", ylabel="cross-entropy (nats per token)")
     axes[0].set_ylim(0, 1.05 * axes[0].get_ylim()[1])
 
@@ -71,7 +75,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]], note: str = "") -> Figure
             ("blanks_filled", "blanks filled", PURPLE, "D"),
         ):
             steps, share = curves[key]
-            _draw_curve(axes[1], steps, 100 * share, label, colour, marker, "{:.2f} %")
+            _draw_curve(axes[1], (steps, 100 * share), label, colour, marker, "{:.2f} %")
         axes[1].set(title="Accuracy on held-out sentences", ylabel="right tokens (%)", ylim=(-3, 103))
     for axis in axes:
         axis.grid(alpha=0.3)
@@ -189,8 +193,15 @@ def nearest_neighbours(table: ArrayLike, pieces: Sequence[str], words: Sequence[
         cosines = directions @ directions[ids[word]]
         nearest = [i for i in np.argsort(-cosines, kind="stable") if i != ids[word]][:count]
         drawn += [word, *(pieces[i] for i in nearest)]
-        _draw_bars(axis, [pieces[i] for i in nearest], cosines[nearest])
-        axis.tick_params(labelbottom=True)  # sharing hides them in a column whose last panel is empty
+        bars = axis.barh(range(count), cosines[nearest], color=BLUE, height=0.72)
+        axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
+        labels = [drawable(pieces[i]) for i in nearest]
+        axis.set_yticks(range(count), labels, fontsize=8, parse_math=False, family=installed_fonts())
+        axis.invert_yaxis()  # the nearest on top
+        axis.margins(x=0.15)
+        axis.spines[["top", "right"]].set_visible(False)
+        # sharing hides the numbers below a column whose last panel is empty
+        axis.tick_params(left=False, labelbottom=True)
         axis.set_title(drawable(word), parse_math=False, fontsize=10, fontweight="bold", family=installed_fonts())
     for axis in axes[len(words) :]:
         axis.remove()
@@ -212,23 +223,17 @@ def save_figure(figure: Figure, folder: str | os.PathLike[str], name: str) -> li
         InputError: the name is a path
         RunError: the disk refuses
     """
-    from matplotlib import rc_context
-
     if not name or Path(name).name != name:
         raise InputError(f"save_figure: name must be a plain file name without its ending, got {name!r}")
     make_folder(Path(folder))
     paths = []
-    # A fixed salt and no date or version: without them each SVG would differ from the one before.
-    with rc_context({"svg.hashsalt": "minattn", "svg.fonttype": "path"}):
-        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
-            content = io.BytesIO()
-            figure.savefig(content, format=kind, dpi=150, metadata=metadata)
-            paths.append(Path(folder) / f"{name}.{kind}")
-            write_atomically(paths[-1], content.getvalue())
+    for kind in ("png", "svg"):
+        paths.append(Path(folder) / f"{name}.{kind}")
+        write_atomically(paths[-1], rendered(figure, kind))
     return paths
 
 
-def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> Curve:
     """The steps that have a value of this name, rising, and the values; None becomes NaN, drawn as a gap."""
     found = sorted(
         (row["step"], math.nan if row[key] is None else float(row[key])) for row in rows if "step" in row and key in row
@@ -236,38 +241,13 @@ def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[NDArray[np.floa
     return np.array([step for step, _ in found], float), np.array([value for _, value in found], float)
 
 
-def _smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """The mean of each window of consecutive values, without the ends where the window is not full."""
-    return np.convolve(values, np.full(window, 1 / window), mode="valid")
-
-
-def _draw_curve(
-    axis: Axes,
-    steps: NDArray[np.float64],
-    values: NDArray[np.float64],
-    label: str,
-    colour: str,
-    marker: str,
-    number: str,
-) -> None:
+def _draw_curve(axis: Axes, curve: Curve, label: str, colour: str, marker: str, number: str) -> None:
     """One line, with its last value in the legend; nothing where there are no values."""
+    steps, values = curve
     if len(values):
         marker = marker or ("o" if len(values) == 1 else "")
         legend = f"{label}: {number.format(values[-1])}"
         axis.plot(steps, values, color=colour, marker=marker, markersize=4, label=legend)
-
-
-def _draw_bars(axis: Axes, pieces: Sequence[str], cosines: NDArray[np.float64]) -> None:
-    """The neighbours of one word, the nearest on top."""
-    places = np.arange(len(pieces))
-    bars = axis.barh(places, cosines, color=BLUE, height=0.72)
-    axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
-    labels = [drawable(piece) for piece in pieces]
-    axis.set_yticks(places, labels, fontsize=8, parse_math=False, family=installed_fonts())
-    axis.invert_yaxis()
-    axis.margins(x=0.15)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(left=False)
 
 
 def _finite(function: str, name: str, values: ArrayLike, axes: int) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from .canvas import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, new_figure, set_title
+from .canvas import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, new_figure, rendered, set_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,19 +171,13 @@ def svg_of(drawing: Figure) -> str:
     Raises:
         InputError: it is too large for a page
     """
-    from matplotlib import rc_context
-
-    metadata = {"Date": None, "Creator": None, "Title": title_of(drawing), "Description": "\n".join(words_of(drawing))}
-    content = io.BytesIO()
-    with rc_context({"svg.hashsalt": "minattn", "svg.fonttype": "path"}):  # letters as shapes: no font is needed
-        drawing.savefig(content, format="svg", dpi=150, metadata=metadata)
-    size = len(content.getvalue())
-    if size > _MOST_BYTES:
+    content = rendered(drawing, "svg", Title=title_of(drawing), Description="\n".join(words_of(drawing)))
+    if len(content) > _MOST_BYTES:
         raise InputError(
-            f"the figure {title_of(drawing)!r} is {size:,} bytes of SVG, at most {_MOST_BYTES:,} are wanted; draw "
-            "fewer points, or pass rasterized=True to what has many"
+            f"the figure {title_of(drawing)!r} is {len(content):,} bytes of SVG, at most {_MOST_BYTES:,} are wanted; "
+            "draw fewer points, or pass rasterized=True to what has many"
         )
-    return "\n".join(line.rstrip() for line in content.getvalue().decode("utf-8").splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in content.decode("utf-8").splitlines()) + "\n"
 
 
 def _refuse_unlabelled(drawing: Figure) -> None:

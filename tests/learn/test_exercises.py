@@ -435,7 +435,6 @@ def test_gradients_in_the_same_memory_are_told_by_name(tmp_path):
         hints=("?", "", ""),
         note="",
         cases=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(2, 3)))],
-        answers=("da", "db"),
         folder=tmp_path,
     )
     assert gap_of(exercise.text) == "da = ...\n    db = ..."

@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from dataclasses import replace
+from subprocess import TimeoutExpired
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from support.learn_help import through
 
 from minattn.learn import Limits, Runner, check_file, find
 from minattn.learn.checking import check_submission
-from minattn.learn.isolated_submission import SpawnedSubmission
+from minattn.learn.isolated_submission import ForkedProcess, IsolatedSubmission
 from minattn.learn.runner import CAN_FORK
 from minattn.learn.sandbox.messages import NotData, encode
 from minattn.learn.submission import Submission, is_call_result
@@ -309,9 +310,8 @@ def test_no_process_is_left_behind(tmp_path):
         fork_server = runner.fork_server
         with runner.open() as process:
             process.load("mine.py", "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()")
-            number = process.number if CAN_FORK else process.python.pid
         with pytest.raises(ProcessLookupError):
-            os.kill(number, 0)
+            os.kill(process.process.pid, 0)
     assert fork_server is None or fork_server.poll() is not None
 
 
@@ -383,16 +383,16 @@ def test_what_no_session_would_send_is_refused(message):
     """Sent by a process that a submission has taken over."""
     ours, theirs = socket.socketpair()
 
-    class Fake(SpawnedSubmission):
-        def signal(self, number):
+    class Silent(ForkedProcess):
+        def send_signal(self, number):
             pass
 
         def wait(self, seconds):
-            self.status = None
+            raise TimeoutExpired("", seconds)
 
     read, write = os.pipe()
     os.close(write)
-    process = Fake(ours, read, Limits(seconds=0.3), None)
+    process = IsolatedSubmission(Silent(0, ours), ours, read, Limits(seconds=0.3))
     theirs.sendall(message)
     theirs.shutdown(socket.SHUT_WR)
     with pytest.raises(CannotCheck) as caught:

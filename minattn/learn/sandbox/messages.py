@@ -58,9 +58,7 @@ def _tree(value: Any, arrays: list[bytes], depth: int) -> Any:
 def reader(connection: socket.socket, deadline: float | None = None) -> Callable[[int], bytes]:
     """Make a function that reads so many bytes; it raises EOFError where there are fewer.
 
-    Args:
-        connection: where it reads
-        deadline: a time of `time.monotonic`, after which it raises TimeoutError
+    deadline: a time of `time.monotonic`, after which it raises TimeoutError
     """
 
     def read(count: int) -> bytes:
@@ -111,11 +109,8 @@ def _value(tree: Any, data: memoryview) -> tuple[Any, memoryview]:
     if "other" in tree:
         return NotData(str(tree["other"])), data
     if "dict" in tree:
-        pairs = {}
-        for key, item in tree["dict"]:
-            name, data = _value(key, data)
-            pairs[name], data = _value(item, data)
-        return pairs, data
+        pairs, data = _value({"list": [{"list": pair} for pair in tree["dict"]]}, data)
+        return dict(pairs), data
     items = []
     for item in tree["tuple" if "tuple" in tree else "list"]:
         part, data = _value(item, data)

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # the product rule
 dx = g * x * x + x * g * x + x * x * g
 

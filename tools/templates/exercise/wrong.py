@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # The factor 3 is forgotten: dx = g x² in place of 3 g x².
 slope = x**2
 

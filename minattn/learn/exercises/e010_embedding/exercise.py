@@ -1,14 +1,6 @@
-"""Gather and scatter-add: where data enters a model, and where the last gradient arrives."""
-
 import numpy as np
 
-from ...course import Cases, Edge, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield np.array([2, 0, 2, 5, 2]), rng.normal(size=(6, 3))
-    yield np.array([[1, 1, 4], [0, 3, 1]]), rng.normal(size=(5, 2))
-
+from ...course import Edge, Exercise
 
 exercise = Exercise(
     hints=(
@@ -21,8 +13,10 @@ exercise = Exercise(
     note="A lookup copies, and the gradient of a copy is a sum: whatever is used several times collects what every use "
     "sends back. You will meet this again in broadcasting, residuals, tied weights and the tape. The engine: Embedding "
     "in minattn/ops/embedding.py.",
-    cases=cases,
-    answers=("ids", "dweight"),
+    cases=lambda rng: [
+        (np.array([2, 0, 2, 5, 2]), rng.normal(size=(6, 3))),
+        (np.array([[1, 1, 4], [0, 3, 1]]), rng.normal(size=(5, 2))),
+    ],
     edges=(
         Edge(
             "where there is no position at all",

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # a loop over positions
 dweight = np.zeros(weight.shape)
 for position in np.ndindex(ids.shape):

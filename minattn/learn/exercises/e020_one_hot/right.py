@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # rows of the identity
 one_hot = np.eye(len(weight))[ids]
 y = np.einsum("tv,vd->td", one_hot, weight)

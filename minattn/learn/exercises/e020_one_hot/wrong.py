@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # dweight is divided by the number of times a token occurs, as for a mean; what every use sends back adds up.
 dweight = one_hot.T @ g / np.maximum(one_hot.sum(axis=0), 1)[:, None]
 

@@ -1,17 +1,6 @@
-"""Undo broadcasting: the sum that every bias, gain and scale needs."""
-
-import numpy as np
-
-from ...course import Cases, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    for full, shape in (((2, 3, 4), (4,)), ((3, 4), (3, 1)), ((2, 3, 4), (2, 1, 4)), ((3, 2), ()), ((5, 3), (5, 3))):
-        yield rng.normal(size=full), shape
-
+from ...course import Exercise
 
 exercise = Exercise(
-    function="sum_to_shape",
     hints=(
         "b (4,) was added to x (2, 3, 4). If b[0] grows by a little, how many numbers of the result grow?",
         "First the axes that g has and shape has not: they are the first g.ndim - len(shape). Then those where shape "
@@ -22,6 +11,8 @@ exercise = Exercise(
     note="Stretching copies, so its gradient sums: the same law as in the embedding. You will never again wonder why "
     "the gradient of a bias is g.sum(axis=0). The engine does it once, for all ops: sum_to_shape in "
     "minattn/ops/base.py.",
-    cases=cases,
-    answers=("dx",),
+    cases=lambda rng: [
+        (rng.normal(size=full), shape)
+        for full, shape in (((2, 3, 4), (4,)), ((3, 4), (3, 1)), ((2, 3, 4), (2, 1, 4)), ((3, 2), ()), ((5, 3), (5, 3)))
+    ],
 )

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # one axis at a time
 dx = g
 while dx.ndim > len(shape):

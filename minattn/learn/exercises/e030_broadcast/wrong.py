@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # The stretched axes are averaged; every use counts in full, so they are summed.
 dx = g.mean(axis=tuple(range(added)))
 dx = dx.mean(axis=stretched, keepdims=True)

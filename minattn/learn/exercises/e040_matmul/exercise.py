@@ -1,16 +1,4 @@
-"""The matrix product: nearly all the work of a network."""
-
-import numpy as np
-
-from ...course import Cases, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    # where all lengths are equal a forgotten transpose fits, and the numbers tell which one it is
-    yield rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
-    yield rng.normal(size=(3, 4)), rng.normal(size=(4, 5))
-    yield rng.normal(size=(2, 3)), rng.normal(size=(3, 1))
-
+from ...course import Exercise, normal
 
 exercise = Exercise(
     hints=(
@@ -23,7 +11,6 @@ exercise = Exercise(
     note="da = g bᵀ, db = aᵀ g: each input's gradient is the upstream times the other input, transposed so that the "
     "shapes fit. The cost: backward does twice the work of forward. The engine: MatMul in "
     "minattn/ops/linear_algebra.py, for batches too.",
-    cases=cases,
-    answers=("da", "db"),
+    cases=normal([(3, 3), (3, 3)], [(3, 4), (4, 5)], [(2, 3), (3, 1)]),
     like="matmul",
 )

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # einsum
 da = np.einsum("nm,km->nk", g, b)
 db = np.einsum("nk,nm->km", a, g)

@@ -1,16 +1,6 @@
-"""The linear layer: a matrix product with a bias, the same for every token of every sentence."""
-
 import numpy as np
 
-from ...course import Cases, Edge, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    # where all lengths are equal a forgotten transpose fits, and the numbers tell which one it is
-    yield rng.normal(size=(4, 4)), rng.normal(size=(4, 4)), rng.normal(size=4)
-    yield rng.normal(size=(2, 3, 4)), rng.normal(size=(5, 4)), rng.normal(size=5)
-    yield rng.normal(size=(3, 2)), rng.normal(size=(4, 2)), rng.normal(size=4)
-
+from ...course import Edge, Exercise, normal
 
 exercise = Exercise(
     hints=(
@@ -21,8 +11,7 @@ exercise = Exercise(
     ),
     note="Flatten, then it is the matrix product, and the bias is broadcasting. Every projection of a transformer is "
     "this. The engine: Linear in minattn/ops/linear_algebra.py.",
-    cases=cases,
-    answers=("dx", "dweight", "dbias"),
+    cases=normal([(4, 4), (4, 4), (4,)], [(2, 3, 4), (5, 4), (5,)], [(3, 2), (4, 2), (4,)]),
     edges=(
         Edge(
             "where x has no row",

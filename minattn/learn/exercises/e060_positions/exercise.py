@@ -1,17 +1,6 @@
-"""The sinusoids: how a model that sees a bag of vectors is told their order."""
-
-import numpy as np
-
-from ...course import Cases, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield 5, 8
-    yield int(rng.integers(6, 12)), 6
-
+from ...course import Exercise
 
 exercise = Exercise(
-    function="sinusoids",
     steps={"angles": "position / 10000^(2i/D), of shape (T, D/2)"},
     hints=(
         "How many different angles does one position have: D, or D/2?",
@@ -21,6 +10,5 @@ exercise = Exercise(
     ),
     note="The angle between two positions depends only on how far apart they are: what is k places to the right looks "
     "the same from everywhere. The engine: sinusoids in minattn/nn/positional.py.",
-    cases=cases,
-    answers=("table",),
+    cases=lambda rng: [(5, 8), (int(rng.integers(6, 12)), 6)],
 )

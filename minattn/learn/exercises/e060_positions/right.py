@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # loops, as the formula stands there
 table = np.zeros((tokens, width))
 for position in range(tokens):

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # All sines come first and all cosines after them; they alternate: sin, cos, sin, cos.
 table = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
 

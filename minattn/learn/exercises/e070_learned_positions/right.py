@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # scatter-add over positions
 dx = 1.0 * g
 dweight = np.zeros_like(weight)

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # dweight is the mean over the batch; every sentence that used a row counts in full, so it is the sum.
 dweight[: x.shape[1]] = g.mean(axis=0)
 

@@ -1,16 +1,4 @@
-"""Scaled scores: the first line of attention."""
-
-import numpy as np
-
-from ...course import Cases, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    # where all lengths are equal a forgotten transpose fits, and the numbers tell which one it is
-    yield rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
-    yield rng.normal(size=(2, 3, 5)), rng.normal(size=(2, 4, 5))
-    yield rng.normal(size=(2, 2, 3, 2)), rng.normal(size=(2, 2, 3, 2))
-
+from ...course import Exercise, normal
 
 exercise = Exercise(
     steps={"scaled": "g / √d, what arrives at q kᵀ"},
@@ -23,6 +11,5 @@ exercise = Exercise(
     ),
     note="Every query gets a mixture of keys back, and every key a mixture of queries, both weighted by g. The engine "
     "does it inside of ScaledDotProductAttention in minattn/ops/attention.py.",
-    cases=cases,
-    answers=("dq", "dk"),
+    cases=normal([(3, 3), (3, 3)], [(2, 3, 5), (2, 4, 5)], [(2, 2, 3, 2), (2, 2, 3, 2)]),
 )

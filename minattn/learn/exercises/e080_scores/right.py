@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # einsum
 d = q.shape[-1]
 dq = np.einsum("...ij,...jc->...ic", g, k) / d**0.5

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # The factor 1/√d of forward is missing on the way back.
 scaled = g
 

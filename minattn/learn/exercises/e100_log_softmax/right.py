@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # the Jacobian, row by row
 dx = np.empty_like(x)
 for row in np.ndindex(x.shape[:-1]):

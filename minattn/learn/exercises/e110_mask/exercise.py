@@ -1,5 +1,3 @@
-"""Masking: what may not be looked at gets no weight and sends nothing back."""
-
 import numpy as np
 
 from ...course import Cases, Edge, Exercise
@@ -14,7 +12,6 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
-    function="masked_softmax",
     steps={"exp": "exp of the shifted scores, 0 where masked"},
     hints=(
         "What is the largest score of a row that may look nowhere, and what is it minus itself?",
@@ -26,7 +23,6 @@ exercise = Exercise(
     note="p is 0 where masked, and every term of ds has a factor p: a right forward makes the backward right for "
     "nothing. The engine: exponentials in minattn/ops/attention.py.",
     cases=cases,
-    answers=("p", "ds"),
     edges=(
         Edge(
             "where the scores that may be looked at are 1000 or -1000",

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # row by row, only where one may look
 p, ds = np.zeros_like(s), np.zeros_like(s)
 allowed = np.broadcast_to(mask, s.shape)

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # The shift is the largest score of all, masked ones too: where a masked one is far above the others, their exp rounds
 # to 0, and the row gets no weights.
 largest = s.max(axis=-1, keepdims=True)

@@ -1,15 +1,4 @@
-"""The weighted sum: the last line of attention."""
-
-import numpy as np
-
-from ...course import Cases, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    # where all lengths are equal a forgotten transpose fits, and the numbers tell which one it is
-    yield rng.random(size=(3, 3)), rng.normal(size=(3, 3))
-    yield rng.random(size=(2, 3, 4)), rng.normal(size=(2, 4, 5))
-
+from ...course import Exercise
 
 exercise = Exercise(
     hints=(
@@ -19,6 +8,8 @@ exercise = Exercise(
     ),
     note="A token that nobody looked at gets no gradient for its value: attention decides who learns. The engine does "
     "it inside of ScaledDotProductAttention in minattn/ops/attention.py.",
-    cases=cases,
-    answers=("dp", "dv"),
+    cases=lambda rng: [
+        (rng.random(size=(3, 3)), rng.normal(size=(3, 3))),
+        (rng.random(size=(2, 3, 4)), rng.normal(size=(2, 4, 5))),
+    ],
 )

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # einsum
 dp = np.einsum("...ie,...je->...ij", g, v)
 dv = np.einsum("...ij,...ie->...je", p, g)

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # p is not transposed in dv: the weight of token j in y_i is p_ij, so that j collects along i.
 dv = p @ g
 

@@ -1,16 +1,6 @@
-"""Scaled dot-product attention, whole: three exercises joined."""
-
 import numpy as np
 
-from ...course import Cases, Edge, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    # where all lengths are equal a forgotten transpose fits, and the numbers tell which one it is
-    yield tuple(rng.normal(size=(3, 2, 3, 3)))
-    yield rng.normal(size=(2, 3, 5)), rng.normal(size=(2, 4, 5)), rng.normal(size=(2, 4, 2))
-    yield rng.normal(size=(2, 2, 3, 2)), rng.normal(size=(2, 2, 3, 2)), rng.normal(size=(2, 2, 3, 4))
-
+from ...course import Edge, Exercise, normal
 
 exercise = Exercise(
     steps={
@@ -29,8 +19,11 @@ exercise = Exercise(
     note="You have the heart of the transformer. Note that dv needs only p, while dq and dk have to go through the "
     "softmax: where p is nearly 0 or 1, hardly any gradient gets through. The engine: ScaledDotProductAttention in "
     "minattn/ops/attention.py, the same five lines.",
-    cases=cases,
-    answers=("dq", "dk", "dv"),
+    cases=normal(
+        [(2, 3, 3), (2, 3, 3), (2, 3, 3)],
+        [(2, 3, 5), (2, 4, 5), (2, 4, 2)],
+        [(2, 2, 3, 2), (2, 2, 3, 2), (2, 2, 3, 4)],
+    ),
     edges=(
         Edge(
             "where scores are 1000 and -1000",

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # einsum
 dv = np.einsum("...ij,...ie->...je", p, g)
 dp = np.einsum("...ie,...je->...ij", g, v)

@@ -1,14 +1,4 @@
-"""Splitting into heads: backward of moving numbers about is moving them back."""
-
-import numpy as np
-
-from ...course import Cases, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield (rng.normal(size=(2, 3, 10)),)
-    yield (rng.normal(size=(3, 2, 4)),)
-
+from ...course import Exercise, normal
 
 exercise = Exercise(
     hints=(
@@ -20,6 +10,5 @@ exercise = Exercise(
     ),
     note="Reshape without transpose is the classical silent bug: all shapes fit, and tokens get each other's numbers. "
     "The engine: split and merge of MultiHeadSelfAttention in minattn/nn/attention.py.",
-    cases=cases,
-    answers=("dx",),
+    cases=normal([(2, 3, 10)], [(3, 2, 4)]),
 )

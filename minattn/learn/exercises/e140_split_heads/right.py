@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # side by side
 dx = np.concatenate([g[:, head] for head in range(HEADS)], axis=-1)
 

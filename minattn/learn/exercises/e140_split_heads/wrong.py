@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # Only the shape is put right: without swapping heads and tokens back, numbers land at other tokens.
 dx = g.reshape(x.shape)
 

@@ -1,20 +1,4 @@
-"""Self-attention: one input that is used three times."""
-
-import numpy as np
-
-from ...course import Cases, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield rng.normal(size=(2, 3, 4)), *rng.normal(size=(3, 4, 5))
-    yield rng.normal(size=(3, 2, 2)), *rng.normal(size=(3, 2, 2))
-
-
-WEIGHTS = """
-dwq = np.einsum("bti,bto->io", x, dq)
-dwk = np.einsum("bti,bto->io", x, dk)
-dwv = np.einsum("bti,bto->io", x, dv)
-"""
+from ...course import Exercise, normal
 
 exercise = Exercise(
     hints=(
@@ -27,6 +11,5 @@ exercise = Exercise(
     note="Every fork in the forward pass is a sum in the backward pass. That is half of backpropagation; the other "
     "half is the chain rule. The engine: MultiHeadSelfAttention in minattn/nn/attention.py, and the addition in "
     "`walk` of minattn/graph.py.",
-    cases=cases,
-    answers=("dx", "dwq", "dwk", "dwv"),
+    cases=normal([(2, 3, 4), (4, 5), (4, 5), (4, 5)], [(3, 2, 2), (2, 2), (2, 2), (2, 2)]),
 )

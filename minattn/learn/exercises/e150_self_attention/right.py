@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # one wide product, as it is done in practice
 together = np.concatenate([dq, dk, dv], axis=-1)
 dx = together @ np.concatenate([wq, wk, wv], axis=1).T

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # dx has only the path through the queries; the keys and the values were made of x as well.
 dx = dq @ wq.T
 

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # einsum
 du = g * (1 - c**2)
 dx = g + np.einsum("...o,io->...i", du, w)

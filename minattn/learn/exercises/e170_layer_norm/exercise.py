@@ -1,14 +1,6 @@
-"""Layer norm: a mean and a variance through which the gradient flows too."""
-
 import numpy as np
 
-from ...course import Cases, Edge, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield rng.normal(1.0, 2.0, (2, 3, 5)), 1 + rng.normal(size=5), rng.normal(size=5)
-    yield rng.normal(size=(3, 2)), 1 + rng.normal(size=2), rng.normal(size=2)
-
+from ...course import Edge, Exercise
 
 exercise = Exercise(
     steps={
@@ -28,8 +20,10 @@ exercise = Exercise(
     note="dx has mean 0 and is at right angles to n: shifting or stretching a token's vector changes nothing in y, so "
     "there is no gradient in these two directions. Check it: dx.sum(-1) is 0. The engine: LayerNorm in "
     "minattn/ops/layer_norm.py.",
-    cases=cases,
-    answers=("dx", "dgamma", "dbeta"),
+    cases=lambda rng: [
+        (rng.normal(1.0, 2.0, (2, 3, 5)), 1 + rng.normal(size=5), rng.normal(size=5)),
+        (rng.normal(size=(3, 2)), 1 + rng.normal(size=2), rng.normal(size=2)),
+    ],
     edges=(
         Edge(
             "where all numbers of a token are equal",

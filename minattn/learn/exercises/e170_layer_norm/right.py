@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # in one formula
 n = c * r
 tokens = tuple(range(x.ndim - 1))

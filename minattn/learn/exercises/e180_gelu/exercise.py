@@ -1,14 +1,6 @@
-"""GELU: a product of x with a function of x."""
-
 import numpy as np
 
-from ...course import Cases, Edge, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield (2 * rng.normal(size=(3, 5)),)
-    yield (rng.normal(size=4),)
-
+from ...course import Edge, Exercise
 
 exercise = Exercise(
     steps={"cdf": "Φ(x)", "bell": "φ(x), the bell curve"},
@@ -19,8 +11,7 @@ exercise = Exercise(
     ),
     note="Unlike ReLU, GELU has a slope everywhere, a small negative one left of -0.75, so no unit is ever quite dead. "
     "The engine: GELU in minattn/ops/activations.py, in this form and in the tanh form of GPT-2.",
-    cases=cases,
-    answers=("dx",),
+    cases=lambda rng: [(2 * rng.normal(size=(3, 5)),), (rng.normal(size=4),)],
     edges=(
         Edge(
             "where x is far to the left",

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # by symmetry: Φ(-x) = 1 - Φ(x)
 tail = erfc(abs(x) / math.sqrt(2)) / 2
 cdf = np.where(x > 0, 1 - tail, tail)

@@ -1,33 +1,4 @@
-"""The feed-forward network: the chain rule through three ops."""
-
-import numpy as np
-
-from ...course import Cases, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield (
-        rng.normal(size=(3, 4)),
-        rng.normal(size=(4, 6)),
-        rng.normal(size=6),
-        rng.normal(size=(6, 4)),
-        rng.normal(size=4),
-    )
-    yield (
-        rng.normal(size=(5, 2)),
-        rng.normal(size=(2, 3)),
-        rng.normal(size=3),
-        rng.normal(size=(3, 1)),
-        rng.normal(size=1),
-    )
-
-
-REST = """
-dw2 = a.T @ g
-db2 = g.sum(axis=0)
-dw1 = x.T @ du
-db1 = du.sum(axis=0)
-"""
+from ...course import Exercise, normal
 
 exercise = Exercise(
     steps={"da": "what arrives at a: g w2ᵀ", "du": "what arrives at u: da times the slope of gelu at u"},
@@ -40,6 +11,5 @@ exercise = Exercise(
     note="That is backpropagation: every op knows only its own derivative, and hands the result to the one before. The "
     "slope is always taken where forward was: at its input. The engine: FeedForward in minattn/nn/encoder_block.py, "
     "whose backward nobody had to write.",
-    cases=cases,
-    answers=("dx", "dw1", "db1", "dw2", "db2"),
+    cases=normal([(3, 4), (4, 6), (6,), (6, 4), (4,)], [(5, 2), (2, 3), (3,), (3, 1), (1,)]),
 )

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # einsum
 da = np.einsum("ne,fe->nf", g, w2)
 du = np.einsum("nf,nf->nf", da, slope_of_gelu(u))

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # The slope of gelu is taken at a, its output; it belongs at u, its input.
 du = da * slope_of_gelu(a)
 

@@ -1,14 +1,6 @@
-"""Dropout: the same mask on the way back."""
-
 import numpy as np
 
-from ...course import Cases, Edge, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield rng.normal(size=(4, 5)), rng.random((4, 5)) >= 0.5
-    yield rng.normal(size=(2, 3, 3)), rng.random((2, 3, 3)) >= 0.5
-
+from ...course import Edge, Exercise
 
 exercise = Exercise(
     hints=(
@@ -18,8 +10,7 @@ exercise = Exercise(
     ),
     note="The classical bugs: throwing new coins on the way back, and forgetting the scale. Drawing outside makes "
     "dropout a plain function, which can be checked like any other. The engine: Dropout in minattn/ops/activations.py.",
-    cases=cases,
-    answers=("dx", "keep"),
+    cases=lambda rng: [(rng.normal(size=shape), rng.random(shape) >= 0.5) for shape in ((4, 5), (2, 3, 3))],
     edges=(
         Edge(
             "where x is 0",

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # where
 dx = np.where(keep, g / (1 - P), 0.0)
 

@@ -1,14 +1,6 @@
-"""Cross-entropy from logits: where every gradient starts."""
-
 import numpy as np
 
-from ...course import Cases, Edge, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield rng.normal(size=(6, 5)), np.array([0, 4, 2, 2, 3, 1])
-    yield 2 * rng.normal(size=(3, 4)), rng.integers(0, 4, 3)
-
+from ...course import Edge, Exercise
 
 exercise = Exercise(
     steps={"p": "softmax of the logits, row by row", "y": "the right classes as one-hot rows"},
@@ -20,8 +12,10 @@ exercise = Exercise(
     ),
     note="p - y, over N: what the model says minus what is so. Every other gradient of the training is this one, sent "
     "through the ops you wrote. Each row adds up to 0. The engine: CrossEntropy in minattn/ops/cross_entropy.py.",
-    cases=cases,
-    answers=("dlogits", "targets"),
+    cases=lambda rng: [
+        (rng.normal(size=(6, 5)), np.array([0, 4, 2, 2, 3, 1])),
+        (2 * rng.normal(size=(3, 4)), rng.integers(0, 4, 3)),
+    ],
     edges=(
         Edge(
             "where logits are 800 and -800",

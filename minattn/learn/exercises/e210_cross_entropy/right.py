@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # subtract at the targets
 p = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
 dlogits = p.copy()

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # Only the de-embedding's use of the table is there; the lookup's is missing.
 dtable = g.T @ h
 

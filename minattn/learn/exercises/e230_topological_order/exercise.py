@@ -1,5 +1,3 @@
-"""Topological order: in what order the ops of a graph are walked back."""
-
 from typing import Any
 
 import numpy as np
@@ -41,7 +39,6 @@ def accepts(arguments: tuple[Any, ...], answer: Any, expected: list[int]) -> str
 
 
 exercise = Exercise(
-    function="backward_order",
     hints=(
         "In the example: why may 0 not come right after 2, although 2 uses it?",
         "Count for every needed node how many needed nodes use it. The last one has none. Visit it, take one use off "
@@ -53,6 +50,5 @@ exercise = Exercise(
     "are. The engine has it for nothing: an op is made after its inputs, so that newest first is such an order (`walk` "
     "in minattn/graph.py).",
     cases=cases,
-    answers=("order",),
     accepts=accepts,
 )

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # depth first, without recursion
 finished, seen = [], set()
 stack = [(last, False)]

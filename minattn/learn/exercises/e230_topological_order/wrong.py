@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # First come, first served: a node is visited as soon as one of its users is, and not when all of them are.
 order, todo = [], [last]
 while todo:

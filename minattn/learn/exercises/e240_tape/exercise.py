@@ -1,5 +1,3 @@
-"""A tiny tape: accumulate, in the right order, through any graph."""
-
 import numpy as np
 
 from ...course import Cases, Exercise
@@ -15,7 +13,6 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
-    function="gradients",
     hints=(
         "x * x has one input, used twice. Which two gradients does it send, and to whom?",
         "Start with zeros for every op and g for the last. Read the tape from the end; each op adds to the gradients "
@@ -26,5 +23,4 @@ exercise = Exercise(
     note="Thirty diamonds have a thousand million paths, and you visited each op once: that is why backpropagation is "
     "cheap. This is an autograd. The engine: Node and `walk` in minattn/graph.py.",
     cases=cases,
-    answers=("grads",),
 )

@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # a rule for each op
 rules = {
     "leaf": lambda up, y, *x: (),

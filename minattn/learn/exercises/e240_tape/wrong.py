@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # A gradient is overwritten where it should be added to: of several uses only the last to report counts.
 grads[i] = part
 

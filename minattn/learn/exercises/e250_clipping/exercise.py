@@ -1,18 +1,8 @@
-"""Gradient clipping: all gradients together are one long vector."""
-
 import numpy as np
 
-from ...course import Cases, Edge, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    yield [3 * rng.normal(size=(3, 4)), rng.normal(size=5)], 1.0
-    yield [0.01 * rng.normal(size=(2, 2)), 0.01 * rng.normal(size=3)], 1.0
-    yield [np.array([3.0, 0.0]), np.array([[4.0]])], 2.5
-
+from ...course import Edge, Exercise
 
 exercise = Exercise(
-    function="clip",
     steps={"norm": "the length of all gradients as one vector", "scale": "the factor for all of them, at most 1"},
     hints=(
         "What is the length of a vector that is written on two sheets of paper?",
@@ -21,8 +11,11 @@ exercise = Exercise(
     ),
     note="Clipping is no derivative of anything: it is a seat belt. A norm that grows in the log warns before the loss "
     "does. The engine: clip_grad_norm_ in minattn/optim.py.",
-    cases=cases,
-    answers=("norm", "clipped"),
+    cases=lambda rng: [
+        ([3 * rng.normal(size=(3, 4)), rng.normal(size=5)], 1.0),
+        ([0.01 * rng.normal(size=(2, 2)), 0.01 * rng.normal(size=3)], 1.0),
+        ([np.array([3.0, 0.0]), np.array([[4.0]])], 2.5),
+    ],
     edges=(
         Edge(
             "where all gradients are 0",

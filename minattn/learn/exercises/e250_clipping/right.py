@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # as one vector
 vector = np.concatenate([g.ravel() for g in gradients])
 norm = np.linalg.norm(vector)

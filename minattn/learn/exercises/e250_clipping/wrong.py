@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # Every array is clipped by its own length; all are one vector, with one length and one factor.
 clipped = [g * min(1.0, max_norm / np.linalg.norm(g)) for g in gradients]
 

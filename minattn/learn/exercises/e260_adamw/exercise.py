@@ -1,5 +1,3 @@
-"""AdamW: one step of the optimizer that trains transformers."""
-
 import numpy as np
 
 from ...course import Cases, Exercise
@@ -12,7 +10,6 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
-    function="adamw",
     steps={
         "new_m": "the running mean of g",
         "new_v": "the running mean of g²",
@@ -29,5 +26,4 @@ exercise = Exercise(
     "gradient cancels. That is why a loss that is a thousand times too large trains just as well. The engine: AdamW in "
     "minattn/optim.py; training spares biases and norms the decay, as a group of their own.",
     cases=cases,
-    answers=("new_p", "new_m", "new_v"),
 )

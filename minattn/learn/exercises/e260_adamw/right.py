@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # running means as interpolation
 new_m = m + (g - m) * (1 - BETA1)
 new_v = v + (g**2 - v) * (1 - BETA2)

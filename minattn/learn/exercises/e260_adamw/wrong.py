@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # The correction of line 3 is missing: the first steps are far from their right size.
 m_hat = new_m
 v_hat = new_v

@@ -1,18 +1,6 @@
-"""The learning rate over time: warm up, then cool down."""
-
-import numpy as np
-
-from ...course import Cases, Edge, Exercise
-
-
-def cases(rng: np.random.Generator) -> Cases:
-    for step in (0, 2, 9, 10, 30, 54, 99):
-        yield step, 100, 0.002, 10
-    yield int(rng.integers(5, 20)), 20, 1.0, 5
-
+from ...course import Edge, Exercise
 
 exercise = Exercise(
-    function="learning_rate",
     steps={"done": "the share of the way from warmup to steps"},
     hints=(
         "What should the rate be at step 0, at step warmup - 1, and at step warmup?",
@@ -22,8 +10,10 @@ exercise = Exercise(
     ),
     note="Transformers with the norm last do not train at all without a warm-up. The engine: learning_rate in "
     "minattn/optim.py.",
-    cases=cases,
-    answers=("rate",),
+    cases=lambda rng: [
+        *((step, 100, 0.002, 10) for step in (0, 2, 9, 10, 30, 54, 99)),
+        (int(rng.integers(5, 20)), 20, 1.0, 5),
+    ],
     edges=(
         Edge(
             "where warmup is 0",

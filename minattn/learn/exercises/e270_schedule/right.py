@@ -1,5 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
 # a squared cosine
 done = max(step - warmup, 0) / (steps - warmup)
 rate = peak * min((step + 1) / max(warmup, 1), 1) * math.cos(math.pi / 2 * done) ** 2

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # The first step has the rate 0 and changes nothing; the rise starts at peak / warmup.
 rise = step / warmup
 

@@ -1,5 +1,3 @@
-"""One whole training step: every piece of the course in its place."""
-
 import numpy as np
 
 from ...course import Cases, Exercise
@@ -7,14 +5,9 @@ from ...course import Cases, Exercise
 
 def cases(rng: np.random.Generator) -> Cases:
     for step, (tokens, width, size) in ((0, (4, 5, 3)), (3, (3, 2, 4))):
-        parameters = {
-            "table": rng.normal(size=(size, width)),
-            "positions": rng.normal(size=(tokens, width)),
-            "wq": rng.normal(size=(width, width)),
-            "wk": rng.normal(size=(width, width)),
-            "wv": rng.normal(size=(width, width)),
-            "out": rng.normal(size=(width, size)),
-        }
+        square = dict.fromkeys(("wq", "wk", "wv"), (width, width))
+        shapes = {"table": (size, width), "positions": (tokens, width), **square, "out": (width, size)}
+        parameters = {name: rng.normal(size=shape) for name, shape in shapes.items()}
         m = {name: 0.1 * rng.normal(size=p.shape) if step else np.zeros(p.shape) for name, p in parameters.items()}
         v = {name: 0.1 * rng.random(p.shape) if step else np.zeros(p.shape) for name, p in parameters.items()}
         ids = rng.integers(0, size, (2, tokens))
@@ -22,7 +15,6 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
-    function="training_step",
     steps={
         "x": "the vectors of the tokens with their positions",
         "a": "what attention gives",
@@ -45,5 +37,4 @@ exercise = Exercise(
     note="That is all there is: a large model has more blocks of the same kind. Run the file and see it learn to read "
     "backwards. The engine: Trainer in minattn/training/trainer.py; `minattn train` does it with words.",
     cases=cases,
-    answers=("loss", "new_parameters", "new_state"),
 )

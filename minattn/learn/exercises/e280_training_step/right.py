@@ -1,6 +1,3 @@
-"""Other right ways to fill the gap, each under its name."""
-
-
 # one product for the three projections
 def rows(array):
     return array.reshape(-1, array.shape[-1])

@@ -1,5 +1,3 @@
-"""Find the bug: a network that learns, but slowly."""
-
 import numpy as np
 
 from ...answer_comparison import accepts_repair
@@ -17,7 +15,6 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
-    function="answer",
     hints=(
         "Which op would you suspect? Do not answer. Ask the check about all four, with inputs of different lengths: "
         "check_backward(linear, linear_backward, [x, weight, bias]) takes x (3, 4), weight (4, 5), bias (5,).",
@@ -30,6 +27,5 @@ exercise = Exercise(
     "about gradients, and square shapes hide transposes; check with lengths that differ. The engine's ops in "
     "minattn/ops are held to it: minattn check --all.",
     cases=cases,
-    answers=("WRONG", "gradients"),
     accepts=accepts_repair(("linear", "gelu", "layer_norm", "cross_entropy")),
 )

@@ -1,6 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
-
 # The name is right, but repaired is the old backward: the weight is still not transposed.
 def repaired(g, x, weight, bias):
     return g @ weight, x.T @ g, g.sum(axis=0)

@@ -1,5 +1,3 @@
-"""Find the bug: attention that never learns where to look."""
-
 import numpy as np
 
 from ...answer_comparison import accepts_repair
@@ -15,7 +13,6 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
-    function="answer",
     hints=(
         "An op with two inputs can be wrong in one, in the other, or in both. Which ops have you not asked the check "
         "about yet?",
@@ -27,6 +24,5 @@ exercise = Exercise(
     note="Wherever two lengths are equal, T and T here, a forgotten transpose fits. In a test let no two axes be of "
     "equal length. The engine's samples keep to that: attention_samples in minattn/ops/attention.py.",
     cases=cases,
-    answers=("WRONG", "gradients"),
     accepts=accepts_repair(("embedding", "scores", "softmax", "weighted_sum", "cross_entropy")),
 )

@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # The name is right, but repaired is the old backward: queries and keys still get each other's g.
 repaired = scores_backward
 

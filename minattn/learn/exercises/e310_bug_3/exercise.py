@@ -1,11 +1,8 @@
-"""Find the bug: every op is right, and the whole is wrong."""
-
 from ...answer_comparison import accepts_repair
 from ...course import Exercise
 from ..e290_bug_1.exercise import cases  # the same network
 
 exercise = Exercise(
-    function="answer",
     hints=(
         "Four ops are checked and right. What else in this file has a forward and a backward of the same name?",
         "check_backward(block, block_backward, [x, gamma, beta, weight, bias]) with x (3, 4), gamma and beta (4,), "
@@ -16,6 +13,5 @@ exercise = Exercise(
     "the parts: check_model does it for a whole model and names the first wrong op. This is the end of the course; "
     "`minattn train` trains the real thing, and minattn/ops is now yours to read.",
     cases=cases,
-    answers=("WRONG", "gradients"),
     accepts=accepts_repair(("linear", "gelu", "layer_norm", "block", "cross_entropy")),
 )

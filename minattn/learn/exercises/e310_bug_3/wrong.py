@@ -1,5 +1,3 @@
-"""Wrong lines, each in place of the solution's for the same name, under the sentence that answers them."""
-
 # The name is right, but the way around the layer is still missing: x + … hands g to x as it is.
 repaired = block_backward
 
