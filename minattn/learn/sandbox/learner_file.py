@@ -85,7 +85,7 @@ class LearnerFile:
             kind = "refused"
         told: dict[str, Any] = {"kind": kind, "type": type(error).__name__, "message": "", "line": 0}
         with contextlib.suppress(Exception):
-            told["message"] = str(error)[:1000]
+            told["message"] = str(error) if len(str(error)) <= 500 else f"{str(error)[:500]}…"
         if isinstance(error, SyntaxError) and error.filename == self.path:
             return told | {"message": error.msg, "line": error.lineno or 0, "column": error.offset or 0}
         trace, frame = error.__traceback__, None
