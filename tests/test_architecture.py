@@ -32,7 +32,6 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "minattn/check/error_location.py": "where in somebody's file an error came from",
     "minattn/nn/padding.py": "one class",
     "minattn/nn/positional.py": "one layer, and its table",
-    "minattn/pretrained/freezing.py": "which parts of a model do not train",
     "minattn/errors.py": "two classes of errors, and the bottom of the house",
     "minattn/__main__.py": "Python wants a file of this name",
     "tools/pages/__init__.py": "names a package",

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from ..errors import InputError
-from ..pretrained.deembedded import DeEmbedded, deembed_text, deembed_vocabulary
-from ..pretrained.opened_encoder import open_folder
+from ..pretrained.layer_deembedding import DeEmbedded, deembed_text, deembed_vocabulary
+from ..pretrained.load import open_folder
 from ..terminal import Count, print_table, print_wide_table, print_wrapped
 from .options import add_folder, add_json, add_textbook, add_threads, print_json, read_text, report, threads_of
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..pretrained.opened_encoder import open_folder, sentence_settings
+from ..pretrained.load import open_folder, sentence_settings
 from ..pretrained.texts import Vectors, embed_tokens
 from ..runs import check_place, write_atomically
 from ..terminal import Count, columns, padded, print_table, print_wrapped, shortened, stoppable, width_of

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..errors import InputError
 from ..pretrained import fill_blanks
+from ..pretrained.load import open_folder
 from ..pretrained.masked_lm import MaskedLM
-from ..pretrained.opened_encoder import open_folder
 from ..runs import json_ready
 from ..terminal import print_wrapped
 from .options import add_folder, add_json, add_textbook, print_blank, print_json, read_text, report

@@ -28,8 +28,7 @@ from minattn.pretrained import (
     load_tokenizer,
     save_tokenizer,
 )
-from minattn.pretrained.finetune import open_to_train, with_new_head
-from minattn.pretrained.freezing import freeze, frozen_parts
+from minattn.pretrained.finetune import freeze, frozen_parts, open_to_train, with_new_head
 from minattn.pretrained.masked_lm import MaskedLM
 from minattn.runs import Run
 from minattn.terminal import Progress
