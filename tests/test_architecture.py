@@ -23,6 +23,7 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "minattn/fast/embedding.py": "a kernel is a file, as its op",
     "minattn/fast/linear.py": "a kernel is a file, as its op",
     "minattn/fast/layer_norm.py": "a kernel is a file, as its op",
+    "minattn/cli/fill.py": "a command is a file",
     "minattn/cli/info.py": "a command is a file",
     "minattn/cli/reconstruct.py": "a command is a file",
     "minattn/cli/vocab.py": "a command is a file",

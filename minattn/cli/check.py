@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from ..check.user_file import UserFile, load_user_file
 from ..errors import InputError
 from ..ops import registry
 from ..terminal import print_wrapped, width_of
-from .options import add_json, print_json
+from .options import add_usual, print_json
 
 EXAMPLES = """examples:
   minattn check                   every op, a line for each
@@ -41,7 +40,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn check` its options."""
     parser.add_argument("target", nargs="?", metavar="OP|FILE.py[:NAME]", help="a registered op, or a file of your own")
     parser.add_argument("--all", action="store_true", help="every registered op, a line for each")
-    add_json(parser, "the report")
+    add_usual(parser, "the report", textbook=False)
     parser.add_argument(
         "--curve", action="store_true", help="draw error against step size: a V if right, flat if wrong"
     )
@@ -58,7 +57,10 @@ def run_check(options: argparse.Namespace, seed: int = 0) -> int:
     if target is None:
         return _check_all(options.json, seed)
     with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
-        report = _stopping(lambda: _check_target(target, seed))
+        try:
+            report = _check_target(target, seed)
+        except SystemExit:
+            raise InputError("the code that is checked stops Python; leave out exit() and quit()") from None
     if options.json:
         print_json(report.to_dict())
         return 0 if report.ok else 1
@@ -120,14 +122,6 @@ def _check_on_samples(loaded: UserFile, seed: int) -> Report:
     if not reports:
         raise InputError(f"forward takes none of the samples of {loaded.like}: {refusal}; add inputs = (…) to the file")
     return merged(loaded.title, reports)
-
-
-def _stopping(check: Callable[[], Report]) -> Report:
-    """The report, unless the code that is checked stops Python."""
-    try:
-        return check()
-    except SystemExit:
-        raise InputError("the code that is checked stops Python; leave out exit() and quit()") from None
 
 
 def _check_all(as_json: bool, seed: int) -> int:

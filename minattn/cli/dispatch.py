@@ -106,7 +106,10 @@ def _run(arguments: Sequence[str]) -> int:
             options.parser.error(f"{name} is empty")
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str):
-                _check_utf8(name, text)
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise InputError(f"{name} must be UTF-8, got {text!a}") from None
     with textbook() if getattr(options, "textbook", False) else contextlib.nullcontext():
         code: int = options.run_command(options)
     return code
@@ -124,14 +127,6 @@ def _take_texts(options: argparse.Namespace, rest: list[str]) -> None:
     if rest:
         hint = "" if are_options else "; what has spaces in it needs quotes"
         options.parser.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
-
-
-def _check_utf8(name: str, value: str) -> None:
-    """Refuse what no file of ours could hold."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"{name} must be UTF-8, got {value!a}") from None
 
 
 def _prepare_streams() -> None:

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..runs import MODEL, Run, brief, from_json, write_atomically
 from ..terminal import print_wrapped
 from ..text import WordPiece
-from ..training import data, limits, run_config, start_and_resume
+from ..training import data, run_config, settings, start_and_resume
 from ..training.train_and_report import Draw, TrainingOutcome, train_and_report
 from ..training.trainer import Trainer
 from .config import EncoderConfig, read_config
@@ -93,18 +93,18 @@ def fine_tune(
     folder = find_pretrained(options["from"])
     config = pretrained_config(folder)
     frozen = frozen_parts(options.get("freeze", ""), config.layers)
-    limits.check_memory(config, frozen)
+    settings.check_memory(config, frozen)
     model, tokenizer, head_is_new = open_to_train(folder, lambda line: print_wrapped(line, stream=stream))
     freeze(model, frozen)
     sentences = data.load_data(text, tokenizer, config.max_tokens)
-    limits.check_trainable(sentences, training)
+    settings.check_trainable(sentences, training)
     if "lr" not in options and head_is_new:
         training = replace(training, lr=NEW_HEAD_LR)
     if "steps" not in options:
         training = replace(training, steps=EPOCHS * -(-len(sentences.training) // training.batch))
     parts = {
         "from": asdict(PretrainedOrigin(str(folder.resolve()), options.get("freeze", ""))),
-        "model": run_config.model_settings(model.model_type, model.config),
+        "model": {"model_type": model.model_type, **asdict(model.config)},
         "training": asdict(training),
     }
     run = start_and_resume.create_run(options.get("out"), text, parts, tokenizer)

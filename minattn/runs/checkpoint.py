@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,15 +177,6 @@ def best_step(saved: Mapping[int, Path]) -> int:
         way = f'put it back, or take "best" out of that file to use step {newest}'
         raise InputError(f"{path} names step {best['step']} as the best, whose checkpoint is missing; {way}")
     return int(best["step"])
-
-
-def put_in_place(beside: Path, place: Path) -> None:
-    """Rename a written checkpoint to its name; until then one of the same step is set aside, loadable."""
-    if place.exists():
-        aside = place.with_name(f".{place.name}.old")
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(place, aside)
-    os.rename(beside, place)
 
 
 def count_weights(folder: Path) -> int:

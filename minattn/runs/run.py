@@ -156,11 +156,16 @@ class Run:
         place = self._checkpoints / checkpoints.folder_name(step)
         beside = place.with_name(f".{place.name}.tmp")
         with naming(place):
-            self._clear_leftovers()
+            for leftover in self._checkpoints.glob(".step-*.tmp"):  # of a save that was killed
+                shutil.rmtree(leftover)
             try:
                 beside.mkdir()
                 checkpoints.write_checkpoint(beside, step, weights, optimizer, state, self._belongs_to())
-                checkpoints.put_in_place(beside, place)
+                if place.exists():  # set aside, where it can be loaded until the new one has its name
+                    aside = place.with_name(f".{place.name}.old")
+                    shutil.rmtree(aside, ignore_errors=True)
+                    os.rename(place, aside)
+                os.rename(beside, place)
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
                 raise
@@ -276,11 +281,6 @@ class Run:
                 with contextlib.suppress(OSError):
                     os.rename(self._checkpoints / name, doomed)
                     shutil.rmtree(doomed)
-
-    def _clear_leftovers(self) -> None:
-        """Remove what a killed save left half done."""
-        for leftover in self._checkpoints.glob(".step-*.tmp"):
-            shutil.rmtree(leftover)
 
 
 def _described(config: Mapping[str, Any]) -> str:

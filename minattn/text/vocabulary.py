@@ -29,7 +29,8 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
     """
     from tokenizers import Tokenizer, models, trainers
 
-    letters = _letters(texts)
+    # every character that is left once the texts are cleaned and split
+    letters = sorted({letter for text in texts for word in _words(text) for letter in word})
     if not letters:
         raise InputError("expected sentences with letters, got none; give text to learn from")
     # The library numbers what is inside words in the order of a hash map, which differs in each process, and
@@ -43,10 +44,7 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
         )
     learner = _like_bert(Tokenizer(models.WordPiece(vocab={}, unk_token=UNKNOWN)), UNCASED)
     trainer = trainers.WordPieceTrainer(
-        vocab_size=vocab_size,
-        min_frequency=SEEN_AT_LEAST,
-        special_tokens=alphabet,
-        show_progress=False,
+        vocab_size=vocab_size, min_frequency=SEEN_AT_LEAST, special_tokens=alphabet, show_progress=False
     )
     learner.train_from_iterator(map(_without_long_words, texts), trainer)
     return with_vocabulary(learner.get_vocab(), LONGEST_WORD, UNCASED)
@@ -97,11 +95,6 @@ def _without_long_words(text: str) -> str:
     if len(text) <= LONGEST_WORD:
         return text
     return " ".join(word for word in _words(text) if len(word) <= LONGEST_WORD)
-
-
-def _letters(texts: Sequence[str]) -> list[str]:
-    """List every character that is left of the texts once they are cleaned and split, in order."""
-    return sorted({letter for text in texts for word in _words(text) for letter in word})
 
 
 def _stands_in_words(letter: str) -> bool:

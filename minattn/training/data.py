@@ -17,7 +17,6 @@ READERS = {"en": "reader.en.txt", "zh": "reader.zh.txt"}
 VOCAB_SIZE = 1000
 """Pieces of a vocabulary unless another number is asked for; with more, some are too rare to be learned in a minute."""
 
-
 HELD_BACK = 100
 """The most sentences that are held back from training; with more, scoring them would cost more than it tells."""
 

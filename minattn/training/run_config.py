@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -58,11 +57,6 @@ class ReconstructionKind(ModelKind):
 RECONSTRUCTION = ReconstructionKind()
 MODEL_KINDS: dict[str, ModelKind] = {}
 """The other kinds by the model_type that config.json has for them; who brings one along enters it here."""
-
-
-def model_settings(model_type: str, config: Any) -> dict[str, Any]:
-    """The model's part of a new config.json, for a kind in MODEL_KINDS."""
-    return {"model_type": model_type, **asdict(config)}
 
 
 def model_kind(run: Run) -> ModelKind:

@@ -15,9 +15,8 @@ from ..models import ReconstructionConfig
 from ..runs import TEXT, Run, read_bytes
 from ..text import WordPiece
 from .data import Data, Text, choose_tokenizer, find_text, load_data, split_text
-from .limits import check_memory, check_size, check_trainable
 from .run_config import RECONSTRUCTION, model_config, model_kind, text_file, training_config
-from .settings import TrainingConfig, fitted
+from .settings import TrainingConfig, check_memory, check_size, check_trainable, fitted
 from .train_and_report import Draw, TrainingOutcome, is_reported, train_and_report
 from .trainer import Trainer
 

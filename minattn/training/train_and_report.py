@@ -18,9 +18,9 @@ from ..runs import MODEL, Run, read_json, write_atomically
 from ..terminal import Interrupt, Progress, Stopped, clock, print_command, print_wrapped
 from .data import Data
 from .evaluation import HeldOut, Score, ScoreTable
-from .limits import SMALL
 from .model import Model
 from .run_config import model_config, model_kind, text_file, training_config
+from .settings import SMALL
 from .trainer import Best, Trainer
 
 REPORT = "report.json"

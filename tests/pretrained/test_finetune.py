@@ -34,7 +34,7 @@ from minattn.runs import Run
 from minattn.terminal import Progress
 from minattn.text import WordPiece
 from minattn.training import HeldOut, Trainer, TrainingConfig, find_text, load_data, load_model
-from minattn.training.limits import memory_needed
+from minattn.training.settings import memory_needed
 from minattn.training.trainer import FEWER_BLANKED
 
 SIZES = {"width": 16, "layers": 3, "heads": 2, "hidden": 24, "max_tokens": 32, "dropout": 0.1}
