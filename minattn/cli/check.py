@@ -1,7 +1,5 @@
 """`minattn check`: registered ops, or a backward pass in a file, with what is wrong and why."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import sys

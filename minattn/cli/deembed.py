@@ -1,7 +1,5 @@
 """`minattn deembed`: the tokens that the vectors of each layer of a pretrained encoder come back as."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """The command `minattn`: finds the file of the command that was typed, runs it, and says in a sentence what failed."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import errno

@@ -1,7 +1,5 @@
 """`minattn embed`: vectors of texts by a pretrained encoder, and how similar they are."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import sys

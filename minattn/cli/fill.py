@@ -1,7 +1,5 @@
 """`minattn fill`: the blanks of a text, filled by a pretrained masked-LM model."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..errors import InputError

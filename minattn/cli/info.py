@@ -1,7 +1,5 @@
 """`minattn info`: what is in a run."""
 
-from __future__ import annotations
-
 import argparse
 
 from .. import pretrained  # noqa: F401  its kinds of model may be in a run

@@ -1,7 +1,5 @@
 """`minattn learn`: the course of exercises, and each of its commands."""
 
-from __future__ import annotations
-
 import argparse
 import shlex
 import sys

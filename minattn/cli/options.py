@@ -1,7 +1,5 @@
 """The options that several commands have, the texts that they are given, and what they print for programs."""
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json

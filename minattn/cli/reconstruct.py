@@ -1,7 +1,5 @@
 """`minattn reconstruct`: a sentence through a trained model, what comes back of it, and what each token looked at."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..pretrained import open_run

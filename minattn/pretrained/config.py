@@ -1,7 +1,5 @@
 """The sizes of BERT and DistilBERT, and what Hugging Face's config.json calls them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """BERT and DistilBERT: encoders that others have trained, built from the same layers as the rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Fine-tuning: a pretrained model goes on training on a text of one's own, in a run."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping

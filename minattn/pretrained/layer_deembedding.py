@@ -1,7 +1,5 @@
 """De-embedding at every layer: which token the vectors of an encoder are nearest to on their way through it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias

@@ -1,7 +1,5 @@
 """Opening what a user names, a folder or a run: its model, its tokenizer, and how its vectors are pooled."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The masked-LM forms of BERT and DistilBERT: an encoder, and a head that maps its vectors back to tokens."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """What Hugging Face's files call the parts of BERT and DistilBERT, beside what they are called here."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator
 

@@ -1,7 +1,5 @@
 """What is done with texts and a pretrained encoder: vectors of whole texts, and blanks filled."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 

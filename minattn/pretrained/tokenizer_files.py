@@ -5,8 +5,6 @@ vocab.txt               one piece a line, the first of which has the id 0; used 
 tokenizer_config.json   the class of transformers that opens it; case, accents and Chinese characters for BERT's class
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

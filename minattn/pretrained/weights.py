@@ -1,7 +1,5 @@
 """Tensors in safetensors files: which there are, read one by one into memory that is there already."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

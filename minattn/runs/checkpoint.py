@@ -1,7 +1,5 @@
 """One checkpoint: the folder of three files that holds everything a run needs to go on."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """JSON that a program wrote and a person may have edited: read, held to what was expected, and written."""
 
-from __future__ import annotations
-
 import json
 import math
 import reprlib

@@ -1,7 +1,5 @@
 """A file of JSON objects, one a line, that is appended to while it may be killed at any moment."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """A run folder: what a training leaves on the disk, and how it goes on from there."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json
@@ -9,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from ..errors import InputError
 from . import checkpoint as checkpoints
@@ -67,7 +65,7 @@ class Run:
     @classmethod
     def create(
         cls, folder: str | os.PathLike[str], config: Mapping[str, Any], tokenizer_json: str, text: bytes | None = None
-    ) -> Run:
+    ) -> Self:
         """Make a new run.
 
         folder          a new folder, or one that holds no run
@@ -89,7 +87,7 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> Run:
+    def open(cls, folder: str | os.PathLike[str]) -> Self:
         """Find a run; InputError for what is not one, is damaged, or has another format version."""
         folder = Path(folder)
         with reading(folder):

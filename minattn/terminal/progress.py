@@ -1,7 +1,5 @@
 """The line that says how far a work is: it rewrites itself on a terminal, and is one line in twenty elsewhere."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable

@@ -1,13 +1,12 @@
 """From a text file to token ids, in two parts: one to train on, one held out."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from ..errors import InputError
 from ..runs import TEXT
@@ -44,7 +43,7 @@ class Text:
     content: bytes
 
     @classmethod
-    def read(cls, name: str) -> Text:
+    def read(cls, name: str) -> Self:
         """The text that a user means. Raises InputError where it cannot be read."""
         path = find_text(name)
         return cls(name, path, read_content(path))

@@ -1,7 +1,5 @@
 """What a model can do on held-out text, beside what can be had without one."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """What the training needs of a model."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self

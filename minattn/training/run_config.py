@@ -1,7 +1,5 @@
 """What a run's config.json says, part by part, and the kinds of model that it may name; somebody may have edited it."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path

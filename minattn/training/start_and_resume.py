@@ -1,7 +1,5 @@
 """Starting a training of a new model on a text, and going on with one that was stopped."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A training to its end with everything a user sees of it: progress, the table of the held-out text, the report."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

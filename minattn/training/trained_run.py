@@ -1,7 +1,5 @@
 """Using a run that is on the disk: give it a text and get the text back, score it, and train it further."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys
