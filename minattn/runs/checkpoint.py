@@ -68,12 +68,7 @@ def whole_checkpoints(folder: Path) -> dict[int, Path]:
 
 
 def write_checkpoint(
-    folder: Path,
-    step: int,
-    weights: Arrays,
-    optimizer: Arrays,
-    state: Mapping[str, Any],
-    belongs_to: Mapping[str, str],
+    folder: Path, step: int, weights: Arrays, optimizer: Arrays, state: Mapping[str, Any], belongs_to: Mapping[str, str]
 ) -> None:
     """Write and sync the three files into an empty folder; state.json proves the other two whole.
 

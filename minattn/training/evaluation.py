@@ -129,11 +129,7 @@ class HeldOut:
         return Score(None, _share(lambda batch, where: guess(batch)[where], self.blanked, "blanked"))
 
     def compare(
-        self,
-        trained: Model,
-        untrained: Model | None,
-        training: list[list[int]],
-        threads: Threads | None = None,
+        self, trained: Model, untrained: Model | None, training: list[list[int]], threads: Threads | None = None
     ) -> dict[str, Score]:
         """The table at the end of a training: the model beside what it has to beat; untrained is left out if None."""
         scores = {} if untrained is None else {"untrained model": self.score(untrained, threads=threads)}

@@ -74,11 +74,7 @@ def train_new_model(
 
 
 def resume_training(
-    folder: str | os.PathLike[str],
-    options: Mapping[str, Any],
-    device: str,
-    stream: TextIO,
-    draw: Draw | None = None,
+    folder: str | os.PathLike[str], options: Mapping[str, Any], device: str, stream: TextIO, draw: Draw | None = None
 ) -> TrainingOutcome:
     """Go on with a run, with its own settings and those of RESUME_OPTIONS that are given."""
     run = Run.open(folder)

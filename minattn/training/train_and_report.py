@@ -108,13 +108,7 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
 
 
 def score_run(
-    run: Run,
-    model: Model,
-    data: Data,
-    held_out: HeldOut,
-    seed: int,
-    threads: Threads,
-    device: str = "cpu",
+    run: Run, model: Model, data: Data, held_out: HeldOut, seed: int, threads: Threads, device: str = "cpu"
 ) -> ScoreTable:
     """The scores of a trained model beside what it has to beat; of a pretrained one also what it scored as it came."""
     kind, first = model_kind(run), _first_score(run)

@@ -183,9 +183,7 @@ def stopped(place, capsys, monkeypatch, step=5, *options):
     """A training that was stopped by Ctrl-C at a step."""
     with monkeypatch.context() as patched, default_sigint():
         patched.setattr(
-            Progress,
-            "show",
-            lambda self, row: signal.raise_signal(signal.SIGINT) if row["step"] == step else None,
+            Progress, "show", lambda self, row: signal.raise_signal(signal.SIGINT) if row["step"] == step else None
         )
         assert main(["train", "small.txt", *PLAIN, *options, "--out", "new"]) == 130
     capsys.readouterr()

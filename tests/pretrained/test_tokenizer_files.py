@@ -360,13 +360,7 @@ def untyped(model):
 
 @pytest.mark.parametrize(
     "model, kind",
-    [
-        (BPE, "BPE"),
-        (untyped(BPE), "BPE"),
-        (UNIGRAM, "Unigram"),
-        (untyped(UNIGRAM), "Unigram"),
-        (WORDS, "WordLevel"),
-    ],
+    [(BPE, "BPE"), (untyped(BPE), "BPE"), (UNIGRAM, "Unigram"), (untyped(UNIGRAM), "Unigram"), (WORDS, "WordLevel")],
 )
 def test_a_tokenizer_of_another_kind_is_refused_with_its_kind(tmp_path, model, kind):
     (tmp_path / "tokenizer.json").write_text(json.dumps({"version": "1.0", "model": model}))

@@ -177,10 +177,7 @@ def test_what_is_not_a_run_is_refused(tmp_path):
         (b'{"format": "minattn run", "ver', "is damaged: expected JSON"),
         (b"\xff\xfe", "is damaged: expected JSON"),
         (b"[]", "expected a JSON object, got a list"),
-        (
-            b'{"format": "minattn run", "version": 2, "config": {}}',
-            "version 2 .* reads version 1; use the minattn",
-        ),
+        (b'{"format": "minattn run", "version": 2, "config": {}}', "version 2 .* reads version 1; use the minattn"),
         (b'{"format": "minattn run", "version": 1}', "is damaged: it lacks config"),
     ],
 )
@@ -515,10 +512,7 @@ def test_another_tokenizer_is_refused(saved):
 @pytest.mark.parametrize(
     ("expected", "complaint"),
     [
-        (
-            {"embedding.weight": (5, 3), "block.0.norm.gamma": (3,), "head": (2,)},
-            "lacks head, which the model",
-        ),
+        ({"embedding.weight": (5, 3), "block.0.norm.gamma": (3,), "head": (2,)}, "lacks head, which the model"),
         ({"embedding.weight": (5, 3)}, r"holds block\.0\.norm\.gamma, which the model .* does not have"),
         (
             {"embedding.weight": (5, 4), "block.0.norm.gamma": (3,)},

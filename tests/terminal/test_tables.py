@@ -8,15 +8,7 @@ import sys
 
 import pytest
 
-from minattn.terminal import (
-    columns,
-    print_command,
-    print_table,
-    print_wide_table,
-    print_wrapped,
-    shortened,
-    width_of,
-)
+from minattn.terminal import columns, print_command, print_table, print_wide_table, print_wrapped, shortened, width_of
 from minattn.terminal.tables import UNLIMITED, wrapped
 
 TEXT = "The old cat 我喜欢猫 slept by the fire and dreamt of uncharacteristically long words, " * 3

@@ -67,30 +67,15 @@ def test_bom_windows_line_ends_and_control_characters_leave_no_trace(tmp_path):
     [
         ("It is warm. It is old! Is it? Yes", ["It is warm.", "It is old!", "Is it?", "Yes"]),
         ("Really?! Yes!!! Good", ["Really?!", "Yes!!!", "Good"]),
-        (
-            '"Go." She left. (It rained.) [Done.] End.',
-            ['"Go."', "She left.", "(It rained.)", "[Done.]", "End."],
-        ),
+        ('"Go." She left. (It rained.) [Done.] End.', ['"Go."', "She left.", "(It rained.)", "[Done.]", "End."]),
         ("“Go!” She left. ‘No.’ He ran.", ["“Go!”", "She left.", "‘No.’", "He ran."]),
         ("“Stop!” he said. 'Why?' she asked.", ["“Stop!” he said.", "'Why?' she asked."]),
-        (
-            "Well... he did. Well… she did. Oh... They did.",
-            ["Well... he did.", "Well… she did.", "Oh...", "They did."],
-        ),
+        ("Well... he did. Well… she did. Oh... They did.", ["Well... he did.", "Well… she did.", "Oh...", "They did."]),
         ("all is small. so is this.", ["all is small.", "so is this."]),
         ("I met J. R. Hill. He paid 3.50 for it.", ["I met J. R. Hill.", "He paid 3.50 for it."]),
-        (
-            "We met at 5 p.m. in St. Ives, Mr. Hill and I did.",
-            ["We met at 5 p.m. in St. Ives, Mr. Hill and I did."],
-        ),
-        (
-            "Was it plan B? Yes. It was plan b. He ran.",
-            ["Was it plan B?", "Yes.", "It was plan b.", "He ran."],
-        ),
-        (
-            "“It was plan B.” He sat by the BBC. It is old.",
-            ["“It was plan B.”", "He sat by the BBC.", "It is old."],
-        ),
+        ("We met at 5 p.m. in St. Ives, Mr. Hill and I did.", ["We met at 5 p.m. in St. Ives, Mr. Hill and I did."]),
+        ("Was it plan B? Yes. It was plan b. He ran.", ["Was it plan B?", "Yes.", "It was plan b.", "He ran."]),
+        ("“It was plan B.” He sat by the BBC. It is old.", ["“It was plan B.”", "He sat by the BBC.", "It is old."]),
         ("It was (so). It was 50%. He ran.", ["It was (so).", "It was 50%.", "He ran."]),
         ("It was 1990. Then came 1991.", ["It was 1990.", "Then came 1991."]),
         ("1. We went. We sat.", ["1. We went.", "We sat."]),
@@ -106,10 +91,7 @@ def test_a_line_is_split_where_its_sentences_end(tmp_path, line, expected):
 
 
 def test_what_has_no_letter_or_digit_is_no_sentence(tmp_path):
-    assert sentences(tmp_path, "* * *\n\nIt is warm. ... !\n-----\n5 of them.\n") == [
-        "It is warm.",
-        "5 of them.",
-    ]
+    assert sentences(tmp_path, "* * *\n\nIt is warm. ... !\n-----\n5 of them.\n") == ["It is warm.", "5 of them."]
 
 
 @pytest.mark.parametrize("width", [45, 55, 72])
@@ -154,17 +136,11 @@ def test_wrapped_chinese_is_joined_without_a_space(tmp_path):
     "lines",
     [
         ["A list of things", "Bread", "Milk and a line of butter that is longer than all."],
-        [
-            "He asked her again why she went: “Why did you?”",
-            "jam, and nothing else, was what she had come for.",
-        ],
+        ["He asked her again why she went: “Why did you?”", "jam, and nothing else, was what she had come for."],
         ["The old dog slept by the fire of ours", "and no one had any heart to wake him."],
         ["Short verse in lines", "that end nowhere", "until the end."],
         ["a corpus with one sentence in a line of its own", "and no mark at all at the end of any one line"],
-        [
-            "The first line of this block ends where a sentence does.",
-            "jam is the first word of the second one.",
-        ],
+        ["The first line of this block ends where a sentence does.", "jam is the first word of the second one."],
     ],
 )
 def test_lines_that_stand_for_themselves_are_not_joined(tmp_path, lines):
@@ -203,10 +179,7 @@ def test_a_huge_block_among_others_is_cut_and_a_long_piece_is_not(tmp_path):
 
 
 def test_a_text_of_a_few_sentences_still_gives_two_pieces(tmp_path):
-    assert [piece.sentences for piece in read(tmp_path, "One.\nTwo.\nThree.")] == [
-        ("One.",),
-        ("Two.", "Three."),
-    ]
+    assert [piece.sentences for piece in read(tmp_path, "One.\nTwo.\nThree.")] == [("One.",), ("Two.", "Three.")]
     assert read(tmp_path, "Only this.") == [Piece("", ("Only this.",))]
 
 

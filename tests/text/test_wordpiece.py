@@ -58,11 +58,7 @@ print(WordPiece.train([" ".join(words), "A b, c."], 90).fingerprint)
     for n in range(4):
         settings = {"PYTHONPATH": str(root), "PYTHONHASHSEED": str(n), "RAYON_NUM_THREADS": str(1 + n % 2)}
         done = subprocess.run(
-            [sys.executable, "-c", program],
-            env=os.environ | settings,
-            capture_output=True,
-            text=True,
-            check=True,
+            [sys.executable, "-c", program], env=os.environ | settings, capture_output=True, text=True, check=True
         )
         found.add(done.stdout)
     assert len(found) == 1
@@ -140,11 +136,7 @@ def test_a_blank_is_a_literal_mask_only_when_asked_for(tokenizer):
         assert tokenizer.mask_id not in tokenizer.encode(text)
     assert tokenizer.encode("[MASK][MASK]", blanks=True) == frame[0] + blank * 2 + frame[1]
     # the other special tokens stay ordinary text
-    assert tokenizer.encode("[SEP] [MASK]", blanks=True) == [
-        *tokenizer.encode("[SEP]")[:-1],
-        *blank,
-        *frame[1],
-    ]
+    assert tokenizer.encode("[SEP] [MASK]", blanks=True) == [*tokenizer.encode("[SEP]")[:-1], *blank, *frame[1]]
 
 
 def test_a_batch_is_encoded_as_its_texts_are(tokenizer):
@@ -411,10 +403,7 @@ def test_importing_the_text_package_imports_no_tokenizers_library():
     heavy = ("tokenizers", "matplotlib", "safetensors")
     program = f"import sys, minattn.text; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True
     )
     assert done.stdout == "[]\n", done.stderr
 
