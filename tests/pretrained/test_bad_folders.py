@@ -1,7 +1,5 @@
 """Folders that cannot be used: one sentence each, before any memory is taken."""
 
-import shutil
-
 import numpy as np
 import pytest
 from support.pretrained_help import (
@@ -13,24 +11,12 @@ from support.pretrained_help import (
     open_quietly,
     peak,
     refusal,
-    save_good,
     tensors_of,
     unexpected,
 )
 
 from minattn.errors import InputError
 from minattn.pretrained import load_pretrained
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory):
-    return save_good(tmp_path_factory.mktemp("good"))
-
-
-@pytest.fixture
-def folder(good, tmp_path):
-    """A good folder to spoil."""
-    return shutil.copytree(good, tmp_path / "model")
 
 
 def test_memory_that_a_good_folder_takes_is_seen(good):

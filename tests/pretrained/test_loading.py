@@ -8,11 +8,13 @@ import sys
 import numpy as np
 import pytest
 from support.pretrained_help import (
-    KINDS,
+    SINGLE,
     VOCAB,
     assert_close,
     assert_same_model,
     change_config,
+    each_kind,
+    each_tie,
     has_head,
     hugging_face,
     is_bert,
@@ -33,17 +35,6 @@ from minattn.pretrained.config import SETTINGS, read_config
 from minattn.pretrained.folder import expected_shapes
 from minattn.pretrained.tensor_names import parameters_by_file_name
 from minattn.pretrained.weights import tensors_in
-
-SINGLE = 1e-5
-"""Of the largest element: both sides are float32, which gives 3e-6 through these models."""
-
-each_kind = pytest.mark.parametrize("kind", KINDS)
-each_tie = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
-
-
-@pytest.fixture(scope="module")
-def transformers():
-    return hugging_face()[0]
 
 
 @pytest.fixture(scope="module")

@@ -23,11 +23,6 @@ def lines():
     return found
 
 
-@pytest.fixture(scope="module")
-def transformers():
-    return pytest.importorskip("transformers", reason="transformers gives the ids to compare with: '.[parity]'")
-
-
 # The same ids as transformers
 
 

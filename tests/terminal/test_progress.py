@@ -3,13 +3,9 @@
 import io
 
 import pytest
+from support.small_run import Terminal
 
 from minattn.terminal import Count, Progress, clock
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 class Clock:

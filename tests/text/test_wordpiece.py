@@ -1,4 +1,3 @@
-import errno
 import hashlib
 import json
 import os
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.small_run import disk_is_full
 
 import minattn.text
 from minattn.errors import InputError, RunError
@@ -280,10 +280,7 @@ def test_saving_over_an_older_one_replaces_it(tokenizer, tmp_path):
 def test_a_full_disk_leaves_the_older_file_whole(tokenizer, tmp_path, monkeypatch):
     before = tokenizer.save(tmp_path).read_bytes()
 
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", disk_is_full)
     with pytest.raises(RunError, match=r"vocab\.txt could not be written: No space left on device"):
         WordPiece.train(ENGLISH, 80).save(tmp_path)
     assert (tmp_path / "tokenizer.json").read_bytes() == before

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from support.small_run import MODEL, TRAINING, checkpoint, losses, small_data
+from support.small_run import MODEL, TRAINING, checkpoint, losses
 
 from minattn.errors import InputError
 from minattn.models import ReconstructionConfig
@@ -18,11 +18,6 @@ from minattn.training.train_and_report import remarks, train_and_report
 
 LONGER = replace(TRAINING, steps=60, lr=1e-2, save_every=25, threads=1)
 GOOD = 36  # the step after which the weights of a training are spoiled
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("text"))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from support.small_run import MODEL, small_data
+from support.small_run import MODEL
 
 from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.text import WordPiece
@@ -21,11 +21,6 @@ class Asked:
 
     def __init__(self, *ids):
         self.ids = np.array(ids)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("text"))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from support.small_run import MODEL, TRAINING, contents, small_data
+from support.small_run import MODEL, TRAINING, contents, edit_config
 
 from minattn.errors import InputError
 from minattn.models import ReconstructionConfig, ReconstructionModel
@@ -14,11 +14,6 @@ from minattn.text import WordPiece
 from minattn.training import Trainer, load_model, model_config, restore, restore_ids
 
 SENTENCE = "The cat [MASK] the red house."
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("text"))
 
 
 def save(data, folder, **changes):
@@ -132,10 +127,7 @@ def test_a_run_gives_the_model_that_was_trained_with_dropout_off(data, trainer, 
 
 def edit(run, change):
     """A copy of a run whose config a person has edited."""
-    path = run.folder / "config.json"
-    stored = json.loads(path.read_text())
-    change(stored["config"])
-    path.write_text(json.dumps(stored))
+    edit_config(run.folder, change)
     return Run.open(run.folder)
 
 

@@ -1,6 +1,5 @@
 """A training gives the same bits however often it is stopped, and stops before it saves nonsense."""
 
-import errno
 import itertools
 import math
 import os
@@ -9,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from support.small_run import MODEL, STEPS, TRAINING, checkpoint, losses, small_data
+from support.small_run import MODEL, STEPS, TRAINING, checkpoint, disk_is_full, losses
 
 from minattn.errors import InputError, RunError
 from minattn.models import ReconstructionConfig
@@ -25,11 +24,6 @@ VARIANTS = [
     {"threads": 3, "positions": "none", "blanks": 0.0},
     {"layers": 0, "de_embedding": "tied"},
 ]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("text"))
 
 
 @pytest.fixture
@@ -228,10 +222,7 @@ def test_a_disk_that_fills_up_keeps_the_previous_checkpoint_to_go_on_from(make, 
 
         def fill(row):
             if row["step"] == 5:
-                patched.setattr(os, "fsync", full)
-
-        def full(_):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                patched.setattr(os, "fsync", disk_is_full)
 
         with pytest.raises(RunError, match="step-000006 could not be written: No space left on device"):
             trainer.train(fill)
