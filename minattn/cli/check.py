@@ -123,11 +123,19 @@ def _check_on_samples(loaded: UserFile, seed: int) -> Report:
 
 
 def _check_all(as_json: bool, seed: int) -> int:
+    """Check every registered op, and print a line for each, or as many as a narrow terminal needs for it."""
     reports = {}
     for name in registry:
-        reports[name] = check_op(name, seed=seed)
-        if not as_json:
-            _print_line(reports[name])
+        reports[name] = report = check_op(name, seed=seed)
+        if as_json:
+            continue
+        verdict = {True: "right", False: "WRONG", None: "not proven"}[report.ok]
+        if report.findings:
+            told = f"{report.findings[0].kind}: {report.findings[0].sentence}"
+        else:
+            worst = max((row.error for row in report.arguments), default=0.0)
+            told = f"error at most {worst:.0e} in {', '.join(row.name for row in report.arguments)}"
+        print_wrapped(told, f"{report.name:26}{verdict:12}")
     wrong = [name for name, report in reports.items() if not report.ok]
     if as_json:
         print_json({"ok": not wrong, "ops": [report.to_dict() for report in reports.values()]})
@@ -135,15 +143,3 @@ def _check_all(as_json: bool, seed: int) -> int:
         found = f"{len(wrong)} wrong; see minattn check {wrong[0]}" if wrong else "all right"
         print_wrapped(f"\n{len(reports)} ops: {found}")
     return 1 if wrong else 0
-
-
-def _print_line(report: Report) -> None:
-    """Print a report in a line, or in as many as a narrow terminal needs for it."""
-    verdict = {True: "right", False: "WRONG", None: "not proven"}[report.ok]
-    if report.findings:
-        told = f"{report.findings[0].kind}: {report.findings[0].sentence}"
-    else:
-        worst = max((row.error for row in report.arguments), default=0.0)
-        told = f"error at most {worst:.0e} in {', '.join(row.name for row in report.arguments)}"
-    print_wrapped(told, f"{report.name:26}{verdict:12}")
-    sys.stdout.flush()

@@ -149,7 +149,9 @@ def _drop_output() -> None:
 
 def _fail(error: object, code: int) -> int:
     ended()
-    message = f"minattn: {_one_line(str(InputError(error)))}"
+    # What a user's text or file brought along into the message moves no cursor.
+    said = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(InputError(error)))
+    message = f"minattn: {''.join(said)}"
     with contextlib.suppress(OSError):  # nobody takes that either
         if sys.stderr.isatty():
             print_wrapped(message, stream=sys.stderr)
@@ -157,8 +159,3 @@ def _fail(error: object, code: int) -> int:
             print(message, file=sys.stderr)
     _drop_output()
     return code
-
-
-def _one_line(message: str) -> str:
-    """A message in which what a user's text or file brought along moves no cursor."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)

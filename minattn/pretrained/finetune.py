@@ -188,11 +188,6 @@ def freeze(model: MaskedLM, frozen: Iterable[str]) -> None:
 
     A word embedding that the head shares counts among the embeddings.
     """
-    prefixes = tuple(_prefix(part) for part in frozen)
+    prefixes = tuple("head." if part == "head" else f"encoder.{part.replace('layer', 'blocks')}." for part in frozen)
     for name, parameter in model.named_parameters():
         parameter.requires_grad = not name.startswith(prefixes)
-
-
-def _prefix(part: str) -> str:
-    """How the names of a part's parameters begin."""
-    return "head." if part == "head" else f"encoder.{part.replace('layer', 'blocks')}."

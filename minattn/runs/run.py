@@ -25,7 +25,7 @@ from .files import (
     write_atomically,
 )
 from .json_files import check_format, json_ready, read_json
-from .metrics import append_row, read_rows, trim_rows
+from .metrics import append_row, trim_rows, whole_lines
 
 T = TypeVar("T")
 FORMAT, VERSION = "minattn run", 1
@@ -242,7 +242,7 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows that were logged; InputError where the file is damaged elsewhere than in its last line."""
-        return read_rows(self.metrics_path)
+        return [row for _, row in whole_lines(self.metrics_path)]
 
     def trim_metrics(self, step: int) -> None:
         """Drop the rows after a step, so that a training resumed from there logs each step once."""

@@ -27,10 +27,9 @@ ENDING = re.compile(r"""(?P<western>[.!?…]+)(?P<quote>["'”’»)\]]*)|[。�
 ABBREVIATIONS = frozenset(("mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs"))
 LAST_WORD = re.compile(r"[^\W\d_]+$")
 
-DROPPED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)))
-SPACES = {ord("\t"): " ", ord("\v"): " ", ord("\f"): " "}
-LINE_ENDS = {ord("\n"): "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n\n"}
-CLEANED = DROPPED | SPACES | LINE_ENDS
+# Control characters are dropped, save those that are a space or a line end.
+CLEANED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0))) | {ord("\t"): " ", ord("\v"): " ", ord("\f"): " "}
+CLEANED |= {ord("\n"): "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n\n"}
 
 
 @dataclass(frozen=True)

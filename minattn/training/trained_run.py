@@ -82,14 +82,12 @@ class Restoration:
         tokens = [
             {
                 "given": given,
-                "restored": restored,
-                "confidence": confidence,
-                "best": [{"token": token, "probability": p} for token, p in best],
+                "restored": self.restored[i],
+                "confidence": self.confidence[i],
+                "best": [{"token": token, "probability": p} for token, p in self.best[i]],
                 "looked_at": [{"token": token, "weight": weight} for token, weight in self.looked_at(i)],
             }
-            for i, (given, restored, confidence, best) in enumerate(
-                zip(self.given, self.restored, self.confidence, self.best, strict=True)
-            )
+            for i, given in enumerate(self.given)
         ]
         return {"text": self.text, "lost": self.lost, "tokens": tokens}
 
