@@ -1,11 +1,9 @@
 """Run folders: what is saved comes back bit for bit, and no crash, full disk or damage goes unnoticed."""
 
-import contextlib
 import errno
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.small_run import contents, disk_is_full
+from support.small_run import contents, disk_is_full, files_of_at_most, listing
 
 from minattn.errors import InputError, RunError
 from minattn.runs import Run, newest_run
@@ -50,21 +48,6 @@ def run(tmp_path):
 def saved(run):
     save(run, 400)
     return run
-
-
-@contextlib.contextmanager
-def files_of_at_most(size):
-    """A disk that really refuses bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def listing(folder):
-    return sorted(entry.name for entry in folder.iterdir())
 
 
 # --- create and open ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -108,6 +109,21 @@ def ctrl_c_at(step=None):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Progress, "show", show)
         yield
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """A disk that really refuses bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def listing(folder):
+    return sorted(entry.name for entry in folder.iterdir())
 
 
 def disk_is_full(*_, **__):

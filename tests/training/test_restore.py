@@ -181,15 +181,6 @@ def test_a_tokenizer_that_was_exchanged_is_refused(data, tmp_path):
         load_model(Run.open(run.folder))
 
 
-def test_weights_that_are_no_numbers_are_refused(data, trainer, tmp_path):
-    run = Run.create(
-        tmp_path / "run", trainer.run.config | {"model": asdict(trainer.model.config)}, data.tokenizer.to_json()
-    )
-    run.save(1, {name: array > 0 for name, array in trainer.model.state_dict().items()}, {}, {})
-    with pytest.raises(InputError, match=r"the checkpoint does not fit the model: .* has dtype bool"):
-        load_model(run)
-
-
 def spoilt(trainer, folder, name, change):
     """A run whose checkpoint holds another array of this name, as if it had been saved so."""
     weights = {key: array.copy() for key, array in trainer.model.state_dict().items()}
@@ -197,6 +188,12 @@ def spoilt(trainer, folder, name, change):
     run = Run.create(folder, trainer.run.config, trainer.run.tokenizer_json)
     run.save(trainer.step, weights, {}, {})
     return run
+
+
+def test_weights_that_are_no_numbers_are_refused(trainer, tmp_path):
+    run = spoilt(trainer, tmp_path / "run", "embedding.weight", lambda array: array > 0)
+    with pytest.raises(InputError, match=r"the checkpoint does not fit the model: .* has dtype bool"):
+        load_model(run)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
