@@ -171,7 +171,8 @@ def _pieces(blocks: Iterable[tuple[str, list[str]]]) -> list[Piece]:
     pieces: list[Piece] = []
     growing = False  # whether the last piece may still take in a single line
     for title, lines in blocks:
-        sentences = _sentences(lines)
+        joined = [_joined(lines)] if _is_wrapped(lines) else lines
+        sentences = tuple(sentence for line in joined for sentence in _split(line))
         single = not title and len(lines) == 1
         if single and growing:
             sentences = pieces.pop().sentences + sentences
@@ -186,12 +187,6 @@ def _cut(piece: Piece, at_least: int = 1) -> list[Piece]:
     count = min(max(at_least, round(total / USUAL)), total)
     edges = [total * i // count for i in range(count + 1)]
     return [Piece(piece.title, piece.sentences[first:last]) for first, last in pairwise(edges)]
-
-
-def _sentences(lines: list[str]) -> tuple[str, ...]:
-    """Turn the lines of a block into sentences."""
-    lines = [_joined(lines)] if _is_wrapped(lines) else lines
-    return tuple(sentence for line in lines for sentence in _split(line))
 
 
 def _is_wrapped(lines: list[str]) -> bool:

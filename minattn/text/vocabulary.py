@@ -35,7 +35,9 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
         raise InputError("expected sentences with letters, got none; give text to learn from")
     # The library numbers what is inside words in the order of a hash map, which differs in each process, and
     # breaks ties by number. So everything of one character gets its number here, before the training starts.
-    alphabet = [*SPECIALS, *letters, *(PREFIX + letter for letter in letters if _stands_in_words(letter))]
+    # Marks and Chinese characters are words of their own, and have no form inside of one.
+    inside = [PREFIX + letter for letter in letters if len(_words(f"a{letter}a")) == 1]
+    alphabet = [*SPECIALS, *letters, *inside]
     if vocab_size < len(alphabet):
         raise InputError(
             f"vocab_size: expected at least {len(alphabet)} to hold {len(SPECIALS)} special tokens and the "
@@ -95,8 +97,3 @@ def _without_long_words(text: str) -> str:
     if len(text) <= LONGEST_WORD:
         return text
     return " ".join(word for word in _words(text) if len(word) <= LONGEST_WORD)
-
-
-def _stands_in_words(letter: str) -> bool:
-    """Say whether a character can be inside a word; marks and Chinese characters are words of their own."""
-    return len(_words(f"a{letter}a")) == 1
