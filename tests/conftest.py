@@ -7,7 +7,7 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-from support.small_run import OPTIONS, run, write_text
+from support.small_run import OPTIONS, run, small_data, write_text
 
 from minattn.check.catalogue.registered_op import snake_case
 
@@ -32,6 +32,12 @@ def trained(tmp_path_factory):
     code, out, err = run("train", "small.txt", *OPTIONS, "--out", "runs/first", "--json", cwd=folder)
     assert code == 0, err
     return SimpleNamespace(folder=folder, text=text, run=folder / "runs" / "first", out=out, err=err)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """The same text, tokenized."""
+    return small_data(tmp_path_factory.mktemp("text"))
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 """`minattn check`: registered ops, or a backward pass in a file, with what is wrong and why."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +16,7 @@ from ..check.user_file import UserFile, load_user_file
 from ..errors import InputError
 from ..ops import registry
 from ..terminal import print_wrapped, width_of
-from .options import add_json, print_json
+from .options import add_usual, print_json
 
 EXAMPLES = """examples:
   minattn check                   every op, a line for each
@@ -41,7 +38,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn check` its options."""
     parser.add_argument("target", nargs="?", metavar="OP|FILE.py[:NAME]", help="a registered op, or a file of your own")
     parser.add_argument("--all", action="store_true", help="every registered op, a line for each")
-    add_json(parser, "the report")
+    add_usual(parser, "the report", textbook=False)
     parser.add_argument(
         "--curve", action="store_true", help="draw error against step size: a V if right, flat if wrong"
     )
@@ -58,7 +55,10 @@ def run_check(options: argparse.Namespace, seed: int = 0) -> int:
     if target is None:
         return _check_all(options.json, seed)
     with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
-        report = _stopping(lambda: _check_target(target, seed))
+        try:
+            report = _check_target(target, seed)
+        except SystemExit:
+            raise InputError("the code that is checked stops Python; leave out exit() and quit()") from None
     if options.json:
         print_json(report.to_dict())
         return 0 if report.ok else 1
@@ -122,20 +122,20 @@ def _check_on_samples(loaded: UserFile, seed: int) -> Report:
     return merged(loaded.title, reports)
 
 
-def _stopping(check: Callable[[], Report]) -> Report:
-    """The report, unless the code that is checked stops Python."""
-    try:
-        return check()
-    except SystemExit:
-        raise InputError("the code that is checked stops Python; leave out exit() and quit()") from None
-
-
 def _check_all(as_json: bool, seed: int) -> int:
+    """Check every registered op, and print a line for each, or as many as a narrow terminal needs for it."""
     reports = {}
     for name in registry:
-        reports[name] = check_op(name, seed=seed)
-        if not as_json:
-            _print_line(reports[name])
+        reports[name] = report = check_op(name, seed=seed)
+        if as_json:
+            continue
+        verdict = {True: "right", False: "WRONG", None: "not proven"}[report.ok]
+        if report.findings:
+            told = f"{report.findings[0].kind}: {report.findings[0].sentence}"
+        else:
+            worst = max((row.error for row in report.arguments), default=0.0)
+            told = f"error at most {worst:.0e} in {', '.join(row.name for row in report.arguments)}"
+        print_wrapped(told, f"{report.name:26}{verdict:12}")
     wrong = [name for name, report in reports.items() if not report.ok]
     if as_json:
         print_json({"ok": not wrong, "ops": [report.to_dict() for report in reports.values()]})
@@ -143,15 +143,3 @@ def _check_all(as_json: bool, seed: int) -> int:
         found = f"{len(wrong)} wrong; see minattn check {wrong[0]}" if wrong else "all right"
         print_wrapped(f"\n{len(reports)} ops: {found}")
     return 1 if wrong else 0
-
-
-def _print_line(report: Report) -> None:
-    """Print a report in a line, or in as many as a narrow terminal needs for it."""
-    verdict = {True: "right", False: "WRONG", None: "not proven"}[report.ok]
-    if report.findings:
-        told = f"{report.findings[0].kind}: {report.findings[0].sentence}"
-    else:
-        worst = max((row.error for row in report.arguments), default=0.0)
-        told = f"error at most {worst:.0e} in {', '.join(row.name for row in report.arguments)}"
-    print_wrapped(told, f"{report.name:26}{verdict:12}")
-    sys.stdout.flush()

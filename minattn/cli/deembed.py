@@ -1,16 +1,14 @@
 """`minattn deembed`: the tokens that the vectors of each layer of a pretrained encoder come back as."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from typing import Any
 
 from ..errors import InputError
-from ..pretrained.deembedded import DeEmbedded, deembed_text, deembed_vocabulary
-from ..pretrained.opened_encoder import open_folder
+from ..pretrained.layer_deembedding import DeEmbedded, deembed_text, deembed_vocabulary
+from ..pretrained.load import open_folder
 from ..terminal import Count, print_table, print_wide_table, print_wrapped
-from .options import add_folder, add_json, add_textbook, add_threads, print_json, read_text, report, threads_of
+from .options import add_folder, add_usual, print_json, read_text, report, threads_of
 
 EXAMPLES = """examples, of the token nearest to each vector at each
 layer, and of how much of the whole vocabulary comes back:
@@ -31,9 +29,7 @@ def add_deembed(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
     parser.add_argument("text", nargs="?", metavar="TEXT", help="a text, - for standard input; [MASK] is a blank")
     parser.add_argument("--table", action="store_true", help="all tokens of the vocabulary instead, a text each")
-    add_threads(parser)
-    add_textbook(parser)
-    add_json(parser, "everything")
+    add_usual(parser, "everything", threads=True)
 
 
 def run_deembed(options: argparse.Namespace) -> int:

@@ -1,7 +1,5 @@
 """The command `minattn`: finds the file of the command that was typed, runs it, and says in a sentence what failed."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import errno
@@ -106,7 +104,10 @@ def _run(arguments: Sequence[str]) -> int:
             options.parser.error(f"{name} is empty")
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str):
-                _check_utf8(name, text)
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise InputError(f"{name} must be UTF-8, got {text!a}") from None
     with textbook() if getattr(options, "textbook", False) else contextlib.nullcontext():
         code: int = options.run_command(options)
     return code
@@ -124,14 +125,6 @@ def _take_texts(options: argparse.Namespace, rest: list[str]) -> None:
     if rest:
         hint = "" if are_options else "; what has spaces in it needs quotes"
         options.parser.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
-
-
-def _check_utf8(name: str, value: str) -> None:
-    """Refuse what no file of ours could hold."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"{name} must be UTF-8, got {value!a}") from None
 
 
 def _prepare_streams() -> None:
@@ -156,7 +149,9 @@ def _drop_output() -> None:
 
 def _fail(error: object, code: int) -> int:
     ended()
-    message = f"minattn: {_one_line(str(InputError(error)))}"
+    # What a user's text or file brought along into the message moves no cursor.
+    said = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(InputError(error)))
+    message = f"minattn: {''.join(said)}"
     with contextlib.suppress(OSError):  # nobody takes that either
         if sys.stderr.isatty():
             print_wrapped(message, stream=sys.stderr)
@@ -164,8 +159,3 @@ def _fail(error: object, code: int) -> int:
             print(message, file=sys.stderr)
     _drop_output()
     return code
-
-
-def _one_line(message: str) -> str:
-    """A message in which what a user's text or file brought along moves no cursor."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)

@@ -1,7 +1,5 @@
 """`minattn embed`: vectors of texts by a pretrained encoder, and how similar they are."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import sys
@@ -9,20 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..pretrained.opened_encoder import open_folder, sentence_settings
+from ..pretrained.load import open_folder, sentence_settings
 from ..pretrained.texts import Vectors, embed_tokens
 from ..runs import check_place, write_atomically
 from ..terminal import Count, columns, padded, print_table, print_wrapped, shortened, stoppable, width_of
-from .options import (
-    add_folder,
-    add_json,
-    add_textbook,
-    add_threads,
-    print_json,
-    read_texts,
-    report,
-    threads_of,
-)
+from .options import add_folder, add_usual, print_json, read_texts, report, threads_of
 
 EXAMPLES = """examples, of texts' similarity, of each line's nearest
 other line, of vectors:
@@ -45,9 +34,7 @@ def add_embed(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
     parser.add_argument("texts", nargs="+", metavar="TEXT", help="a text; - stands for the lines of standard input")
     parser.add_argument("--out", metavar="FILE", help="write the vectors (float32) there, for numpy.load")
-    add_threads(parser)
-    add_textbook(parser)
-    add_json(parser, "the vectors")
+    add_usual(parser, "the vectors", threads=True)
 
 
 def run_embed(options: argparse.Namespace) -> int:

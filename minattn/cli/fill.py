@@ -1,17 +1,14 @@
 """`minattn fill`: the blanks of a text, filled by a pretrained masked-LM model."""
 
-from __future__ import annotations
-
 import argparse
-from typing import Any
 
 from ..errors import InputError
 from ..pretrained import fill_blanks
+from ..pretrained.load import open_folder
 from ..pretrained.masked_lm import MaskedLM
-from ..pretrained.opened_encoder import open_folder
 from ..runs import json_ready
 from ..terminal import print_wrapped
-from .options import add_folder, add_json, add_textbook, print_blank, print_json, read_text, report
+from .options import add_folder, add_usual, print_blank, print_json, read_text, report
 
 EXAMPLES = """examples:
   minattn fill FOLDER "The cat [MASK] on the mat."
@@ -23,8 +20,7 @@ def add_fill(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
     parser.add_argument("text", metavar="TEXT", help="a text, - for standard input; [MASK] is a blank")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="how many tokens to show for each blank (5)")
-    add_textbook(parser)
-    add_json(parser, "the result")
+    add_usual(parser, "the result")
 
 
 def run_fill(options: argparse.Namespace) -> int:
@@ -48,18 +44,14 @@ def run_fill(options: argparse.Namespace) -> int:
         row[place] = ids[best[0][0]]
     filled = tokenizer.decode(row)
     if options.json:
-        print_json(_as_dict(filled, places, blanks))
+        listed = [
+            {"position": place, "best": [{"token": token, "probability": p} for token, p in best]}
+            for place, best in zip(places, blanks, strict=True)
+        ]
+        print_json({"text": filled, "blanks": json_ready(listed, "blanks", null_for_nan=True)})
         return 0
     for best in blanks:
         print_blank(best)
     print()
     print_wrapped(filled)
     return 0
-
-
-def _as_dict(text: str, places: list[int], blanks: list[list[tuple[str, float]]]) -> dict[str, Any]:
-    listed = [
-        {"position": place, "best": [{"token": token, "probability": p} for token, p in best]}
-        for place, best in zip(places, blanks, strict=True)
-    ]
-    return {"text": text, "blanks": json_ready(listed, "blanks", null_for_nan=True)}

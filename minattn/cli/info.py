@@ -1,14 +1,12 @@
 """`minattn info`: what is in a run."""
 
-from __future__ import annotations
-
 import argparse
 
 from .. import pretrained  # noqa: F401  its kinds of model may be in a run
 from ..runs import newest_run
 from ..terminal import print_table, print_wrapped
 from ..training import run_information
-from .options import add_json, print_json
+from .options import add_usual, print_json
 
 EXAMPLES = """examples:
   minattn info
@@ -18,7 +16,7 @@ EXAMPLES = """examples:
 def add_info(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn info` its options."""
     parser.add_argument("run", nargs="?", metavar="RUN", help="a run folder (the newest in runs/)")
-    add_json(parser, "it")
+    add_usual(parser, "it", textbook=False)
 
 
 def run_info(options: argparse.Namespace) -> int:

@@ -1,11 +1,9 @@
 """`minattn learn`: the course of exercises, and each of its commands."""
 
-from __future__ import annotations
-
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InputError, did_you_mean
@@ -37,60 +35,48 @@ def add_learn(learn: argparse.ArgumentParser) -> None:
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument("--dir", metavar="DIR", default=argparse.SUPPRESS, help="the folder of exercises (this one)")
     learn.add_argument("--dir", metavar="DIR", default=".", help="the folder of exercises (this one)")
-    learn.set_defaults(part="watch")
+    learn.set_defaults(run_part=learn_watch)
     parts = learn.add_subparsers(metavar="COMMAND", title="without the terminal")
 
-    def part(name: str, text: str, takes_name: bool = False, in_folder: bool = True) -> argparse.ArgumentParser:
+    def part(
+        run: Callable[[argparse.Namespace], int], text: str, takes_name: bool = False, in_folder: bool = True
+    ) -> argparse.ArgumentParser:
+        name = run.__name__.removeprefix("learn_")
         sub = parts.add_parser(name, help=text, description=text + ".", parents=[folder] if in_folder else [])
-        sub.set_defaults(part=name, parser=sub)
+        sub.set_defaults(run_part=run, parser=sub)
         if takes_name:
             sub.add_argument("name", nargs="?", metavar="NAME", help="name, number or file (the first not passed)")
         return sub
 
-    part("init", "make a folder of exercises", in_folder=False).add_argument("folder", metavar="DIR")
-    check = part("check", "check an exercise and say what is wrong", takes_name=True)
+    part(learn_init, "make a folder of exercises", in_folder=False).add_argument("folder", metavar="DIR")
+    check = part(learn_check, "check an exercise and say what is wrong", takes_name=True)
     check.add_argument("--all", action="store_true", help="all exercises, a line for each")
-    part("hint", "a hint; again, a clearer one", takes_name=True)
-    reset = part("reset", "put the template back; your file is kept", takes_name=True)
+    part(learn_hint, "a hint; again, a clearer one", takes_name=True)
+    reset = part(learn_reset, "put the template back; your file is kept", takes_name=True)
     reset.add_argument("--yes", action="store_true", help="do not ask")
-    part("list", "all exercises, and how far you are")
-    solution = part("solution", "the solution of an exercise, and other ways", takes_name=True)
+    part(learn_list, "all exercises, and how far you are")
+    solution = part(learn_solution, "the solution of an exercise, and other ways", takes_name=True)
     solution.add_argument("--anyway", action="store_true", help="although it is not passed yet")
-    grade = part("grade", "for teachers: grade folders of submissions", in_folder=False)
-    grade.add_argument("folders", nargs="+", metavar="DIR", help="a folder of exercises, one for each learner")
-    grade.add_argument("--csv", required=True, metavar="FILE", help="where the table goes")
-    grade.add_argument("--seed", type=int, metavar="N", help="of the inputs they are tried on (a random one)")
+    graded = part(learn_grade, "for teachers: grade folders of submissions", in_folder=False)
+    graded.add_argument("folders", nargs="+", metavar="DIR", help="a folder of exercises, one for each learner")
+    graded.add_argument("--csv", required=True, metavar="FILE", help="where the table goes")
+    graded.add_argument("--seed", type=int, metavar="N", help="of the inputs they are tried on (a random one)")
     only = "names, numbers or files of the exercises that count, with commas: softmax,attention (all)"
-    grade.add_argument("--only", metavar="NAMES", help=only)
-    for sub in (check, grade):
+    graded.add_argument("--only", metavar="NAMES", help=only)
+    for sub in (check, graded):
         sub.add_argument("--seconds", type=float, default=5.0, metavar="S", help="time limit of an exercise (5)")
 
 
 @stoppable()
 def run_learn(options: argparse.Namespace) -> int:
     """Do what was asked. Returns the exit code: 0 right or done, 1 not right yet."""
-    match options.part:
-        case "init":
-            return learn_init(options.folder)
-        case "grade":
-            return learn_grade(options.folders, options.csv, options.seed, options.seconds, options.only)
-        case "check":
-            return learn_check(options.dir, options.name, options.all, options.seconds)
-        case "hint":
-            return learn_hint(options.dir, options.name)
-        case "reset":
-            return learn_reset(options.dir, options.name, options.yes)
-        case "list":
-            return learn_list(options.dir)
-        case "solution":
-            return learn_solution(options.dir, options.name, options.anyway)
-        case _:
-            return learn_watch(options.dir)
+    code: int = options.run_part(options)
+    return code
 
 
-def learn_init(folder: str) -> int:
+def learn_init(options: argparse.Namespace) -> int:
     """Make a folder of exercises, or add what a newer version has."""
-    screen = Screen()
+    folder, screen = options.folder, Screen()
     added, kept = make_folder_of_exercises(Path(folder))
     if added and kept:
         stay = "file was there and stays as it is" if len(kept) == 1 else "files were there and stay as they are"
@@ -104,9 +90,9 @@ def learn_init(folder: str) -> int:
     return 0
 
 
-def learn_watch(folder: str) -> int:
+def learn_watch(options: argparse.Namespace) -> int:
     """Watch the folder, with keys; needs a terminal."""
-    place = Path(folder)
+    place = Path(options.dir)
     require_exercises(place)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         current = CourseProgress.load(place).current()
@@ -122,17 +108,18 @@ def learn_watch(folder: str) -> int:
     return 0
 
 
-def learn_check(folder: str, name: str | None, everything: bool, seconds: float) -> int:
+def learn_check(options: argparse.Namespace) -> int:
     """Check one exercise, the current one if none is named, or all."""
-    if name is not None and everything:
+    name: str | None = options.name
+    if name is not None and options.all:
         raise InputError("give the name of an exercise, or --all, not both")
-    place, screen, limits = Path(folder), Screen(), _limits(seconds)
+    place, screen, limits = Path(options.dir), Screen(), _limits(options.seconds)
     if name is not None and name.endswith(".py") and Path(name).is_file():
         place = Path(name).parent
     require_exercises(place)
     progress = CourseProgress.load(place)
     with Runner(limits) as runner:
-        if everything:
+        if options.all:
             return _check_all(place, progress, runner, screen)
         exercise = find(name) if name else progress.current()
         verdict = check_in_folder(place, exercise, runner)
@@ -162,9 +149,9 @@ def _check_all(place: Path, progress: CourseProgress, runner: Runner, screen: Sc
     return 0 if all_right else 1
 
 
-def learn_hint(folder: str, name: str | None) -> int:
+def learn_hint(options: argparse.Namespace) -> int:
     """Show the hints so far, and one more."""
-    exercise, progress, screen = _open(folder, name)
+    exercise, progress, screen = _open(options)
     count = progress.add_hint(exercise)
     progress.save()
     screen.heading(exercise)
@@ -180,10 +167,10 @@ def learn_hint(folder: str, name: str | None) -> int:
     return 0
 
 
-def learn_reset(folder: str, name: str | None, yes: bool) -> int:
+def learn_reset(options: argparse.Namespace) -> int:
     """Put a template back, after asking; the learner's file is kept."""
-    exercise, progress, screen = _open(folder, name)
-    if not yes:
+    exercise, progress, screen = _open(options)
+    if not options.yes:
         if not sys.stdin.isatty():
             raise InputError(f"reset asks first, and there is no one to ask; minattn learn reset {exercise.name} --yes")
         screen.say(f"Put the template of {exercise.name} back? Your file is kept in backups.")
@@ -191,7 +178,7 @@ def learn_reset(folder: str, name: str | None, yes: bool) -> int:
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             screen.say("nothing was changed")
             return 1
-    backup = restore_template(Path(folder), exercise)
+    backup = restore_template(Path(options.dir), exercise)
     progress.reopen(exercise)
     progress.save()
     kept = f"; your file is kept as {backup}" if backup else ""
@@ -200,19 +187,19 @@ def learn_reset(folder: str, name: str | None, yes: bool) -> int:
     return 0
 
 
-def learn_list(folder: str) -> int:
+def learn_list(options: argparse.Namespace) -> int:
     """Show all exercises, and how far one is."""
-    require_exercises(Path(folder))
-    progress, screen = CourseProgress.load(Path(folder)), Screen()
+    require_exercises(Path(options.dir))
+    progress, screen = CourseProgress.load(Path(options.dir)), Screen()
     screen.course(progress, screen.height and screen.height - 1)
     screen.notes(progress)
     return 0
 
 
-def learn_solution(folder: str, name: str | None, anyway: bool) -> int:
+def learn_solution(options: argparse.Namespace) -> int:
     """Show the solution and the alternatives, once the exercise is passed."""
-    exercise, progress, screen = _open(folder, name)
-    if progress.of(exercise).first == "-" and not anyway:
+    exercise, progress, screen = _open(options)
+    if progress.of(exercise).first == "-" and not options.anyway:
         raise InputError(f"{exercise.name} is not passed yet; --anyway shows its solution all the same")
     for title, gap in {"the solution": exercise.solution, **exercise.alternatives}.items():
         screen.say(f"# {title}", "bold")
@@ -221,17 +208,14 @@ def learn_solution(folder: str, name: str | None, anyway: bool) -> int:
     return 0
 
 
-def learn_grade(folders: Sequence[str], table: str, seed: int | None, seconds: float, only: str | None = None) -> int:
-    """Grade folders of submissions into a table. only: exercises by name, number or file, with commas; None for all.
-
-    Returns 0 where all of it was graded, right or wrong.
-    """
-    if seed is not None and seed < 0:
-        raise InputError(f"--seed must not be negative, got {seed}")
-    screen = Screen()
-    exercises = None if only is None else _chosen(only)
-    graded = grade([Path(folder) for folder in folders], Path(table), seed, _limits(seconds), screen, exercises)
-    screen.say(f"{table}: {_counted(len(graded), 'row')}", has_path=True)
+def learn_grade(options: argparse.Namespace) -> int:
+    """Grade folders of submissions into a table. Returns 0 where all of it was graded, right or wrong."""
+    if options.seed is not None and options.seed < 0:
+        raise InputError(f"--seed must not be negative, got {options.seed}")
+    screen, limits, folders = Screen(), _limits(options.seconds), [Path(folder) for folder in options.folders]
+    exercises = None if options.only is None else _chosen(options.only)
+    graded = grade(folders, Path(options.csv), options.seed, limits, screen, exercises)
+    screen.say(f"{options.csv}: {_counted(len(graded), 'row')}", has_path=True)
     return 0
 
 
@@ -263,8 +247,8 @@ def _limits(seconds: float) -> Limits:
     return Limits(seconds=seconds)
 
 
-def _open(folder: str, name: str | None) -> tuple[Exercise, CourseProgress, Screen]:
+def _open(options: argparse.Namespace) -> tuple[Exercise, CourseProgress, Screen]:
     """The exercise that is meant, how far the learner is, and where to show it."""
-    require_exercises(Path(folder))
-    progress = CourseProgress.load(Path(folder))
-    return (find(name) if name else progress.current()), progress, Screen()
+    require_exercises(Path(options.dir))
+    progress = CourseProgress.load(Path(options.dir))
+    return (find(options.name) if options.name else progress.current()), progress, Screen()

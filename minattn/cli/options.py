@@ -1,7 +1,5 @@
 """The options that several commands have, the texts that they are given, and what they print for programs."""
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json
@@ -59,25 +57,20 @@ class Parser(argparse.ArgumentParser):
         return next((name for name in names if name[:2] == "--" and not any(k.startswith(name) for k in known)), None)
 
 
-def add_json(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add --json: print something for programs instead of for people."""
-    parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
-
-
-def add_textbook(parser: argparse.ArgumentParser) -> None:
-    """Add --textbook, inside which the whole command then runs."""
-    parser.add_argument("--textbook", action="store_true", help="run each op as its file reads, without fast kernels")
+def add_usual(parser: argparse.ArgumentParser, json: str, textbook: bool = True, threads: bool = False) -> None:
+    """Add --json, which prints something for programs, --textbook, in which the whole command runs, and --threads."""
+    if threads:
+        parser.add_argument("--threads", type=int, metavar="N", help=f"threads that share the work ({cores()})")
+    if textbook:
+        about = "run each op as its file reads, without fast kernels"
+        parser.add_argument("--textbook", action="store_true", help=about)
+    parser.add_argument("--json", action="store_true", help=f"print {json} as JSON")
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:
     """Add FOLDER and --truncate, for a command that gives texts to a pretrained model."""
     parser.add_argument("folder", metavar="FOLDER", help="a folder with a pretrained model, or a fine-tuning run")
     parser.add_argument("--truncate", action="store_true", help="use the beginning of a text that is too long")
-
-
-def add_threads(parser: argparse.ArgumentParser) -> None:
-    """Add --threads."""
-    parser.add_argument("--threads", type=int, metavar="N", help=f"threads that share the work ({cores()})")
 
 
 def threads_of(options: argparse.Namespace) -> int:

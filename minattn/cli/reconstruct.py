@@ -1,13 +1,11 @@
 """`minattn reconstruct`: a sentence through a trained model, what comes back of it, and what each token looked at."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..pretrained import open_run
 from ..runs import newest_run
 from ..terminal import print_table, print_wrapped, stoppable
-from .options import add_json, add_textbook, print_blank, print_json, report
+from .options import add_usual, print_blank, print_json, report
 from .run_figures import draw_restoration
 
 EXAMPLES = """examples:
@@ -19,8 +17,7 @@ def add_reconstruct(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn reconstruct` its options."""
     parser.add_argument("text", metavar="TEXT", help="a sentence; [MASK] stands for a blank")
     parser.add_argument("--run", metavar="DIR", help="the run to use (the newest in runs/)")
-    add_textbook(parser)
-    add_json(parser, "the result")
+    add_usual(parser, "the result")
 
 
 def run_reconstruct(options: argparse.Namespace) -> int:
@@ -34,11 +31,7 @@ def run_reconstruct(options: argparse.Namespace) -> int:
         return 0
     if options.run is None:
         print_wrapped(f"the newest run: {opened.run.folder}\n")
-    rows = [("given", "restored", "confidence", "looked at most")]
-    for i, (given, restored) in enumerate(zip(restoration.given, restoration.restored, strict=True)):
-        looked = ", ".join(f"{token} {weight:.0%}" for token, weight in restoration.looked_at(i))
-        rows.append((given, restored, f"{restoration.confidence[i]:.1%}", looked))
-    print_table(rows)
+    print_table(restoration.rows())
     for given, best in zip(restoration.given, restoration.best, strict=True):
         if given == "[MASK]":
             print()

@@ -14,7 +14,7 @@ from ..terminal import print_command, print_wrapped, stoppable
 from ..training.data import VOCAB_SIZE
 from ..training.settings import FEWEST, PER_PIECE, PER_SENTENCE, TrainingConfig
 from ..training.start_and_resume import RESUME_OPTIONS
-from .options import add_json, add_textbook, print_json
+from .options import add_usual, print_json
 
 EXAMPLES = """examples:
   minattn train
@@ -84,8 +84,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         _add_setting(parser, name, text)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
     parser.add_argument("--no-figures", dest="figures", action="store_false", help="draw nothing at the end")
-    add_textbook(parser)
-    add_json(parser, "the result")
+    add_usual(parser, "the result")
 
 
 def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:

@@ -1,7 +1,5 @@
 """`minattn vocab`: a WordPiece vocabulary from a text."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..terminal import print_wrapped, stoppable

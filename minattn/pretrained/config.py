@@ -1,7 +1,5 @@
 """The sizes of BERT and DistilBERT, and what Hugging Face's config.json calls them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,12 +33,10 @@ class EncoderConfig:
     sinusoidal: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "width", "heads", "hidden", "max_tokens"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("layers", "token_types"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} must be at least 0, got {getattr(self, name)}")
+        for name in ("vocab_size", "width", "heads", "hidden", "max_tokens", "layers", "token_types"):
+            least = 0 if name in ("layers", "token_types") else 1
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if self.pad_id is not None and not 0 <= self.pad_id < self.vocab_size:
             raise InputError(f"pad_id must be an id of the {self.vocab_size} in the vocabulary, got {self.pad_id}")
         if self.width % self.heads:

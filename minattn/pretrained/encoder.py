@@ -1,7 +1,5 @@
 """BERT and DistilBERT: encoders that others have trained, built from the same layers as the rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,17 +35,12 @@ class EncoderOutput:
     attentions: tuple[Array, ...] | None = None
 
 
-@dataclass
 class Trace:
     """What is to be kept of the layers while ids go through them; None where nothing is."""
 
-    hidden_states: list[Tensor] | None = None
-    attentions: list[Array] | None = None
-
-    @classmethod
-    def of(cls, hidden_states: bool, attentions: bool) -> Trace:
-        """A trace that keeps what is wanted."""
-        return cls([] if hidden_states else None, [] if attentions else None)
+    def __init__(self, hidden_states: bool = False, attentions: bool = False) -> None:
+        self.hidden_states: list[Tensor] | None = [] if hidden_states else None
+        self.attentions: list[Array] | None = [] if attentions else None
 
     def keep_state(self, x: Tensor, padding: Padding | None) -> None:
         """Keep what a layer gave."""
@@ -154,7 +147,7 @@ class Encoder(Pretrained):
         Raises InputError for more tokens than positions, a shape that does not fit and a text of padding only;
         IndexError for an id that the vocabulary does not have.
         """
-        trace = Trace.of(output_hidden_states, output_attentions)
+        trace = Trace(output_hidden_states, output_attentions)
         x, padding = self.encode(ids, attention_mask, token_type_ids, trace)
         x = x if padding is None else padding.unpack(x)
         pooled = None if self.pooler is None else self.pooler(x[:, 0]).tanh()

@@ -1,29 +1,27 @@
 """Fine-tuning: a pretrained model goes on training on a text of one's own, in a run."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
 from ..backend import get_device
 from ..errors import InputError
-from ..runs import MODEL, Run, from_json, write_atomically
+from ..runs import MODEL, Run, brief, from_json, write_atomically
 from ..terminal import print_wrapped
 from ..text import WordPiece
-from ..training import data, limits, run_config, start_and_resume
+from ..training import data, run_config, settings, start_and_resume
 from ..training.train_and_report import Draw, TrainingOutcome, train_and_report
 from ..training.trainer import Trainer
 from .config import EncoderConfig, read_config
 from .encoder import BertModel, DistilBertModel
 from .folder import CONFIG, ZeroGenerator, settings_of
-from .freezing import freeze, frozen_parts
-from .load import find_pretrained, load_pretrained
-from .masked_lm import BertForMaskedLM, DistilBertForMaskedLM, MaskedLM, MaskedLMHead
+from .load import MASKED_LM, find_pretrained, load_pretrained
+from .masked_lm import MaskedLM, MaskedLMHead
 from .tokenizer_files import load_tokenizer, save_tokenizer
 
 FINE_TUNING = {"lr": 5e-5, "save_every": 200}
@@ -36,7 +34,7 @@ NEW_HEAD_LR = 5e-4
 EPOCHS = 3
 """How often a fine-tuning goes through the text unless a number of steps is asked for; they try 2, 3 and 4."""
 
-MASKED_LM: dict[str, type[MaskedLM]] = {"bert": BertForMaskedLM, "distilbert": DistilBertForMaskedLM}
+LAYERS = re.compile(r"layer\.([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 @dataclass(frozen=True)
@@ -93,18 +91,18 @@ def fine_tune(
     folder = find_pretrained(options["from"])
     config = pretrained_config(folder)
     frozen = frozen_parts(options.get("freeze", ""), config.layers)
-    limits.check_memory(config, frozen)
+    settings.check_memory(config, frozen)
     model, tokenizer, head_is_new = open_to_train(folder, lambda line: print_wrapped(line, stream=stream))
     freeze(model, frozen)
     sentences = data.load_data(text, tokenizer, config.max_tokens)
-    limits.check_trainable(sentences, training)
+    settings.check_trainable(sentences, training)
     if "lr" not in options and head_is_new:
         training = replace(training, lr=NEW_HEAD_LR)
     if "steps" not in options:
         training = replace(training, steps=EPOCHS * -(-len(sentences.training) // training.batch))
     parts = {
         "from": asdict(PretrainedOrigin(str(folder.resolve()), options.get("freeze", ""))),
-        "model": run_config.model_settings(model.model_type, model.config),
+        "model": {"model_type": model.model_type, **asdict(model.config)},
         "training": asdict(training),
     }
     run = start_and_resume.create_run(options.get("out"), text, parts, tokenizer)
@@ -123,16 +121,8 @@ def pretrained_config(folder: Path) -> EncoderConfig:
     return read_config(settings_of(folder), str(folder / CONFIG))[1]
 
 
-class ModelToTrain(NamedTuple):
-    """The model of a folder, its tokenizer, and whether its head had to be made."""
-
-    model: MaskedLM
-    tokenizer: WordPiece
-    head_is_new: bool
-
-
-def open_to_train(folder: Path, report: Callable[[str], None]) -> ModelToTrain:
-    """The masked-LM model in a folder and its tokenizer; an encoder gets a new head.
+def open_to_train(folder: Path, report: Callable[[str], None]) -> tuple[MaskedLM, WordPiece, bool]:
+    """The masked-LM model in a folder, its tokenizer, and whether the head is new, as an encoder gets one.
 
     Args:
         report: is told what was not used of the folder, and of the head
@@ -144,12 +134,12 @@ def open_to_train(folder: Path, report: Callable[[str], None]) -> ModelToTrain:
         raise InputError(f"{folder}: the tokenizer has {tokenizer.vocab_size:,} pieces, but the model has {size:,}")
     model = load_pretrained(folder, report=report)
     if isinstance(model, MaskedLM):
-        return ModelToTrain(model, tokenizer, False)
+        return model, tokenizer, False
     report(
         f"{folder} holds an encoder without a masked-LM head: a new head starts as the identity, "
         "with the word embedding as its table" + (", and the pooler is left out" if model.pooler else "")
     )
-    return ModelToTrain(with_new_head(model), tokenizer, True)
+    return with_new_head(model), tokenizer, True
 
 
 def with_new_head(encoder: BertModel | DistilBertModel) -> MaskedLM:
@@ -166,3 +156,38 @@ def with_new_head(encoder: BertModel | DistilBertModel) -> MaskedLM:
     model.head = MaskedLMHead(config, encoder.embeddings.word_embeddings, generator=ZeroGenerator())
     model.head.dense.weight.set(np.eye(config.width, dtype=np.float32))
     return model.train(encoder.training)
+
+
+def frozen_parts(names: str, layers: int) -> frozenset[str]:
+    """What --freeze names, part by part.
+
+    names: "embeddings", "layer.N", "layer.A-B" and "head", with commas between; "" for nothing
+    Raises InputError for what a model with so many layers does not have, and where nothing is left to train.
+
+    >>> sorted(frozen_parts("embeddings,layer.0-2", 6))
+    ['embeddings', 'layer.0', 'layer.1', 'layer.2']
+    """
+    frozen: set[str] = set()
+    for name in names.split(",") if names else []:
+        if match := LAYERS.fullmatch(name):
+            first, last = int(match[1]), int(match[2] or match[1])
+            found = [f"layer.{i}" for i in range(first, last + 1)] if last < layers else []
+        else:
+            found = [name] if name in ("embeddings", "head") else []
+        if not found:
+            blocks = ("", "layer.0, ")[layers] if layers < 2 else f"layer.0 to layer.{layers - 1}, "
+            raise InputError(f"--freeze: {brief(name)} is no part of this model, which has embeddings, {blocks}head")
+        frozen.update(found)
+    if len(frozen) == layers + 2:
+        raise InputError(f"--freeze {names} leaves nothing to train; leave a part out")
+    return frozenset(frozen)
+
+
+def freeze(model: MaskedLM, frozen: Iterable[str]) -> None:
+    """Let the parameters of some parts need no gradient: they stay as they are, and no backward pass goes below them.
+
+    A word embedding that the head shares counts among the embeddings.
+    """
+    prefixes = tuple("head." if part == "head" else f"encoder.{part.replace('layer', 'blocks')}." for part in frozen)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = not name.startswith(prefixes)

@@ -1,7 +1,5 @@
 """Opening and saving pretrained models: folders as Hugging Face's transformers writes and reads them."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The masked-LM forms of BERT and DistilBERT: an encoder, and a head that maps its vectors back to tokens."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -79,7 +77,7 @@ class MaskedLM(Pretrained):
         ids, targets = as_batch(ids), None if labels is None else as_batch(labels, "labels")
         if targets is not None and targets.shape != ids.shape:
             raise InputError(f"labels must have the shape of ids {ids.shape}, got {targets.shape}")
-        trace = Trace.of(output_hidden_states, output_attentions)
+        trace = Trace(output_hidden_states, output_attentions)
         x, padding = self.encoder.encode(ids, attention_mask, token_type_ids, trace)
         scores, loss = self.head(x), None
         if targets is not None:
@@ -108,7 +106,7 @@ class MaskedLM(Pretrained):
 
     def attention_maps(self, ids: Array, attention_mask: Array | None = None) -> list[Array]:
         """What every layer looks at: an array (B, H, T, T) a layer, rows summing to 1."""
-        trace = Trace(attentions=[])
+        trace = Trace(attentions=True)
         with no_grad(), self.evaluating():
             self.encoder.encode(ids, attention_mask, trace=trace)
         return trace.attentions or []

@@ -1,18 +1,9 @@
 """What Hugging Face's files call the parts of BERT and DistilBERT, beside what they are called here."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator
 
 from ..nn import Module, Parameter
-
-EMBEDDINGS = {
-    "embeddings.word_embeddings": "embeddings.word_embeddings",
-    "embeddings.position_embeddings": "embeddings.position_embeddings",
-    "embeddings.token_type_embeddings": "embeddings.token_type_embeddings",
-    "embeddings.norm": "embeddings.LayerNorm",
-}
 
 LAYERS = {
     "bert": {
@@ -37,24 +28,19 @@ LAYERS = {
     },
 }
 
-HEADS = {  # whole names, because BERT's bias of the scores does not stand beside their weight
+OTHERS = {
     "bert": {
-        "pooler.weight": "pooler.dense.weight",
-        "pooler.bias": "pooler.dense.bias",
-        "head.dense.weight": "cls.predictions.transform.dense.weight",
-        "head.dense.bias": "cls.predictions.transform.dense.bias",
-        "head.norm.weight": "cls.predictions.transform.LayerNorm.weight",
-        "head.norm.bias": "cls.predictions.transform.LayerNorm.bias",
-        "head.de_embedding.weight": "cls.predictions.decoder.weight",
-        "head.de_embedding.bias": "cls.predictions.bias",
+        "embeddings.norm": "embeddings.LayerNorm",
+        "pooler": "pooler.dense",
+        "head.dense": "cls.predictions.transform.dense",
+        "head.norm": "cls.predictions.transform.LayerNorm",
+        "head.de_embedding": "cls.predictions.decoder",
     },
     "distilbert": {
-        "head.dense.weight": "vocab_transform.weight",
-        "head.dense.bias": "vocab_transform.bias",
-        "head.norm.weight": "vocab_layer_norm.weight",
-        "head.norm.bias": "vocab_layer_norm.bias",
-        "head.de_embedding.weight": "vocab_projector.weight",
-        "head.de_embedding.bias": "vocab_projector.bias",
+        "embeddings.norm": "embeddings.LayerNorm",
+        "head.dense": "vocab_transform",
+        "head.norm": "vocab_layer_norm",
+        "head.de_embedding": "vocab_projector",
     },
 }
 
@@ -65,7 +51,6 @@ BIASES = ("cls.predictions.bias", "cls.predictions.decoder.bias")
 """Two names of BERT's bias of the scores. A file may have either or both; where they differ, the second is in use."""
 
 BLOCK = re.compile(r"blocks\.(\d+)\.(.+)\.(weight|bias)")
-
 
 WORDS = "embeddings.word_embeddings.weight"
 """The tensor that every such model has once."""
@@ -100,10 +85,10 @@ def file_name(name: str, model_type: str) -> str:
     if match := BLOCK.fullmatch(name):
         layer, part, kind = match.groups()
         return f"{LAYERS[model_type][part].format(layer)}.{kind}"
-    if name in HEADS[model_type]:
-        return HEADS[model_type][name]
     part, _, kind = name.rpartition(".")
-    return f"{EMBEDDINGS[part]}.{kind}"
+    usual, in_use = BIASES
+    name = f"{OTHERS[model_type].get(part, part)}.{kind}"
+    return usual if name == in_use else name
 
 
 def plain_name(name: str, inside: str, outside: str) -> str:

@@ -1,9 +1,7 @@
 """What is done with texts and a pretrained encoder: vectors of whole texts, and blanks filled."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +10,10 @@ from .. import functional as F
 from ..errors import InputError
 from ..parallel import Threads
 from ..tensor import no_grad
-from ..text import collate
+from ..text import WordPiece, collate
 from ..trace import finite_results
 from .encoder import Encoder
 from .masked_lm import MaskedLM
-
-if TYPE_CHECKING:
-    from ..text import WordPiece
 
 Vectors: TypeAlias = NDArray[np.floating]
 Tokens: TypeAlias = list[list[int]]

@@ -5,8 +5,6 @@ vocab.txt               one piece a line, the first of which has the id 0; used 
 tokenizer_config.json   the class of transformers that opens it; case, accents and Chinese characters for BERT's class
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping
@@ -119,10 +117,7 @@ def _config_text(tokenizer: WordPiece) -> str:
     """
     content = json.loads(tokenizer.to_json())
     normalizer = content["normalizer"] or {}
-    if isinstance(tokenizer, PretrainedWordPiece):
-        tokenizer_class, limit = tokenizer.tokenizer_class, tokenizer.model_max_length
-    else:
-        tokenizer_class, limit = CLASSES[0], None
+    limit = getattr(tokenizer, "model_max_length", None)
     config: dict[str, Any] = dict(SPECIAL_NAMES)
     if normalizer.get("type") == "BertNormalizer":
         config |= {name: normalizer[key] for name, key in OPTIONS.items()}
@@ -132,7 +127,7 @@ def _config_text(tokenizer: WordPiece) -> str:
         and content["pre_tokenizer"] == PRE_TOKENIZER
         and content["model"]["max_input_chars_per_word"] == LONGEST_WORD
     ):
-        config["tokenizer_class"] = tokenizer_class
+        config["tokenizer_class"] = getattr(tokenizer, "tokenizer_class", CLASSES[0])
     else:
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
         config["model_input_names"] = ["input_ids", "attention_mask"]  # all that DistilBERT takes

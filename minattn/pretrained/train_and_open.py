@@ -13,8 +13,6 @@
 ['[CLS]', 'the', 'cat', '[MASK]', 'here', '.', '[SEP]']
 """
 
-from __future__ import annotations
-
 import os
 from typing import Unpack, get_type_hints
 

@@ -1,7 +1,5 @@
 """Tensors in safetensors files: which there are, read one by one into memory that is there already."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -97,16 +95,14 @@ def tensors_in(path: Path) -> dict[str, Stored]:
     with reading(path):
         if path.is_dir():
             raise IsADirectoryError(0, "it is a folder")
-        open(path, "rb").close()  # safetensors says of what may not be read that it is not there
-        try:
-            with safe_open(path, framework="np"):
-                pass
-        except SafetensorError:
-            with open(path, "rb") as file:
+        with open(path, "rb") as file:  # first, for safetensors says of what may not be read that it is not there
+            try:
+                with safe_open(path, framework="np"):
+                    pass
+            except SafetensorError:
                 if file.read(len(LFS)) == LFS:
                     raise InputError(f"{path} only names a file of Git LFS; git lfs pull there gets it") from None
-            raise InputError(f"{path} is damaged: {_damage(path)}; get the file again") from None
-        with open(path, "rb") as file:
+                raise InputError(f"{path} is damaged: {_damage(path)}; get the file again") from None
             length = int.from_bytes(file.read(8), "little")
             try:
                 header: dict[str, Any] = parse_json(file.read(length))

@@ -12,7 +12,7 @@ from .files import (
     similar_path,
     write_atomically,
 )
-from .json_files import brief, fits_float, from_json, json_ready, parse_json, read_json, read_json_list
+from .json_files import brief, from_json, json_ready, parse_json, read_json, read_json_list
 from .run import FORMAT, MODEL, TEXT, Run
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "Run",
     "brief",
     "check_place",
-    "fits_float",
     "from_json",
     "json_ready",
     "make_folder",

@@ -1,14 +1,11 @@
 """One checkpoint: the folder of three files that holds everything a run needs to go on."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json
 import math
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,12 +68,7 @@ def whole_checkpoints(folder: Path) -> dict[int, Path]:
 
 
 def write_checkpoint(
-    folder: Path,
-    step: int,
-    weights: Arrays,
-    optimizer: Arrays,
-    state: Mapping[str, Any],
-    belongs_to: Mapping[str, str],
+    folder: Path, step: int, weights: Arrays, optimizer: Arrays, state: Mapping[str, Any], belongs_to: Mapping[str, str]
 ) -> None:
     """Write and sync the three files into an empty folder; state.json proves the other two whole.
 
@@ -178,15 +170,6 @@ def best_step(saved: Mapping[int, Path]) -> int:
         way = f'put it back, or take "best" out of that file to use step {newest}'
         raise InputError(f"{path} names step {best['step']} as the best, whose checkpoint is missing; {way}")
     return int(best["step"])
-
-
-def put_in_place(beside: Path, place: Path) -> None:
-    """Rename a written checkpoint to its name; until then one of the same step is set aside, loadable."""
-    if place.exists():
-        aside = place.with_name(f".{place.name}.old")
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(place, aside)
-    os.rename(beside, place)
 
 
 def count_weights(folder: Path) -> int:

@@ -1,7 +1,5 @@
 """Files that are whole or absent: a reader, a crash or a full disk never leaves half of one behind."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

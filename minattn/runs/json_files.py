@@ -1,7 +1,5 @@
 """JSON that a program wrote and a person may have edited: read, held to what was expected, and written."""
 
-from __future__ import annotations
-
 import json
 import math
 import reprlib
@@ -23,18 +21,12 @@ DEEPEST, DIGITS = 100, 400
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file; InputError when it is missing, torn, or something else."""
-    value = _read(path)
-    if not isinstance(value, dict):
-        raise InputError(f"{path} is damaged: expected a JSON object, got a {type(value).__name__}")
-    return value
+    return _read(path, dict, "object")
 
 
 def read_json_list(path: Path) -> list[Any]:
     """The JSON list in a file; InputError likewise."""
-    value = _read(path)
-    if not isinstance(value, list):
-        raise InputError(f"{path} is damaged: expected a JSON list, got a {type(value).__name__}")
-    return value
+    return _read(path, list, "list")
 
 
 def parse_json(content: bytes) -> Any:
@@ -82,13 +74,16 @@ def fits_float(value: Any) -> bool:
     return type(value) is float or (type(value) is int and abs(value) < 2**1023)
 
 
-def _read(path: Path) -> Any:
-    """What a JSON file holds."""
+def _read(path: Path, kind: type[T], called: str) -> T:
+    """What a JSON file holds, which must be of this kind."""
     content = read_bytes(path)
     try:
-        return parse_json(content)
+        value = parse_json(content)
     except ValueError as error:
         raise InputError(f"{path} is damaged: expected JSON, but {error}") from error
+    if not isinstance(value, kind):
+        raise InputError(f"{path} is damaged: expected a JSON {called}, got a {type(value).__name__}")
+    return value
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

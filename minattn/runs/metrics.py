@@ -1,7 +1,5 @@
 """A file of JSON objects, one a line, that is appended to while it may be killed at any moment."""
 
-from __future__ import annotations
-
 import json
 import math
 import os
@@ -25,25 +23,20 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
         file.write(line.encode("utf-8"))
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows, [] where there is no file; a last line that a crash tore, and which is no JSON, is left out.
-
-    Raises InputError, with the line's number, where another line is not a row: a JSON object, whose step comes after
-    that of the row before and whose NUMBERS are numbers.
-    """
-    return [row for _, row in _whole_lines(path)]
-
-
 def trim_rows(path: Path, step: int) -> None:
     """Drop the rows whose "step" is after this one, and a torn line; rows without a step stay."""
-    kept = [line for line, row in _whole_lines(path) if row.get("step", step) <= step]
+    kept = [line for line, row in whole_lines(path) if row.get("step", step) <= step]
     content = b"".join(line + b"\n" for line in kept)
     if path.exists() and read_bytes(path) != content:
         write_atomically(path, content)
 
 
-def _whole_lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
-    """Each whole line and the row that it holds."""
+def whole_lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
+    """Each whole line and its row, [] where there is no file; a last line that a crash tore, no JSON, is left out.
+
+    Raises InputError, with the line's number, where another line is not a row: a JSON object, whose step comes after
+    that of the row before and whose NUMBERS are numbers.
+    """
     if not path.exists():
         return []
     # What follows the last line end is either nothing or torn.

@@ -1,7 +1,5 @@
 """A run folder: what a training leaves on the disk, and how it goes on from there."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json
@@ -9,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from ..errors import InputError
 from . import checkpoint as checkpoints
@@ -27,7 +25,7 @@ from .files import (
     write_atomically,
 )
 from .json_files import check_format, json_ready, read_json
-from .metrics import append_row, read_rows, trim_rows
+from .metrics import append_row, trim_rows, whole_lines
 
 T = TypeVar("T")
 FORMAT, VERSION = "minattn run", 1
@@ -67,7 +65,7 @@ class Run:
     @classmethod
     def create(
         cls, folder: str | os.PathLike[str], config: Mapping[str, Any], tokenizer_json: str, text: bytes | None = None
-    ) -> Run:
+    ) -> Self:
         """Make a new run.
 
         folder          a new folder, or one that holds no run
@@ -89,7 +87,7 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> Run:
+    def open(cls, folder: str | os.PathLike[str]) -> Self:
         """Find a run; InputError for what is not one, is damaged, or has another format version."""
         folder = Path(folder)
         with reading(folder):
@@ -156,11 +154,16 @@ class Run:
         place = self._checkpoints / checkpoints.folder_name(step)
         beside = place.with_name(f".{place.name}.tmp")
         with naming(place):
-            self._clear_leftovers()
+            for leftover in self._checkpoints.glob(".step-*.tmp"):  # of a save that was killed
+                shutil.rmtree(leftover)
             try:
                 beside.mkdir()
                 checkpoints.write_checkpoint(beside, step, weights, optimizer, state, self._belongs_to())
-                checkpoints.put_in_place(beside, place)
+                if place.exists():  # set aside, where it can be loaded until the new one has its name
+                    aside = place.with_name(f".{place.name}.old")
+                    shutil.rmtree(aside, ignore_errors=True)
+                    os.rename(place, aside)
+                os.rename(beside, place)
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
                 raise
@@ -239,7 +242,7 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows that were logged; InputError where the file is damaged elsewhere than in its last line."""
-        return read_rows(self.metrics_path)
+        return [row for _, row in whole_lines(self.metrics_path)]
 
     def trim_metrics(self, step: int) -> None:
         """Drop the rows after a step, so that a training resumed from there logs each step once."""
@@ -276,11 +279,6 @@ class Run:
                 with contextlib.suppress(OSError):
                     os.rename(self._checkpoints / name, doomed)
                     shutil.rmtree(doomed)
-
-    def _clear_leftovers(self) -> None:
-        """Remove what a killed save left half done."""
-        for leftover in self._checkpoints.glob(".step-*.tmp"):
-            shutil.rmtree(leftover)
 
 
 def _described(config: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from .interrupt import SIGNALS, Interrupt, Stopped, stoppable
 from .keys import Keys, keyboard
 from .progress import Count, Progress, clock
 from .tables import (
+    UNLIMITED,
     columns,
     labelled,
     padded,
@@ -24,6 +25,7 @@ from .tables import (
 
 __all__ = [
     "SIGNALS",
+    "UNLIMITED",
     "Count",
     "Interrupt",
     "Keys",

@@ -5,15 +5,13 @@ has something to bring to its end asks otherwise: `stoppable` raises an exceptio
 `Interrupt` only notes the signal, for work that stops between two steps.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
-from typing import Any, NoReturn
+from types import FrameType
+from typing import Any, NoReturn, Self
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -57,7 +55,7 @@ class Interrupt:
             before = self._before[number]
             (before if callable(before) else signal.default_int_handler)(number, frame)
 
-    def __enter__(self) -> Interrupt:
+    def __enter__(self) -> Self:
         try:
             for number in SIGNALS:
                 before = signal.getsignal(number)
@@ -67,13 +65,11 @@ class Interrupt:
         except ValueError:
             self._before.clear()
         except KeyboardInterrupt:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

@@ -1,7 +1,5 @@
 """Single keys from a terminal, without waiting for Enter."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """The line that says how far a work is: it rewrites itself on a terminal, and is one line in twenty elsewhere."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +14,21 @@ Seconds = Callable[[], float]
 """A clock: time.monotonic, or one that a test winds."""
 
 
-class Progress:
+class _Line:
+    """A line that a terminal rewrites, and that is a line of its own elsewhere."""
+
+    def __init__(self, stream: TextIO, now: Seconds) -> None:
+        self.stream, self.now, self.started = stream, now, now()
+        self.is_terminal = stream.isatty()
+
+    def end(self) -> None:
+        """Take the line away, as where a training ended before its last step."""
+        if self.is_terminal:
+            self.stream.write(CLEARED)
+            self.stream.flush()
+
+
+class Progress(_Line):
     """Shows step, loss, speed, time left and the last score of a training; what is less important goes if space lacks.
 
     Args:
@@ -27,10 +39,8 @@ class Progress:
     """
 
     def __init__(self, steps: int, first: int = 0, stream: TextIO | None = None, now: Seconds = time.monotonic) -> None:
-        self.stream = stream or sys.stdout
-        self.steps, self.first, self.now, self.started = steps, first, now, now()
-        self.is_terminal = self.stream.isatty()
-        self.shown_at = 0.0
+        super().__init__(stream or sys.stdout, now)
+        self.steps, self.first, self.shown_at = steps, first, 0.0
         self.every = max(steps // 20, 1)
         self.accuracy = ""
 
@@ -57,12 +67,6 @@ class Progress:
             self.stream.write(self._line(row, now) + "\n")
         self.stream.flush()
 
-    def end(self) -> None:
-        """Take the line away, where a training ended before its last step."""
-        if self.is_terminal:
-            self.stream.write(CLEARED)
-            self.stream.flush()
-
     def _line(self, row: dict[str, Any], now: float) -> str:
         step, loss = f"step {row['step']:,}/{self.steps:,}", f"loss {row['loss']:.3f}"
         speed = f"{row['tokens_per_second']:,} tokens/s"
@@ -82,7 +86,7 @@ def _joined(parts: tuple[str, ...]) -> str:
     return "  ".join(filter(None, parts))
 
 
-class Count:
+class Count(_Line):
     """Shows how many of something are done, once that takes long, and leaves nothing of it on a terminal.
 
     Args:
@@ -96,18 +100,14 @@ class Count:
     def __init__(
         self, total: int, what: str, stream: TextIO, patience: float = 2.0, now: Seconds = time.monotonic
     ) -> None:
-        self.stream, self.total, self.what, self.patience = stream, total, what, patience
-        self.now, self.started = now, now()
-        self.is_terminal = stream.isatty()
-        self.twentieths = 0
+        super().__init__(stream, now)
+        self.total, self.what, self.patience, self.twentieths = total, what, patience, 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.is_terminal:
-            self.stream.write(CLEARED)
-            self.stream.flush()
+        self.end()
 
     def show(self, done: int) -> None:
         """Show that so many are done, which is at least one."""

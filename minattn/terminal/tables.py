@@ -1,7 +1,5 @@
 """Text for a terminal: tables and paragraphs that fit it, and texts that do nothing to it but to be read."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Batches of sentences with blanks: each a pure function of its step, so that resuming needs nothing else."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

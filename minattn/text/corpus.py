@@ -27,10 +27,9 @@ ENDING = re.compile(r"""(?P<western>[.!?…]+)(?P<quote>["'”’»)\]]*)|[。�
 ABBREVIATIONS = frozenset(("mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs"))
 LAST_WORD = re.compile(r"[^\W\d_]+$")
 
-DROPPED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)))
-SPACES = {ord("\t"): " ", ord("\v"): " ", ord("\f"): " "}
-LINE_ENDS = {ord("\n"): "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n\n"}
-CLEANED = DROPPED | SPACES | LINE_ENDS
+# Control characters are dropped, save those that are a space or a line end.
+CLEANED = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0))) | {ord("\t"): " ", ord("\v"): " ", ord("\f"): " "}
+CLEANED |= {ord("\n"): "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n\n"}
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,7 @@ def read_pieces(path: str | PathLike[str]) -> list[Piece]:
 
 def pieces_of(content: bytes, path: str | PathLike[str]) -> list[Piece]:
     """The same for a text that was read from a path already."""
-    blocks = [_titled(block) for block in _blocks(_clean(_decoded(content, path)))]
-    pieces = _pieces(_with_titles_kept(blocks))
+    pieces = _pieces(_titled(_blocks(_decoded(content, path))))
     if not pieces:
         raise InputError(f"{path}: expected sentences, found none; put plain text into the file")
     if len(pieces) == 1:
@@ -82,16 +80,17 @@ def split_pieces(pieces: Sequence[Piece], share: float = 0.1, seed: int = 0) -> 
     if seed < 0:
         raise InputError(f"seed must be 0 or more, got {seed}")
     # A piece that only repeats others could end up empty, so it may not be held out.
-    found_in = Counter(key for piece in pieces for key in {_key(sentence) for sentence in piece.sentences})
-    able = [i for i, piece in enumerate(pieces) if any(found_in[_key(s)] == 1 for s in piece.sentences)]
+    found_in = Counter(key for piece in pieces for key in {sentence.casefold() for sentence in piece.sentences})
+    able = [i for i, piece in enumerate(pieces) if any(found_in[s.casefold()] == 1 for s in piece.sentences)]
     if not able:
         raise InputError("every piece only repeats sentences of others; give a text that says more")
     count = min(max(1, round(share * len(pieces))), len(able), len(pieces) - 1)
     chosen = set(np.random.default_rng(seed).permutation(able)[:count].tolist())
     training = [piece for i, piece in enumerate(pieces) if i not in chosen]
-    known = {_key(sentence) for piece in training for sentence in piece.sentences}
+    known = {sentence.casefold() for piece in training for sentence in piece.sentences}
     held_out = [
-        Piece(pieces[i].title, tuple(s for s in pieces[i].sentences if _key(s) not in known)) for i in sorted(chosen)
+        Piece(pieces[i].title, tuple(s for s in pieces[i].sentences if s.casefold() not in known))
+        for i in sorted(chosen)
     ]
     return training, held_out
 
@@ -140,13 +139,9 @@ def _decoded(data: bytes, path: str | PathLike[str]) -> str:
         ) from None
 
 
-def _clean(text: str) -> str:
-    """Leave \\n as the only line end and the space as the only blank, and drop control characters."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").translate(CLEANED)
-
-
 def _blocks(text: str) -> Iterator[list[str]]:
-    """Yield the runs of lines between blank ones, each line with single spaces."""
+    """Yield the runs of lines between blank ones, each line with single spaces and without control characters."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(CLEANED)
     block: list[str] = []
     for line in [*text.split("\n"), ""]:
         words = " ".join(line.split())
@@ -157,21 +152,15 @@ def _blocks(text: str) -> Iterator[list[str]]:
             block = []
 
 
-def _titled(block: list[str]) -> tuple[str, list[str]]:
-    """Divide a block into its title, "" if none, and its other lines."""
-    if block[0].startswith("# "):
-        return block[0][2:].strip(), block[1:]
-    return "", block
-
-
-def _with_titles_kept(blocks: list[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
-    """Give a title that stands alone, with a blank line behind it, to the block that follows."""
-    alone = ""
-    for title, lines in blocks:
-        title = title or alone
+def _titled(blocks: Iterable[list[str]]) -> Iterator[tuple[str, list[str]]]:
+    """Divide blocks into a title, "" if none, and other lines; one that stands alone is that of the block after it."""
+    title = ""
+    for lines in blocks:
+        if lines[0].startswith("# "):
+            title, lines = lines[0][2:].strip() or title, lines[1:]
         if lines:
             yield title, lines
-        alone = "" if lines else title
+            title = ""
 
 
 def _pieces(blocks: Iterable[tuple[str, list[str]]]) -> list[Piece]:
@@ -182,7 +171,8 @@ def _pieces(blocks: Iterable[tuple[str, list[str]]]) -> list[Piece]:
     pieces: list[Piece] = []
     growing = False  # whether the last piece may still take in a single line
     for title, lines in blocks:
-        sentences = _sentences(lines)
+        joined = [_joined(lines)] if _is_wrapped(lines) else lines
+        sentences = tuple(sentence for line in joined for sentence in _split(line))
         single = not title and len(lines) == 1
         if single and growing:
             sentences = pieces.pop().sentences + sentences
@@ -197,12 +187,6 @@ def _cut(piece: Piece, at_least: int = 1) -> list[Piece]:
     count = min(max(at_least, round(total / USUAL)), total)
     edges = [total * i // count for i in range(count + 1)]
     return [Piece(piece.title, piece.sentences[first:last]) for first, last in pairwise(edges)]
-
-
-def _sentences(lines: list[str]) -> tuple[str, ...]:
-    """Turn the lines of a block into sentences."""
-    lines = [_joined(lines)] if _is_wrapped(lines) else lines
-    return tuple(sentence for line in lines for sentence in _split(line))
 
 
 def _is_wrapped(lines: list[str]) -> bool:
@@ -268,8 +252,3 @@ def _dot_belongs_to_word(line: str, dot: int, touching: bool) -> bool:
     word = found[0] if found else ""
     is_initial = len(word) == 1 and (word.isupper() or before[-2:-1] == ".")  # J. R. Hill; 5 p.m.
     return is_initial or word.lower() in ABBREVIATIONS
-
-
-def _key(sentence: str) -> str:
-    """The form in which two sentences count as the same."""
-    return sentence.casefold()

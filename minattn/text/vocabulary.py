@@ -29,12 +29,15 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
     """
     from tokenizers import Tokenizer, models, trainers
 
-    letters = _letters(texts)
+    # every character that is left once the texts are cleaned and split
+    letters = sorted({letter for text in texts for word in _words(text) for letter in word})
     if not letters:
         raise InputError("expected sentences with letters, got none; give text to learn from")
     # The library numbers what is inside words in the order of a hash map, which differs in each process, and
     # breaks ties by number. So everything of one character gets its number here, before the training starts.
-    alphabet = [*SPECIALS, *letters, *(PREFIX + letter for letter in letters if _stands_in_words(letter))]
+    # Marks and Chinese characters are words of their own, and have no form inside of one.
+    inside = [PREFIX + letter for letter in letters if len(_words(f"a{letter}a")) == 1]
+    alphabet = [*SPECIALS, *letters, *inside]
     if vocab_size < len(alphabet):
         raise InputError(
             f"vocab_size: expected at least {len(alphabet)} to hold {len(SPECIALS)} special tokens and the "
@@ -43,10 +46,7 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
         )
     learner = _like_bert(Tokenizer(models.WordPiece(vocab={}, unk_token=UNKNOWN)), UNCASED)
     trainer = trainers.WordPieceTrainer(
-        vocab_size=vocab_size,
-        min_frequency=SEEN_AT_LEAST,
-        special_tokens=alphabet,
-        show_progress=False,
+        vocab_size=vocab_size, min_frequency=SEEN_AT_LEAST, special_tokens=alphabet, show_progress=False
     )
     learner.train_from_iterator(map(_without_long_words, texts), trainer)
     return with_vocabulary(learner.get_vocab(), LONGEST_WORD, UNCASED)
@@ -97,13 +97,3 @@ def _without_long_words(text: str) -> str:
     if len(text) <= LONGEST_WORD:
         return text
     return " ".join(word for word in _words(text) if len(word) <= LONGEST_WORD)
-
-
-def _letters(texts: Sequence[str]) -> list[str]:
-    """List every character that is left of the texts once they are cleaned and split, in order."""
-    return sorted({letter for text in texts for word in _words(text) for letter in word})
-
-
-def _stands_in_words(letter: str) -> bool:
-    """Say whether a character can be inside a word; marks and Chinese characters are words of their own."""
-    return len(_words(f"a{letter}a")) == 1

@@ -1,13 +1,12 @@
 """From a text file to token ids, in two parts: one to train on, one held out."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from ..errors import InputError
 from ..runs import TEXT
@@ -16,7 +15,6 @@ from ..text import Piece, WordPiece, cut, pieces_of, read_content, read_pieces, 
 READERS = {"en": "reader.en.txt", "zh": "reader.zh.txt"}
 VOCAB_SIZE = 1000
 """Pieces of a vocabulary unless another number is asked for; with more, some are too rare to be learned in a minute."""
-
 
 HELD_BACK = 100
 """The most sentences that are held back from training; with more, scoring them would cost more than it tells."""
@@ -45,7 +43,7 @@ class Text:
     content: bytes
 
     @classmethod
-    def read(cls, name: str) -> Text:
+    def read(cls, name: str) -> Self:
         """The text that a user means. Raises InputError where it cannot be read."""
         path = find_text(name)
         return cls(name, path, read_content(path))

@@ -1,10 +1,9 @@
 """What a model can do on held-out text, beside what can be had without one."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +21,6 @@ DRAWS = 8
 
 SENTENCES, BLANKED = 1000, 4000
 """The most sentences that are scored, and how often all in all with blanks; more would take too long."""
-
 
 LOGITS = 1 << 25
 """The most logits that are computed at a time, where the vocabulary is large."""
@@ -122,7 +120,7 @@ class HeldOut:
         Raises FloatingPointError, naming the op, if it gives NaN or Inf.
         """
         blanked = self.blanked[: draws * len(self.whole)]
-        guess = _guesses(model)
+        guess = partial(_best_tokens, model)
         with model.evaluating():
             return Score(_share(guess, self.whole, "scored", threads), _share(guess, blanked, "blanked", threads))
 
@@ -131,20 +129,13 @@ class HeldOut:
         return Score(None, _share(lambda batch, where: guess(batch)[where], self.blanked, "blanked"))
 
     def compare(
-        self,
-        trained: Model,
-        untrained: Model | None,
-        training: list[list[int]],
-        threads: Threads | None = None,
+        self, trained: Model, untrained: Model | None, training: list[list[int]], threads: Threads | None = None
     ) -> dict[str, Score]:
         """The table at the end of a training: the model beside what it has to beat; untrained is left out if None."""
         scores = {} if untrained is None else {"untrained model": self.score(untrained, threads=threads)}
-        scores |= {
-            "commonest token": self.score_without_model(commonest_token(training, trained.config.vocab_size)),
-            "left neighbour's commonest successor": self.score_without_model(
-                left_neighbour(training, trained.config.vocab_size)
-            ),
-        }
+        vocab_size = trained.config.vocab_size
+        scores["commonest token"] = self.score_without_model(commonest_token(training, vocab_size))
+        scores["left neighbour's commonest successor"] = self.score_without_model(left_neighbour(training, vocab_size))
         trained.attend(False)
         scores["trained, attention switched off"] = self.score(trained, threads=threads)
         trained.attend(True)
@@ -179,18 +170,15 @@ def left_neighbour(training: list[list[int]], vocab_size: int) -> Callable[[Batc
     )
 
 
-def _guesses(model: Model) -> Guess:
-    def guess(batch: Batch, where: Array) -> Any:
-        place = model.token_table()
-        inputs = [like(array, place) for array in (batch.ids, batch.attention_mask, where)]
-        with no_grad():
-            logits = model.logits(*inputs)
-        if not is_finite(logits.data):
-            logits = model.logits(*inputs)  # now with the graph, which tells the op
-            trace_forward(logits.node, logits.data)
-        return to_host(logits.data.argmax(axis=-1))
-
-    return guess
+def _best_tokens(model: Model, batch: Batch, where: Array) -> Any:
+    place = model.token_table()
+    inputs = [like(array, place) for array in (batch.ids, batch.attention_mask, where)]
+    with no_grad():
+        logits = model.logits(*inputs)
+    if not is_finite(logits.data):
+        logits = model.logits(*inputs)  # now with the graph, which tells the op
+        trace_forward(logits.node, logits.data)
+    return to_host(logits.data.argmax(axis=-1))
 
 
 def _share(guess: Guess, batches: list[Batch], field: str, threads: Threads | None = None) -> float | None:

@@ -1,7 +1,5 @@
 """What the training needs of a model."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
@@ -14,7 +12,7 @@ from ..tensor import Tensor
 
 
 class Sizes(Protocol):
-    """What the training needs to know of a model's sizes."""
+    """What the training needs to know of a model's sizes; `matrices` counts the numbers in its parts."""
 
     @property
     def vocab_size(self) -> int: ...
@@ -24,6 +22,11 @@ class Sizes(Protocol):
 
     @property
     def max_tokens(self) -> int: ...
+
+    @property
+    def layers(self) -> int: ...
+
+    def matrices(self) -> dict[str, int]: ...
 
 
 class Model(Protocol):

@@ -1,10 +1,6 @@
 """What a run's config.json says, part by part, and the kinds of model that it may name; somebody may have edited it."""
 
-from __future__ import annotations
-
-from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,22 +14,24 @@ from .model import Model
 from .settings import TrainingConfig
 
 
-class ModelKind(ABC):
+class ModelKind:
     """A kind of model that a run can hold: how it is read from config.json and made, before its weights are loaded.
+
+    This one is the ReconstructionModel of this package; other kinds derive from it.
 
     config_class: the dataclass of its sizes, as JSON can hold them
     starts_from_seed: whether the first weights are drawn by the seed, and not those of a pretrained model
     """
 
-    config_class: ClassVar[type[Any]]
-    starts_from_seed: ClassVar[bool]
+    config_class: ClassVar[type[Any]] = ReconstructionConfig
+    starts_from_seed: ClassVar[bool] = True
 
-    @abstractmethod
     def build(self, config: Any, seed: int, frozen: Collection[str] = ()) -> Model:
         """A model of these sizes, as the seed starts it or, where that is not how it starts, without its weights.
 
         frozen: parts whose parameters need no gradient
         """
+        return ReconstructionModel(config, generator=np.random.default_rng(seed))
 
     def frozen_parts(self, run: Run, config: Any) -> frozenset[str]:
         """What --freeze named when a run was started. Raises InputError for a config.json that is damaged."""
@@ -44,25 +42,9 @@ class ModelKind(ABC):
         return False
 
 
-class ReconstructionKind(ModelKind):
-    """The ReconstructionModel of this package."""
-
-    config_class = ReconstructionConfig
-    starts_from_seed = True
-
-    def build(self, config: ReconstructionConfig, seed: int, frozen: Collection[str] = ()) -> Model:
-        """A model as the seed starts it."""
-        return ReconstructionModel(config, generator=np.random.default_rng(seed))
-
-
-RECONSTRUCTION = ReconstructionKind()
+RECONSTRUCTION = ModelKind()
 MODEL_KINDS: dict[str, ModelKind] = {}
 """The other kinds by the model_type that config.json has for them; who brings one along enters it here."""
-
-
-def model_settings(model_type: str, config: Any) -> dict[str, Any]:
-    """The model's part of a new config.json, for a kind in MODEL_KINDS."""
-    return {"model_type": model_type, **asdict(config)}
 
 
 def model_kind(run: Run) -> ModelKind:

@@ -1,21 +1,26 @@
-"""What a training is asked to do."""
+"""What a training is asked to do, and what is refused before it begins: too little text, and too large a model."""
 
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ..errors import InputError
+from ..fast import physical_memory
 from ..parallel import MOST_THREADS, cores
+from .data import Data
+from .model import Sizes
 
 MOST = 10**12
 """The most steps there can be; it only keeps the arithmetic within what a float holds."""
-
 
 FEWEST, PER_SENTENCE, PER_PIECE = 1500, 2, 3.2
 """The fewest steps of a training, how many more for each sentence, and the least for each piece of the vocabulary.
 
 With fewer for each sentence the model fills fewer blanks; with fewer for each piece it does not come to copy them all.
 """
+
+SMALL = 100
+"""Sentences to train on below which a text is called very small."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +83,47 @@ def fitted(training: TrainingConfig, given: Collection[str], sentences: int, pie
 def usual_steps(sentences: int, pieces: int) -> int:
     """The steps of a training on so many sentences and pieces, unless another number is asked for."""
     return min(max(FEWEST + PER_SENTENCE * sentences, round(PER_PIECE * pieces)), TrainingConfig.steps)
+
+
+def check_trainable(data: Data, training: TrainingConfig) -> None:
+    """Refuse, before a folder is made, a text that does not fill a batch."""
+    if len(data.training) < training.batch:
+        raise InputError(
+            f"the text has {len(data.training)} sentences to train on, fewer than a batch of {training.batch}; "
+            f"give more text, or --batch {max(len(data.training) // 4, 1)}"
+        )
+
+
+def check_memory(model: Sizes, frozen: Collection[str] = ()) -> None:
+    """Refuse a model whose training this machine cannot hold.
+
+    Args:
+        frozen: parts that do not train: "embeddings", "head", and "layer.0" to the last
+    """
+    needed, there = memory_needed(model, frozen), physical_memory()
+    if there is not None and needed > there:
+        raise InputError(
+            f"training this model takes {needed >> 30:,} GiB of memory, and this machine has {there >> 30:,}; "
+            "try --freeze with a pretrained model, else a smaller --width, --layers or --vocab-size"
+        )
+
+
+def check_size(model: Sizes, saved: int, where: str) -> None:
+    """Refuse a config that describes a model many times as large as the one that was saved, before it is built.
+
+    Args:
+        saved: how many numbers the weights in the checkpoint are; those of a model that fits are at least its matrices
+        where: what the config is called in an error
+    """
+    sizes = model.matrices()
+    least = sizes["embeddings"] + model.layers * sizes["layer"]
+    if least > max(8 * saved, 10**7):  # of a smaller model the shape of a tensor is told, which says more
+        raise InputError(f"{where} describes a model of more than {least:,} numbers, but {saved:,} were saved")
+
+
+def memory_needed(model: Sizes, frozen: Collection[str]) -> int:
+    """The bytes of the weights in float32, and of the gradient and two moments of those that train; without biases."""
+    sizes = model.matrices()
+    total = sizes["embeddings"] + model.layers * sizes["layer"] + sizes["head"]
+    still = sum(sizes[part.partition(".")[0]] for part in frozen)
+    return 16 * total - 12 * still

@@ -1,7 +1,5 @@
 """Starting a training of a new model on a text, and going on with one that was stopped."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Mapping
@@ -15,9 +13,8 @@ from ..models import ReconstructionConfig
 from ..runs import TEXT, Run, read_bytes
 from ..text import WordPiece
 from .data import Data, Text, choose_tokenizer, find_text, load_data, split_text
-from .limits import check_memory, check_size, check_trainable
 from .run_config import RECONSTRUCTION, model_config, model_kind, text_file, training_config
-from .settings import TrainingConfig, fitted
+from .settings import TrainingConfig, check_memory, check_size, check_trainable, fitted
 from .train_and_report import Draw, TrainingOutcome, is_reported, train_and_report
 from .trainer import Trainer
 
@@ -77,11 +74,7 @@ def train_new_model(
 
 
 def resume_training(
-    folder: str | os.PathLike[str],
-    options: Mapping[str, Any],
-    device: str,
-    stream: TextIO,
-    draw: Draw | None = None,
+    folder: str | os.PathLike[str], options: Mapping[str, Any], device: str, stream: TextIO, draw: Draw | None = None
 ) -> TrainingOutcome:
     """Go on with a run, with its own settings and those of RESUME_OPTIONS that are given."""
     run = Run.open(folder)

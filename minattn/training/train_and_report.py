@@ -1,7 +1,5 @@
 """A training to its end with everything a user sees of it: progress, the table of the held-out text, the report."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -18,9 +16,9 @@ from ..runs import MODEL, Run, read_json, write_atomically
 from ..terminal import Interrupt, Progress, Stopped, clock, print_command, print_wrapped
 from .data import Data
 from .evaluation import HeldOut, Score, ScoreTable
-from .limits import SMALL
 from .model import Model
 from .run_config import model_config, model_kind, text_file, training_config
+from .settings import SMALL
 from .trainer import Best, Trainer
 
 REPORT = "report.json"
@@ -110,13 +108,7 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
 
 
 def score_run(
-    run: Run,
-    model: Model,
-    data: Data,
-    held_out: HeldOut,
-    seed: int,
-    threads: Threads,
-    device: str = "cpu",
+    run: Run, model: Model, data: Data, held_out: HeldOut, seed: int, threads: Threads, device: str = "cpu"
 ) -> ScoreTable:
     """The scores of a trained model beside what it has to beat; of a pretrained one also what it scored as it came."""
     kind, first = model_kind(run), _first_score(run)

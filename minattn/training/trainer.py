@@ -81,9 +81,7 @@ class Trainer:
         self.best: Best | None = None
 
     def train(
-        self,
-        report: Callable[[dict[str, Any]], None] = lambda row: None,
-        stop: Callable[[], bool] = lambda: False,
+        self, report: Callable[[dict[str, Any]], None] = lambda row: None, stop: Callable[[], bool] = lambda: False
     ) -> bool:
         """Train to the last step, saving on the way and at the end.
 

@@ -1,6 +1,5 @@
 """Whatever cannot be used gets one clear sentence and exit code 2, and nothing is made or lost."""
 
-import errno
 import json
 import os
 import resource
@@ -9,7 +8,7 @@ import sys
 import time
 
 import pytest
-from support.small_run import PLAIN, assert_one_sentence, checkpoint, contents, losses, start
+from support.small_run import PLAIN, assert_one_sentence, checkpoint, contents, disk_is_full, edit_config, losses, start
 
 from minattn.cli import main
 from minattn.runs import Run
@@ -138,10 +137,7 @@ def test_a_text_that_may_not_be_read_is_refused(place, capsys):
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800"])
 def test_a_text_in_a_config_that_cannot_be_the_name_of_a_file_is_refused(place, capsys, name):
-    path = place / "run" / "config.json"
-    stored = json.loads(path.read_text())
-    stored["config"]["text"]["name"] = name
-    path.write_text(json.dumps(stored))
+    edit_config("run", lambda config: config["text"].update(name=name))
     (place / "run" / "report.json").unlink()
     complaint = "cannot be the name of a file" if "\0" in name else "half a character"
     assert complaint in refused(capsys, "train", "--resume", "run")
@@ -219,11 +215,9 @@ def test_a_loss_that_becomes_nan_keeps_the_last_good_checkpoint(place, capsys, m
 
 
 def test_a_disk_that_fills_up_keeps_the_previous_checkpoint(place, capsys, monkeypatch):
-    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     def fsync(handle):
         if (place / "new/metrics.jsonl").exists() and len(losses("new")) == 6:
-            raise full
+            disk_is_full()
 
     monkeypatch.setattr(os, "fsync", fsync)
     err = refused(capsys, *TRAIN, "--steps", "400", "--save-every", "3", code=1)
@@ -244,10 +238,7 @@ def test_files_that_the_system_cuts_short_keep_the_previous_checkpoint(place):
 
 
 def test_a_full_disk_when_a_run_is_made_is_one_sentence(place, capsys, monkeypatch):
-    def full(_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", disk_is_full)
     assert "new could not be written: No space left on device" in refused(capsys, *TRAIN, code=1)
     assert not (place / "new/config.json").exists()
 

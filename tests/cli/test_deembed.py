@@ -23,11 +23,7 @@ def by_formula(x, table, bias=0.0):
     x, table = np.asarray(x, np.float64), np.asarray(table, np.float64)
     products = x @ table.T
     lengths = np.linalg.norm(x, axis=-1)[..., None] * np.linalg.norm(table, axis=-1)
-    scores = {
-        "l2": -((x[..., None, :] - table) ** 2).sum(-1),
-        "cosine": products / lengths,
-        "dot": products + bias,
-    }
+    scores = {"l2": -((x[..., None, :] - table) ** 2).sum(-1), "cosine": products / lengths, "dot": products + bias}
     return {kind: score.argmax(-1) for kind, score in scores.items()}
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from support.small_run import assert_one_sentence
+from support.small_run import Terminal, assert_one_sentence
 
 from minattn.cli import main
 from minattn.learn import course, find
@@ -143,10 +143,6 @@ def test_reset_asks_first_and_keeps_the_file(place, capsys, monkeypatch):
     (place / SOFTMAX.file).write_text("# mine", encoding="utf-8")
     assert "there is no one to ask; minattn learn reset softmax --yes" in refused(capsys, "reset", "softmax")
 
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     assert "nothing was changed" in said(capsys, "reset", "softmax", code=1)
     assert (place / SOFTMAX.file).read_text() == "# mine"
@@ -221,10 +217,6 @@ def test_what_learners_print_does_nothing_to_the_terminal(place, capsys):
 
 def test_there_is_color_only_on_a_terminal_that_wants_it(monkeypatch):
     from minattn.learn.screen import Screen
-
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -339,19 +339,12 @@ def test_reconstruct_runs_the_textbook_on_demand_with_the_same_result(place, cap
 # --- output that goes nowhere
 
 
-def piped(arguments, cwd, **options):
-    """Run with a standard output whose reader has gone away."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        return run(*arguments, cwd=cwd, stdout=writer, **options)
-    finally:
-        os.close(writer)
-
-
 @pytest.mark.parametrize("arguments", [("info", "run"), ("reconstruct", "The cat.", "--run", "run"), ("--help",)])
 def test_a_reader_that_goes_away_is_no_reason_to_complain(place, arguments):
-    code, _, err = piped(arguments, place)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as stdout:
+        code, _, err = run(*arguments, cwd=place, stdout=stdout)
     assert (code, err) == (1, "")
 
 

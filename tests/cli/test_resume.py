@@ -11,7 +11,18 @@ import time
 
 import pytest
 from disturbed import children
-from support.small_run import PLAIN, STEPS, assert_one_sentence, checkpoint, contents, interrupt, losses, start
+from support.small_run import (
+    PLAIN,
+    STEPS,
+    assert_one_sentence,
+    checkpoint,
+    contents,
+    ctrl_c_at,
+    edit_config,
+    interrupt,
+    losses,
+    start,
+)
 
 from minattn.cli import main
 from minattn.parallel import can_fork
@@ -85,9 +96,8 @@ def test_a_second_ctrl_c_ends_a_training_at_once(place, monkeypatch, capsys):
             signal.raise_signal(signal.SIGINT)
             raise AssertionError("went on after the second signal")
 
-    with default_sigint():
-        monkeypatch.setattr(Progress, "show", twice)
-        assert main(["train", "small.txt", *LONG, "--out", "new"]) == 130
+    monkeypatch.setattr(Progress, "show", twice)
+    assert main(["train", "small.txt", *LONG, "--out", "new"]) == 130
     assert capsys.readouterr().err == "minattn: interrupted\n"
     assert not (place / "new/checkpoints").exists()
 
@@ -119,11 +129,8 @@ def test_a_training_whose_terminal_is_closed_is_saved(place, whole, capsys):
     assert (losses("new"), checkpoint("new")) == whole
 
 
-def test_a_signal_in_the_last_step_ends_the_training_before_its_table(place, monkeypatch, capsys):
-    with monkeypatch.context() as patched, default_sigint():
-        patched.setattr(
-            Progress, "show", lambda self, row: signal.raise_signal(signal.SIGINT) if row["step"] == STEPS else None
-        )
+def test_a_signal_in_the_last_step_ends_the_training_before_its_table(place, capsys):
+    with ctrl_c_at(STEPS):
         assert main(["train", "small.txt", *PLAIN, "--out", "new"]) == 130
     err = capsys.readouterr().err
     assert_one_sentence(err)
@@ -144,16 +151,6 @@ def test_a_training_that_was_killed_can_be_resumed_while_its_other_process_still
     finally:
         os.kill(other, signal.SIGKILL)
         process.communicate()
-
-
-class default_sigint:
-    """Ctrl-C as it is in a process of its own: tests may run where it is ignored."""
-
-    def __enter__(self):
-        self.before = signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def __exit__(self, *_):
-        signal.signal(signal.SIGINT, self.before)
 
 
 @pytest.mark.parametrize("every", [7, 50])
@@ -179,21 +176,16 @@ def test_kill_9_at_random_moments_loses_at_most_save_every_steps_and_changes_no_
 # --- going on
 
 
-def stopped(place, capsys, monkeypatch, step=5, *options):
+def stopped(capsys):
     """A training that was stopped by Ctrl-C at a step."""
-    with monkeypatch.context() as patched, default_sigint():
-        patched.setattr(
-            Progress,
-            "show",
-            lambda self, row: signal.raise_signal(signal.SIGINT) if row["step"] == step else None,
-        )
-        assert main(["train", "small.txt", *PLAIN, *options, "--out", "new"]) == 130
+    with ctrl_c_at(5):
+        assert main(["train", "small.txt", *PLAIN, "--out", "new"]) == 130
     capsys.readouterr()
-    assert checkpoint("new")[0] == step
+    assert checkpoint("new")[0] == 5
 
 
 def test_a_training_goes_on_where_it_stopped_from_any_folder(trained, place, capsys, monkeypatch, tmp_path_factory):
-    stopped(place, capsys, monkeypatch)
+    stopped(capsys)
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     assert main(["train", "--resume", str(place / "new"), "--json", "--no-figures"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -203,10 +195,9 @@ def test_a_training_goes_on_where_it_stopped_from_any_folder(trained, place, cap
     assert checkpoint(place / "new") == checkpoint(trained.run)
 
 
-def test_more_steps_are_remembered_when_the_training_is_stopped_again(place, capsys, monkeypatch):
-    stopped(place, capsys, monkeypatch)
-    with monkeypatch.context() as patched, default_sigint():
-        patched.setattr(Progress, "show", lambda self, row: signal.raise_signal(signal.SIGINT))
+def test_more_steps_are_remembered_when_the_training_is_stopped_again(place, capsys):
+    stopped(capsys)
+    with ctrl_c_at():
         assert main(["train", "--resume", "new", "--steps", "20", "--save-every", "3", "--no-figures"]) == 130
     capsys.readouterr()
     training = json.loads((place / "new/config.json").read_text())["config"]["training"]
@@ -286,8 +277,8 @@ def change_text(place):
         (lambda place: next(place.glob("new/checkpoints/*/weights*")).write_bytes(b"x"), "is damaged: it has 1 bytes"),
     ],
 )
-def test_a_run_whose_files_were_changed_is_refused_and_left_alone(place, capsys, monkeypatch, change, complaint):
-    stopped(place, capsys, monkeypatch)
+def test_a_run_whose_files_were_changed_is_refused_and_left_alone(place, capsys, change, complaint):
+    stopped(capsys)
     change(place)
     before = contents(place)
     assert complaint in resume(capsys, code=2)
@@ -317,12 +308,9 @@ def test_a_run_whose_files_were_changed_is_refused_and_left_alone(place, capsys,
     ],
 )
 @pytest.mark.parametrize("command", ["train", "info"])
-def test_a_config_that_was_edited_by_hand_is_one_sentence(place, capsys, monkeypatch, change, complaint, command):
-    stopped(place, capsys, monkeypatch)
-    path = place / "new/config.json"
-    stored = json.loads(path.read_text())
-    change(stored["config"])
-    path.write_text(json.dumps(stored))
+def test_a_config_that_was_edited_by_hand_is_one_sentence(place, capsys, change, complaint, command):
+    stopped(capsys)
+    edit_config("new", change)
     before = contents(place)
     if command == "train":
         assert complaint in resume(capsys, code=2)
@@ -334,7 +322,7 @@ def test_a_config_that_was_edited_by_hand_is_one_sentence(place, capsys, monkeyp
 
 
 def test_a_gpu_that_is_not_there_leaves_a_run_as_it_was(place, capsys, monkeypatch):
-    stopped(place, capsys, monkeypatch)
+    stopped(capsys)
     monkeypatch.setitem(sys.modules, "cupy", None)
     before = contents(place)
     assert "CuPy is not installed" in resume(capsys, "--device", "gpu", code=2)

@@ -1,29 +1,17 @@
 """Damaged and hand-edited files of weights: one sentence each, before any memory is taken."""
 
 import json
-import shutil
 import struct
 
 import numpy as np
 import pytest
-from support.pretrained_help import ROWS, open_quietly, refusal, save_good
+from support.pretrained_help import ROWS, open_quietly, refusal
 
 from minattn.errors import InputError
 from minattn.pretrained.folder import fill, tensors_of
 
 NAME = "pooler.dense.bias"
 NO_HEADER = "it does not begin with a whole header of safetensors"
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory):
-    return save_good(tmp_path_factory.mktemp("good"))
-
-
-@pytest.fixture
-def folder(good, tmp_path):
-    """A good folder to spoil."""
-    return shutil.copytree(good, tmp_path / "model")
 
 
 def header_of(folder):

@@ -1,7 +1,5 @@
 """Folders that cannot be used: one sentence each, before any memory is taken."""
 
-import shutil
-
 import numpy as np
 import pytest
 from support.pretrained_help import (
@@ -13,24 +11,12 @@ from support.pretrained_help import (
     open_quietly,
     peak,
     refusal,
-    save_good,
     tensors_of,
     unexpected,
 )
 
 from minattn.errors import InputError
 from minattn.pretrained import load_pretrained
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory):
-    return save_good(tmp_path_factory.mktemp("good"))
-
-
-@pytest.fixture
-def folder(good, tmp_path):
-    """A good folder to spoil."""
-    return shutil.copytree(good, tmp_path / "model")
 
 
 def test_memory_that_a_good_folder_takes_is_seen(good):
@@ -255,17 +241,18 @@ def test_a_tensor_of_the_same_size_but_transposed(folder):
     assert refusal(folder).endswith("output.dense.weight has shape (20, 12), but config.json says (12, 20)")
 
 
-def test_a_tensor_that_is_missing(folder):
+@pytest.mark.parametrize(
+    ("part", "complaint"),
+    [
+        ("encoder.layer.1.output.dense.bias", ": the weights lack encoder.layer.1.output.dense.bias"),
+        (".layer.0.", "/config.json says num_hidden_layers = 2, but the weights have 1 layers"),
+    ],
+)
+def test_a_tensor_and_a_layer_that_are_missing(folder, part, complaint):
     with tensors_of(folder) as tensors:
-        del tensors["encoder.layer.1.output.dense.bias"]
-    assert refusal(folder) == "FOLDER: the weights lack encoder.layer.1.output.dense.bias"
-
-
-def test_a_layer_that_is_missing(folder):
-    with tensors_of(folder) as tensors:
-        for name in [name for name in tensors if ".layer.0." in name]:
+        for name in [name for name in tensors if part in name]:
             del tensors[name]
-    assert refusal(folder).endswith("says num_hidden_layers = 2, but the weights have 1 layers")
+    assert refusal(folder) == f"FOLDER{complaint}"
 
 
 def test_weights_of_something_else(folder):

@@ -4,14 +4,22 @@ import json
 import os
 import re
 import shutil
-import signal
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.small_run import assert_one_sentence, checkpoint, contents, losses, small_data, start, write_text
+from support.small_run import (
+    assert_one_sentence,
+    checkpoint,
+    contents,
+    ctrl_c_at,
+    edit_config,
+    losses,
+    start,
+    write_text,
+)
 
 from minattn.cli import main
 from minattn.errors import InputError
@@ -28,14 +36,12 @@ from minattn.pretrained import (
     load_tokenizer,
     save_tokenizer,
 )
-from minattn.pretrained.finetune import open_to_train, with_new_head
-from minattn.pretrained.freezing import freeze, frozen_parts
+from minattn.pretrained.finetune import freeze, frozen_parts, open_to_train, with_new_head
 from minattn.pretrained.masked_lm import MaskedLM
 from minattn.runs import Run
-from minattn.terminal import Progress
 from minattn.text import WordPiece
 from minattn.training import HeldOut, Trainer, TrainingConfig, find_text, load_data, load_model
-from minattn.training.limits import memory_needed
+from minattn.training.settings import memory_needed
 from minattn.training.trainer import FEWER_BLANKED
 
 SIZES = {"width": 16, "layers": 3, "heads": 2, "hidden": 24, "max_tokens": 32, "dropout": 0.1}
@@ -51,11 +57,6 @@ def pretrained(cls, config, seed=0):
     for parameter in model.parameters():
         parameter.set(parameter.data + 0.1 * rng.normal(size=parameter.shape))
     return model
-
-
-@pytest.fixture(scope="session")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("text"))
 
 
 @pytest.fixture(scope="session")
@@ -313,21 +314,12 @@ def test_freezing_everything_is_refused():
 
 
 @pytest.fixture
-def stop(ask, monkeypatch):
+def stop(ask):
     """Starts a fine-tuning, and stops it by Ctrl-C at a step."""
 
     def stop(step, *options):
-        was = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            with monkeypatch.context() as patched:
-                patched.setattr(
-                    Progress,
-                    "show",
-                    lambda self, row: signal.raise_signal(signal.SIGINT) if row["step"] == step else None,
-                )
-                out = ask("train", "small.txt", *FAST, *options, "--out", "new", code=130)
-        finally:
-            signal.signal(signal.SIGINT, was)
+        with ctrl_c_at(step):
+            out = ask("train", "small.txt", *FAST, *options, "--out", "new", code=130)
         assert "stopping and saving after this step or scoring; Ctrl-C again: at once, unsaved" in out
         assert out.endswith(f"stopped and saved at step {step}; go on with: minattn train --resume new\n")
         assert checkpoint("new")[0] == step
@@ -432,10 +424,7 @@ def test_a_run_without_a_model_of_this_kind_says_why(place, ask, stop):
 )
 def test_a_config_that_was_edited_by_hand_is_one_sentence(place, ask, stop, change, complaint):
     stop(3, "--from", "bert", *PARTS)
-    path = place / "new/config.json"
-    stored = json.loads(path.read_text())
-    change(stored["config"])
-    path.write_text(json.dumps(stored))
+    edit_config("new", change)
     before = contents(place)
     assert complaint in ask("train", "--resume", "new", code=2)
     assert contents(place) == before

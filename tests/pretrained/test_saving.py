@@ -3,14 +3,14 @@
 import json
 
 import numpy as np
-import pytest
 from support.pretrained_help import (
-    KINDS,
+    SINGLE,
     WIDTH,
     assert_close,
     assert_same_model,
+    each_kind,
+    each_tie,
     has_head,
-    hugging_face,
     make,
     make_batch,
     make_theirs,
@@ -20,17 +20,6 @@ from support.pretrained_help import (
 )
 
 from minattn.pretrained import BertModel
-
-SINGLE = 1e-5
-"""Of the largest element: both sides are float32, which gives 3e-6 through these models."""
-
-each_kind = pytest.mark.parametrize("kind", KINDS)
-each_tie = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
-
-
-@pytest.fixture(scope="module")
-def transformers():
-    return hugging_face()[0]
 
 
 @each_kind

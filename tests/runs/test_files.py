@@ -3,19 +3,15 @@
 import errno
 import json
 import os
-import resource
 import stat
 import threading
 
 import numpy as np
 import pytest
+from support.small_run import files_of_at_most, listing
 
 from minattn.errors import InputError, RunError
 from minattn.runs import check_place, json_ready, make_folder, read_bytes, similar_path, write_atomically
-
-
-def listing(folder):
-    return sorted(entry.name for entry in folder.iterdir())
 
 
 def test_an_atomic_write_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
@@ -78,13 +74,8 @@ def test_a_failing_disk_is_one_sentence_and_the_old_file_stays(tmp_path, monkeyp
 def test_a_write_that_the_system_cuts_short_leaves_the_old_file(tmp_path):
     target = tmp_path / "a.txt"
     write_atomically(target, "old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        with pytest.raises(RunError, match="File too large"):
-            write_atomically(target, b"x" * 1_000_000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with files_of_at_most(100_000), pytest.raises(RunError, match="File too large"):
+        write_atomically(target, b"x" * 1_000_000)
     assert target.read_text() == "old"
     assert listing(tmp_path) == ["a.txt"]
 

@@ -1,10 +1,9 @@
 """Run folders: what is saved comes back bit for bit, and no crash, full disk or damage goes unnoticed."""
 
-import contextlib
 import errno
 import json
 import os
-import resource
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.small_run import contents, disk_is_full, files_of_at_most, listing
 
 from minattn.errors import InputError, RunError
 from minattn.runs import Run, newest_run
@@ -50,25 +50,6 @@ def saved(run):
     return run
 
 
-@contextlib.contextmanager
-def files_of_at_most(size):
-    """A disk that really refuses bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def listing(folder):
-    return sorted(entry.name for entry in folder.iterdir())
-
-
-def contents(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 # --- create and open ----------------------------------------------------------------------------------------
 
 
@@ -88,16 +69,13 @@ def test_a_new_run_may_use_an_empty_folder_or_one_with_the_same_tokenizer(tmp_pa
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_a_folder_that_holds_a_run_is_refused_and_left_alone(saved):
-    before = contents(saved.folder)
-    with pytest.raises(InputError, match=f"already holds a run; continue it with --resume {saved.folder} or"):
-        Run.create(saved.folder, CONFIG, TOKENIZER)
-    assert contents(saved.folder) == before
-
-
-def test_a_folder_whose_run_has_no_checkpoint_yet_is_refused_too(run):
-    with pytest.raises(InputError, match="already holds a run; continue it with --resume"):
-        Run.create(run.folder, CONFIG, TOKENIZER)
+@pytest.mark.parametrize("fixture", ["run", "saved"])
+def test_a_folder_that_holds_a_run_is_refused_and_left_alone_also_before_its_first_checkpoint(request, fixture):
+    folder = request.getfixturevalue(fixture).folder
+    before = contents(folder)
+    with pytest.raises(InputError, match=f"already holds a run; continue it with --resume {folder} or"):
+        Run.create(folder, CONFIG, TOKENIZER)
+    assert contents(folder) == before
 
 
 @pytest.mark.parametrize("is_new", [True, False])
@@ -149,11 +127,8 @@ def test_a_config_that_json_cannot_hold_is_refused_before_anything_is_made(tmp_p
 
 
 def test_a_disk_that_fills_up_while_a_run_is_made_leaves_no_run(tmp_path, monkeypatch):
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(os, "fsync", disk_is_full)
         with pytest.raises(RunError, match="No space left on device"):
             Run.create(tmp_path / "run", CONFIG, TOKENIZER)
     Run.create(tmp_path / "run", CONFIG, TOKENIZER)
@@ -177,10 +152,7 @@ def test_what_is_not_a_run_is_refused(tmp_path):
         (b'{"format": "minattn run", "ver', "is damaged: expected JSON"),
         (b"\xff\xfe", "is damaged: expected JSON"),
         (b"[]", "expected a JSON object, got a list"),
-        (
-            b'{"format": "minattn run", "version": 2, "config": {}}',
-            "version 2 .* reads version 1; use the minattn",
-        ),
+        (b'{"format": "minattn run", "version": 2, "config": {}}', "version 2 .* reads version 1; use the minattn"),
         (b'{"format": "minattn run", "version": 1}', "is damaged: it lacks config"),
     ],
 )
@@ -308,10 +280,6 @@ def test_the_checkpoint_that_is_named_as_the_best_is_kept_and_loaded_on_demand(s
         assert (loaded.weights["embedding.weight"] == best).all()
 
 
-def test_a_run_without_a_checkpoint_has_no_best_step(run):
-    assert run.best_step() is None
-
-
 def test_steps_of_more_than_six_digits_keep_their_order(run):
     save(run, 999_999)
     (run.folder / "checkpoints" / "step-999999").rename(run.folder / "kept")
@@ -336,11 +304,8 @@ def test_leftovers_of_a_killed_save_are_cleared_and_other_files_are_not(saved):
 def test_a_disk_that_fills_up_during_a_save_keeps_the_previous_checkpoint(saved, monkeypatch, step, call):
     before = contents(saved.folder)
 
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, call, full)
+        patch.setattr(os, call, disk_is_full)
         with pytest.raises(RunError) as caught:
             save(saved, step)
     assert f"step-{step:06d} could not be written: No space left on device; free some" in str(caught.value)
@@ -388,42 +353,35 @@ def test_a_step_below_zero_is_refused(run):
         save(run, -1)
 
 
-def test_loading_before_the_first_save_says_so(run):
+def test_loading_before_the_first_save_says_so_and_there_is_no_best_step(run):
+    assert run.best_step() is None
     with pytest.raises(InputError, match="has no checkpoint yet"):
         run.load()
+
+
+def in_checkpoint(run, name):
+    return run.folder / "checkpoints" / "step-000400" / name
 
 
 FILES = ["weights.safetensors", "optimizer.safetensors", "state.json"]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_truncated_file_is_refused_with_its_name(saved, name):
-    path = saved.folder / "checkpoints" / "step-000400" / name
+def test_a_file_that_is_truncated_or_garbage_or_missing_is_refused_with_its_name(saved, name):
+    path = in_checkpoint(saved, name)
     whole = path.read_bytes()
-    path.write_bytes(whole[:-20])
     why = "expected JSON" if name == "state.json" else f"it has {len(whole) - 20:,} bytes, {len(whole):,} were written"
-    with pytest.raises(InputError, match=f"{path} is damaged: {why}"):
-        saved.load()
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_file_of_garbage_is_refused_with_its_name(saved, name):
-    path = saved.folder / "checkpoints" / "step-000400" / name
-    path.write_bytes(np.random.default_rng(0).bytes(path.stat().st_size))
-    with pytest.raises(InputError, match=f"{path} is damaged"):
-        saved.load()
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_missing_file_is_refused_with_its_name(saved, name):
-    path = saved.folder / "checkpoints" / "step-000400" / name
+    for content, told in ((whole[:-20], why), (np.random.default_rng(0).bytes(len(whole)), "")):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=f"{path} is damaged: {told}"):
+            saved.load()
     path.unlink()
     with pytest.raises(InputError, match=f"{path} is missing"):
         saved.load()
 
 
 def test_one_flipped_bit_in_the_weights_is_noticed(saved):
-    path = saved.folder / "checkpoints" / "step-000400" / "weights.safetensors"
+    path = in_checkpoint(saved, "weights.safetensors")
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
@@ -432,16 +390,10 @@ def test_one_flipped_bit_in_the_weights_is_noticed(saved):
 
 
 def edit_state(run, **changes):
-    path = run.folder / "checkpoints" / "step-000400" / "state.json"
+    path = in_checkpoint(run, "state.json")
     state = json.loads(path.read_text()) | changes
     path.write_text(json.dumps(state))
     return path
-
-
-def test_a_checkpoint_of_another_version_is_refused(saved):
-    path = edit_state(saved, version=2)
-    with pytest.raises(InputError, match=f"{path} has version 2 .* reads version 1; use the minattn that wrote"):
-        saved.load()
 
 
 @pytest.mark.parametrize(
@@ -482,10 +434,11 @@ def test_a_folder_whose_number_is_in_other_digits_is_no_checkpoint(saved):
     assert saved.saved_steps() == [400] and saved.load().step == 400
 
 
-@pytest.mark.parametrize("version", [True, 1.0, "1", None, [1]])
-def test_a_version_is_a_whole_number(saved, version):
-    edit_state(saved, version=version)
-    with pytest.raises(InputError, match=r"has version .* but this minattn reads version 1"):
+@pytest.mark.parametrize("version", [2, True, 1.0, "1", None, [1]])
+def test_a_checkpoint_of_another_version_is_refused(saved, version):
+    path = edit_state(saved, version=version)
+    came = re.escape(repr(version))
+    with pytest.raises(InputError, match=f"{path} has version {came} .* reads version 1; use the minattn that wrote"):
         saved.load()
 
 
@@ -499,7 +452,7 @@ def test_weights_of_another_model_than_the_config_describes_are_refused(saved, m
 
 
 def test_a_checkpoint_of_before_the_model_was_told_is_read(saved):
-    path = saved.folder / "checkpoints" / "step-000400" / "state.json"
+    path = in_checkpoint(saved, "state.json")
     described = json.loads(path.read_text())
     del described["model_sha256"]
     path.write_text(json.dumps(described))
@@ -515,10 +468,7 @@ def test_another_tokenizer_is_refused(saved):
 @pytest.mark.parametrize(
     ("expected", "complaint"),
     [
-        (
-            {"embedding.weight": (5, 3), "block.0.norm.gamma": (3,), "head": (2,)},
-            "lacks head, which the model",
-        ),
+        ({"embedding.weight": (5, 3), "block.0.norm.gamma": (3,), "head": (2,)}, "lacks head, which the model"),
         ({"embedding.weight": (5, 3)}, r"holds block\.0\.norm\.gamma, which the model .* does not have"),
         (
             {"embedding.weight": (5, 4), "block.0.norm.gamma": (3,)},
@@ -742,10 +692,7 @@ def test_trimming_on_a_full_disk_keeps_every_row(run, monkeypatch):
     for step in (1, 2):
         run.log({"step": step})
 
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", disk_is_full)
     with pytest.raises(RunError, match=r"metrics\.jsonl could not be written: No space left"):
         run.trim_metrics(1)
     assert len(run.metrics()) == 2
@@ -809,7 +756,7 @@ def test_info_of_a_run_that_has_nothing_yet(run):
 
 
 def test_info_names_weights_that_are_damaged(saved):
-    path = saved.folder / "checkpoints" / "step-000400" / "weights.safetensors"
+    path = in_checkpoint(saved, "weights.safetensors")
     path.write_bytes(b"garbage")
     with pytest.raises(InputError, match=f"{path} is damaged"):
         saved.info()

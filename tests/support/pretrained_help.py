@@ -15,7 +15,12 @@ from minattn.pretrained import EncoderConfig, load_pretrained
 KINDS = ("BertModel", "BertForMaskedLM", "DistilBertModel", "DistilBertForMaskedLM")
 B, T = 3, 7
 VOCAB, WIDTH, HEADS, HIDDEN, POSITIONS, TYPES, PAD = 29, 12, 3, 20, 9, 2, 3
+SINGLE = 1e-5
+"""Of the largest element: both sides are float32, which gives 3e-6 through these models."""
 REAL = np.arange(T) < np.array([T, 4, 1])[:, None]  # (B, T): True at tokens, False at padding
+
+each_kind = pytest.mark.parametrize("kind", KINDS)
+each_tie = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 
 
 def hugging_face():

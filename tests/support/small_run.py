@@ -1,12 +1,19 @@
 """A text and a model so small that a training takes a moment, and what the tests of whole runs share."""
 
+import contextlib
+import errno
+import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from minattn.terminal import Progress
 from minattn.text import WordPiece
 from minattn.training import TrainingConfig, load_data
 
@@ -81,3 +88,51 @@ def interrupt(process):
 def assert_one_sentence(err):
     assert err.startswith("minattn: ") and err.endswith("\n") and err.count("\n") == 1, err
     assert "Traceback" not in err and "Error:" not in err
+
+
+def edit_config(folder, change):
+    """Let a change be made to the config of a run by hand."""
+    path = Path(folder) / "config.json"
+    stored = json.loads(path.read_text())
+    change(stored["config"])
+    path.write_text(json.dumps(stored))
+
+
+@contextlib.contextmanager
+def ctrl_c_at(step=None):
+    """Inside, a training gets Ctrl-C when it shows this step, or any."""
+
+    def show(self, row):
+        if step in (None, row["step"]):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Progress, "show", show)
+        yield
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """A disk that really refuses bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def listing(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def disk_is_full(*_, **__):
+    """What a call of the system does on a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class Terminal(io.StringIO):
+    """A stream that is taken for a terminal."""
+
+    def isatty(self):
+        return True

@@ -3,13 +3,9 @@
 import io
 
 import pytest
+from support.small_run import Terminal
 
 from minattn.terminal import Count, Progress, clock
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 class Clock:
@@ -30,43 +26,33 @@ def row(step, **more):
     return {"step": step, "loss": 2.5, "tokens_per_second": 12345} | more
 
 
-def test_a_file_gets_plain_lines_about_twenty_in_all(time):
-    stream = io.StringIO()
-    progress = Progress(1000, stream=stream, now=time)
-    for step in range(1, 1001):
+def shown(stream, time, steps, last, seconds=0.0):
+    """What a training shows up to a step, of which each takes so many seconds."""
+    progress = Progress(steps, stream=stream, now=time)
+    for step in range(1, last + 1):
+        time.now += seconds
         progress.show(row(step))
-    lines = stream.getvalue().splitlines()
-    assert len(lines) == 20 and "\r" not in stream.getvalue() and "\x1b" not in stream.getvalue()
-    assert [line.split()[1] for line in lines] == [f"{50 * i:,}/1,000" for i in range(1, 21)]
+    return stream.getvalue()
 
 
-def test_a_file_gets_the_last_step_too(time):
-    stream = io.StringIO()
-    progress = Progress(47, stream=stream, now=time)
-    for step in range(1, 48):
-        progress.show(row(step))
-    assert [line.split()[1] for line in stream.getvalue().splitlines()][-2:] == ["46/47", "47/47"]
+def test_a_file_gets_plain_lines_about_twenty_in_all_and_the_last_step_too(time):
+    text = shown(io.StringIO(), time, 1000, 1000)
+    assert "\r" not in text and "\x1b" not in text
+    assert [line.split()[1] for line in text.splitlines()] == [f"{50 * i:,}/1,000" for i in range(1, 21)]
+    lines = shown(io.StringIO(), time, 47, 47).splitlines()
+    assert [line.split()[1] for line in lines][-2:] == ["46/47", "47/47"]
 
 
 def test_a_terminal_gets_one_line_that_rewrites_itself_and_ends_with_the_last_step(time):
-    stream = Terminal()
-    progress = Progress(3, stream=stream, now=time)
-    for step in (1, 2, 3):
-        time.now += 1
-        progress.show(row(step))
-    first, *lines = stream.getvalue().split("\r\x1b[K")
+    text = shown(Terminal(), time, 3, 3, seconds=1)
+    first, *lines = text.split("\r\x1b[K")
     assert first == "" and [line.split()[1] for line in lines] == ["1/3", "2/3", "3/3"]
-    assert stream.getvalue().count("\n") == 1 and stream.getvalue().endswith("\n")
+    assert text.count("\n") == 1 and text.endswith("\n")
 
 
 def test_a_terminal_is_written_to_at_most_ten_times_a_second(time):
-    stream = Terminal()
-    progress = Progress(1000, stream=stream, now=time)
-    for step in range(1, 501):
-        time.now += 0.01
-        progress.show(row(step))
-    assert stream.getvalue().count("\r") <= 50
-    assert "step 1/1,000" in stream.getvalue()
+    text = shown(Terminal(), time, 1000, 500, seconds=0.01)
+    assert text.count("\r") <= 50 and "step 1/1,000" in text
 
 
 def test_the_line_tells_step_loss_speed_and_time_left(time):

@@ -7,16 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from support.small_run import Terminal
 
-from minattn.terminal import (
-    columns,
-    print_command,
-    print_table,
-    print_wide_table,
-    print_wrapped,
-    shortened,
-    width_of,
-)
+from minattn.terminal import columns, print_command, print_table, print_wide_table, print_wrapped, shortened, width_of
 from minattn.terminal.tables import UNLIMITED, wrapped
 
 TEXT = "The old cat 我喜欢猫 slept by the fire and dreamt of uncharacteristically long words, " * 3
@@ -113,10 +106,6 @@ def test_a_command_is_shown_so_that_it_can_be_copied(monkeypatch):
 def test_words_are_broken_on_a_terminal_only(monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     path = "a/folder/" * 9
-
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
 
     for stream, is_whole in ((io.StringIO(), True), (Terminal(), False)):
         print_wrapped(f"the run is in {path} now", "run  ", stream)

@@ -115,13 +115,10 @@ def test_of_the_chosen_eight_in_ten_are_masked_one_is_random_and_one_stays():
     assert counts[100:].min() > 8 and counts[100:].max() < 60
 
 
-def test_for_evaluation_every_chosen_token_is_masked():
+def test_evaluation_chooses_what_training_would_and_masks_every_chosen_token():
     _, out, chosen = blanks(0.5, mask_only=True)
     assert (out[chosen] == 4).all() and (out[~chosen] == 50).all() and chosen.any()
-
-
-def test_evaluation_chooses_what_training_would():
-    assert np.array_equal(blanks(0.5)[2], blanks(0.5, mask_only=True)[2])
+    assert np.array_equal(blanks(0.5)[2], chosen)
 
 
 def test_a_share_of_nothing_and_of_all_are_exact():
@@ -298,12 +295,10 @@ def test_a_sentence_that_is_none_is_refused_with_its_place(tokenizer, sentence, 
         Batches([[2, 10, 3], sentence], tokenizer, 1, 0.15, 0)
 
 
-@pytest.mark.parametrize("size, seed, message", [(0, 0, "batch_size must be at least 1"), (1, -1, "seed must be 0 or")])
-def test_numbers_out_of_range_are_refused(tokenizer, size, seed, message):
+@pytest.mark.parametrize(
+    "size, seed, step, message",
+    [(0, 0, 0, "batch_size must be at least 1"), (1, -1, 0, "seed must be 0 or"), (2, 0, -1, "step must be 0 or more")],
+)
+def test_numbers_out_of_range_are_refused(tokenizer, size, seed, step, message):
     with pytest.raises(InputError, match=message):
-        Batches(made(tokenizer, 4), tokenizer, size, 0.15, seed)
-
-
-def test_a_step_before_the_first_is_refused(tokenizer):
-    with pytest.raises(InputError, match="step must be 0 or more, got -1"):
-        Batches(made(tokenizer, 4), tokenizer, 2, 0.15, 0).at(-1)
+        Batches(made(tokenizer, 4), tokenizer, size, 0.15, seed).at(step)

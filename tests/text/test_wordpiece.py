@@ -1,4 +1,3 @@
-import errno
 import hashlib
 import json
 import os
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.small_run import disk_is_full
 
 import minattn.text
 from minattn.errors import InputError, RunError
@@ -58,11 +58,7 @@ print(WordPiece.train([" ".join(words), "A b, c."], 90).fingerprint)
     for n in range(4):
         settings = {"PYTHONPATH": str(root), "PYTHONHASHSEED": str(n), "RAYON_NUM_THREADS": str(1 + n % 2)}
         done = subprocess.run(
-            [sys.executable, "-c", program],
-            env=os.environ | settings,
-            capture_output=True,
-            text=True,
-            check=True,
+            [sys.executable, "-c", program], env=os.environ | settings, capture_output=True, text=True, check=True
         )
         found.add(done.stdout)
     assert len(found) == 1
@@ -87,13 +83,10 @@ def test_common_pairs_are_merged_and_what_occurs_once_is_not():
     assert not any(piece in tokenizer.pieces for piece in ("un", "##qu", "unique"))
 
 
-def test_a_vocabulary_too_small_is_refused_with_the_least_size_that_works():
+def test_a_vocabulary_has_the_size_asked_for_and_one_too_small_is_refused_with_the_least_that_works():
     with pytest.raises(InputError, match=r"vocab_size: expected at least 12 .*, got 11"):
         WordPiece.train(["Abc."], 11)
     assert WordPiece.train(["Abc."], 12).pieces == [*SPECIALS, ".", "a", "b", "c", "##a", "##b", "##c"]
-
-
-def test_the_vocabulary_never_exceeds_the_size_asked_for():
     for size in (66, 70, 80):
         assert WordPiece.train(ENGLISH, size).vocab_size == size
 
@@ -102,10 +95,6 @@ def test_the_vocabulary_never_exceeds_the_size_asked_for():
 def test_training_without_several_texts_of_letters_is_refused(texts, message):
     with pytest.raises(InputError, match=message):
         WordPiece.train(texts, 100)
-
-
-def test_training_takes_an_iterator(tokenizer):
-    assert WordPiece.train(iter(ENGLISH + CHINESE), 200).fingerprint == tokenizer.fingerprint
 
 
 # Encoding
@@ -140,11 +129,7 @@ def test_a_blank_is_a_literal_mask_only_when_asked_for(tokenizer):
         assert tokenizer.mask_id not in tokenizer.encode(text)
     assert tokenizer.encode("[MASK][MASK]", blanks=True) == frame[0] + blank * 2 + frame[1]
     # the other special tokens stay ordinary text
-    assert tokenizer.encode("[SEP] [MASK]", blanks=True) == [
-        *tokenizer.encode("[SEP]")[:-1],
-        *blank,
-        *frame[1],
-    ]
+    assert tokenizer.encode("[SEP] [MASK]", blanks=True) == [*tokenizer.encode("[SEP]")[:-1], *blank, *frame[1]]
 
 
 def test_a_batch_is_encoded_as_its_texts_are(tokenizer):
@@ -161,15 +146,12 @@ def test_a_long_word_of_known_letters_is_not_lost(tokenizer):
 @pytest.mark.parametrize(
     "text, message", [(7, "got int"), (None, "got NoneType"), ("a\udcff", r"'\\udcff' at character 1")]
 )
-def test_what_is_not_text_is_refused(tokenizer, text, message):
+def test_what_is_not_text_is_refused_and_a_single_text_as_a_batch(tokenizer, text, message):
     for use in (tokenizer.encode, tokenizer.lost, lambda text: tokenizer.encode_batch([text])):
         with pytest.raises(InputError, match=message):
             use(text)
     with pytest.raises(InputError, match=message):
         WordPiece.train([text], 100)
-
-
-def test_a_single_text_as_a_batch_is_refused(tokenizer):
     with pytest.raises(InputError, match="put it into a list"):
         tokenizer.encode_batch("the dog")
 
@@ -213,16 +195,12 @@ def test_decoding_takes_whatever_ids_a_model_gives(tokenizer):
     assert tokenizer.decode([inside, the, inside, tokenizer.mask_id, inside]) == "t thet [MASK]t"
     assert tokenizer.decode(np.array([the, inside])) == "thet"
     assert tokenizer.decode([]) == ""
+    assert all(isinstance(tokenizer.decode([i]), str) for i in range(tokenizer.vocab_size))
 
 
 def test_decoding_puts_hangul_together_again():
     tokenizer = WordPiece.train(["한국어 말"], 100)
     assert tokenizer.decode(tokenizer.encode("한국어 말")) == "한국어 말"
-
-
-def test_every_id_alone_can_be_decoded(tokenizer):
-    for i in range(tokenizer.vocab_size):
-        assert isinstance(tokenizer.decode([i]), str)
 
 
 def test_ids_out_of_range_are_refused_with_the_id_and_the_size(tokenizer):
@@ -258,6 +236,7 @@ def test_a_saved_tokenizer_loads_as_the_same_one(tokenizer, tmp_path):
 def test_the_fingerprint_is_the_hash_of_the_file_and_tells_tokenizers_apart(tokenizer, tmp_path):
     file = tokenizer.save(tmp_path)
     assert tokenizer.fingerprint == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert tokenizer.fingerprint == WordPiece.train(iter(ENGLISH + CHINESE), 200).fingerprint
     assert tokenizer.fingerprint != WordPiece.train(ENGLISH + CHINESE, 109).fingerprint
     # the order of the keys in the file means nothing
     reordered = changed(tokenizer, lambda content: content.update(model=content.pop("model")))
@@ -279,22 +258,15 @@ def test_the_library_itself_reads_a_saved_file_and_frames_as_we_do(tokenizer, tm
     assert theirs.decode(tokenizer.encode("the dog slept")) == "the dog slept"
 
 
-def test_saving_over_an_older_one_replaces_it(tokenizer, tmp_path):
-    WordPiece.train(ENGLISH, 80).save(tmp_path)
-    tokenizer.save(tmp_path)
-    assert WordPiece.load(tmp_path).fingerprint == tokenizer.fingerprint
-
-
-def test_a_full_disk_leaves_the_older_file_whole(tokenizer, tmp_path, monkeypatch):
+def test_saving_replaces_an_older_file_and_a_full_disk_leaves_it_whole(tokenizer, tmp_path, monkeypatch):
+    WordPiece.train(ENGLISH, 90).save(tmp_path)
     before = tokenizer.save(tmp_path).read_bytes()
 
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", disk_is_full)
     with pytest.raises(RunError, match=r"vocab\.txt could not be written: No space left on device"):
         WordPiece.train(ENGLISH, 80).save(tmp_path)
     assert (tmp_path / "tokenizer.json").read_bytes() == before
+    assert WordPiece.load(tmp_path).fingerprint == tokenizer.fingerprint
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tokenizer.json", "vocab.txt"]
 
 
@@ -411,10 +383,7 @@ def test_importing_the_text_package_imports_no_tokenizers_library():
     heavy = ("tokenizers", "matplotlib", "safetensors")
     program = f"import sys, minattn.text; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True
     )
     assert done.stdout == "[]\n", done.stderr
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from support.small_run import MODEL, TRAINING, contents, small_data
+from support.small_run import MODEL, TRAINING, contents, edit_config
 
 from minattn.errors import InputError
 from minattn.models import ReconstructionConfig, ReconstructionModel
@@ -14,11 +14,6 @@ from minattn.text import WordPiece
 from minattn.training import Trainer, load_model, model_config, restore, restore_ids
 
 SENTENCE = "The cat [MASK] the red house."
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("text"))
 
 
 def save(data, folder, **changes):
@@ -132,10 +127,7 @@ def test_a_run_gives_the_model_that_was_trained_with_dropout_off(data, trainer, 
 
 def edit(run, change):
     """A copy of a run whose config a person has edited."""
-    path = run.folder / "config.json"
-    stored = json.loads(path.read_text())
-    change(stored["config"])
-    path.write_text(json.dumps(stored))
+    edit_config(run.folder, change)
     return Run.open(run.folder)
 
 
@@ -189,15 +181,6 @@ def test_a_tokenizer_that_was_exchanged_is_refused(data, tmp_path):
         load_model(Run.open(run.folder))
 
 
-def test_weights_that_are_no_numbers_are_refused(data, trainer, tmp_path):
-    run = Run.create(
-        tmp_path / "run", trainer.run.config | {"model": asdict(trainer.model.config)}, data.tokenizer.to_json()
-    )
-    run.save(1, {name: array > 0 for name, array in trainer.model.state_dict().items()}, {}, {})
-    with pytest.raises(InputError, match=r"the checkpoint does not fit the model: .* has dtype bool"):
-        load_model(run)
-
-
 def spoilt(trainer, folder, name, change):
     """A run whose checkpoint holds another array of this name, as if it had been saved so."""
     weights = {key: array.copy() for key, array in trainer.model.state_dict().items()}
@@ -205,6 +188,12 @@ def spoilt(trainer, folder, name, change):
     run = Run.create(folder, trainer.run.config, trainer.run.tokenizer_json)
     run.save(trainer.step, weights, {}, {})
     return run
+
+
+def test_weights_that_are_no_numbers_are_refused(trainer, tmp_path):
+    run = spoilt(trainer, tmp_path / "run", "embedding.weight", lambda array: array > 0)
+    with pytest.raises(InputError, match=r"the checkpoint does not fit the model: .* has dtype bool"):
+        load_model(run)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])

@@ -64,15 +64,7 @@ def test_optimizers_take_the_same_steps_on_the_whole_array_as_in_blocks(make):
 
 
 def make_model(**options):
-    config = {
-        "vocab_size": 11,
-        "width": 8,
-        "layers": 2,
-        "heads": 2,
-        "hidden": 12,
-        "max_tokens": 6,
-        "dropout": 0.2,
-    }
+    config = {"vocab_size": 11, "width": 8, "layers": 2, "heads": 2, "hidden": 12, "max_tokens": 6, "dropout": 0.2}
     return ReconstructionModel(ReconstructionConfig(**config | options), generator=np.random.default_rng(0))
 
 
@@ -193,13 +185,7 @@ def test_layers_change_precision_on_the_device():
 
 # --- trainings
 
-SENTENCES = [
-    "the cat sat on the mat",
-    "a dog ran",
-    "the dog sat by the fire",
-    "a cat saw the dog",
-    "the mat is red",
-]
+SENTENCES = ["the cat sat on the mat", "a dog ran", "the dog sat by the fire", "a cat saw the dog", "the mat is red"]
 MODEL = {"width": 8, "layers": 1, "heads": 2, "hidden": 12, "max_tokens": 12, "dropout": 0.2}
 STEPS = 5
 

@@ -1,6 +1,5 @@
 """A training gives the same bits however often it is stopped, and stops before it saves nonsense."""
 
-import errno
 import itertools
 import math
 import os
@@ -9,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from support.small_run import MODEL, STEPS, TRAINING, checkpoint, losses, small_data
+from support.small_run import MODEL, STEPS, TRAINING, checkpoint, disk_is_full, losses
 
 from minattn.errors import InputError, RunError
 from minattn.models import ReconstructionConfig
@@ -25,11 +24,6 @@ VARIANTS = [
     {"threads": 3, "positions": "none", "blanks": 0.0},
     {"layers": 0, "de_embedding": "tied"},
 ]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("text"))
 
 
 @pytest.fixture
@@ -96,6 +90,14 @@ def test_a_training_that_was_stopped_and_resumed_equals_one_that_was_not(make, v
     assert_same(part.run, whole.run)
 
 
+def assert_goes_on_from(step, make, trainer):
+    """What is resumed goes on from a step, and ends as what was never stopped."""
+    whole, resumed = make(held_back=False), again(make, trainer, held_back=False)
+    assert resumed.step == step
+    assert whole.train() and resumed.train()
+    assert_same(resumed.run, whole.run)
+
+
 def die_at(step):
     def die(row):
         if row["step"] == step:
@@ -106,14 +108,10 @@ def die_at(step):
 
 @pytest.mark.parametrize(("step", "saved"), [(2, 0), (3, 3), (5, 3), (8, 6), (12, 9)])
 def test_a_training_that_died_loses_at_most_save_every_steps_and_goes_on_bit_for_bit(make, step, saved):
-    whole, part = make(held_back=False), make(held_back=False, save_every=3)
-    whole.train()
+    part = make(held_back=False, save_every=3)
     with pytest.raises(KeyboardInterrupt):
         part.train(die_at(step))
-    part = again(make, part, held_back=False)
-    assert part.step == saved
-    assert part.train()
-    assert_same(part.run, whole.run)
+    assert_goes_on_from(saved, make, part)
 
 
 def test_a_training_that_died_before_its_first_checkpoint_starts_over_and_logs_each_step_once(make):
@@ -185,18 +183,14 @@ def poison(trainer, step):
 
 
 def test_a_loss_that_becomes_nan_stops_names_op_and_step_and_keeps_the_last_good_checkpoint(make):
-    whole, trainer = make(held_back=False), make(held_back=False, save_every=3)
-    whole.train()
+    trainer = make(held_back=False, save_every=3)
     with pytest.raises(RunError) as raised:
         trainer.train(poison(trainer, 7))
     said = str(raised.value)
     assert said.startswith("training stopped at step 8: forward: Embedding called at ")
     assert said.endswith("gave NaN: its input 1 came in with NaN; the checkpoint of step 6 is kept; try a lower --lr")
     assert len(losses(trainer.run.folder)) == 7
-    resumed = again(make, trainer, held_back=False)
-    assert resumed.step == 6
-    resumed.train()
-    assert_same(resumed.run, whole.run)
+    assert_goes_on_from(6, make, trainer)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -222,23 +216,16 @@ def test_a_rate_far_too_high_is_one_error_without_warnings(make):
 
 
 def test_a_disk_that_fills_up_keeps_the_previous_checkpoint_to_go_on_from(make, monkeypatch):
-    whole, trainer = make(held_back=False), make(held_back=False, save_every=3)
-    whole.train()
+    trainer = make(held_back=False, save_every=3)
     with monkeypatch.context() as patched:
 
         def fill(row):
             if row["step"] == 5:
-                patched.setattr(os, "fsync", full)
-
-        def full(_):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                patched.setattr(os, "fsync", disk_is_full)
 
         with pytest.raises(RunError, match="step-000006 could not be written: No space left on device"):
             trainer.train(fill)
-    resumed = again(make, trainer, held_back=False)
-    assert resumed.step == 3
-    resumed.train()
-    assert_same(resumed.run, whole.run)
+    assert_goes_on_from(3, make, trainer)
 
 
 # --- checkpoints that do not fit

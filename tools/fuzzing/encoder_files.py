@@ -12,7 +12,7 @@ import numpy as np
 
 from minattn.pretrained import BertForMaskedLM, BertModel, DistilBertModel, EncoderConfig, save_tokenizer
 from minattn.pretrained.config import SETTINGS
-from minattn.pretrained.opened_encoder import open_folder, sentence_settings
+from minattn.pretrained.load import open_folder, sentence_settings
 from minattn.pretrained.texts import embed_tokens
 from minattn.text import WordPiece
 
