@@ -8,23 +8,11 @@ from ...backend import Array
 from .base import mistake
 
 
-@mistake("ReLU", "mask_leak")
-def relu_not_masked(g: Array, x: Array) -> Array:
-    """The upstream gradient passes everywhere; it passes only where x > 0, and 0 belongs elsewhere."""
-    return g.copy()
-
-
 @mistake("ReLU", "nonlinear_in_upstream")
 def relu_mask_of_upstream(g: Array, x: Array) -> Array:
     """The mask is taken from the upstream gradient, which lets only positive gradients through; it belongs to the
     input, g where x > 0."""
     return np.maximum(g, 0)
-
-
-@mistake("ReLU", "wrong_variable")
-def relu_times_output(g: Array, x: Array) -> Array:
-    """The upstream gradient is multiplied by the output max(x, 0); it is multiplied by the slope, 1 where x > 0."""
-    return g * np.maximum(x, 0)
 
 
 @mistake("ReLU", "mask_leak")
@@ -43,14 +31,6 @@ def relu_leaky(g: Array, x: Array) -> Array:
 def relu_slope_of_absolute_value(g: Array, x: Array) -> Array:
     """The sign of x is the slope, which is that of |x|; where x < 0 it gives -g, and 0 belongs there."""
     return g * np.sign(x)
-
-
-@mistake("ReLU", "modified_input")
-def relu_in_place(g: Array, x: Array) -> Array:
-    """The upstream gradient is set to 0 in place, so that whoever else holds it finds it changed; a new array belongs
-    there."""
-    g[x <= 0] = 0
-    return g
 
 
 ROOT = math.sqrt(2 / math.pi)
@@ -96,12 +76,6 @@ def gelu_factor_forgotten(g: Array, x: Array, approximate: str = "none") -> Arra
     """The x before φ(x) is forgotten: g (Φ + φ) in place of g (Φ + x φ)."""
     cdf, slope = _cdf_and_slope(x, approximate)
     return g * (cdf + slope)
-
-
-@mistake("GELU", "wrong_variable")
-def gelu_rule_of_relu(g: Array, x: Array, approximate: str = "none") -> Array:
-    """This is the backward pass of ReLU, g where x > 0; that of GELU is g (Φ + x φ)."""
-    return g * (x > 0)
 
 
 @mistake("GELU", "sign")
@@ -158,12 +132,6 @@ def dropout_mask_forgotten(g: Array, x: Array, keep: Array, p: float = 0.5) -> P
 
 
 @mistake("Dropout", "mask_leak")
-def dropout_as_in_evaluation(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
-    """The upstream gradient is handed on unchanged, as in evaluation; g keep / (1 - p) belongs there."""
-    return g.copy(), None
-
-
-@mistake("Dropout", "mask_leak")
 def dropout_mask_inverted(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
     """The mask is inverted: the dropped elements get the gradient, which belongs to those that were kept."""
     return g * ~keep.astype(bool) * _scale(p), None
@@ -185,9 +153,3 @@ def dropout_divided_by_p(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pai
 def dropout_scale_twice(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
     """The scale is applied twice: g keep / (1 - p)² in place of g keep / (1 - p)."""
     return g * keep * _scale(p) ** 2, None
-
-
-@mistake("Dropout", "wrong_variable")
-def dropout_times_output(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
-    """The upstream gradient is multiplied by the output; it is multiplied by the slope, keep / (1 - p)."""
-    return g * x * keep * _scale(p), None

@@ -28,13 +28,6 @@ def _losses_gradient(
     return (g * counts / (counts.sum() if reduction == "mean" else 1))[..., None]
 
 
-@mistake("CrossEntropy", "sign")
-def cross_entropy_sign(g: Array, x: Array, targets: Array, **options: Any) -> Pair:
-    """The difference is the wrong way round, onehot - p, which climbs where it ought to descend; p - onehot belongs
-    there."""
-    return _losses_gradient(g, targets, **options) * (_wanted(x, targets, **options) - softmax_of(x)), None
-
-
 @mistake("CrossEntropy", "constant_factor")
 def cross_entropy_not_averaged(g: Array, x: Array, targets: Array, **options: Any) -> Pair:
     """The division by the number of targets is forgotten; the loss is a mean, and every row's gradient is g / N (p -

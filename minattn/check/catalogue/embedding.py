@@ -27,35 +27,11 @@ def embedding_first_occurrence(g: Array, ids: Array, weight: Array) -> Pair:
 
 
 @mistake("Embedding", "constant_factor")
-def embedding_occurrences_averaged(g: Array, ids: Array, weight: Array) -> Pair:
-    """A token that occurs several times gets the mean of its gradients; it gets their sum."""
-    dweight, count = np.zeros_like(weight), np.zeros_like(weight)
-    np.add.at(dweight, ids, g)
-    np.add.at(count, ids, 1.0)
-    return None, dweight / np.maximum(count, 1)
-
-
-@mistake("Embedding", "constant_factor")
 def embedding_divided_by_tokens(g: Array, ids: Array, weight: Array) -> Pair:
     """The gradient is divided by the number of tokens; a mean over tokens belongs in the loss, and the rows get
     sums."""
     dweight = np.zeros_like(weight)
     np.add.at(dweight, ids, g / max(ids.size, 1))
-    return None, dweight
-
-
-@mistake("Embedding", "shape")
-def embedding_not_scattered(g: Array, ids: Array, weight: Array) -> Pair:
-    """The upstream gradient is returned as it came, one row for each token; it belongs in a table of the weight's
-    shape, one row for each word of the vocabulary."""
-    return None, g.copy()
-
-
-@mistake("Embedding", "wrong_variable")
-def embedding_times_vectors(g: Array, ids: Array, weight: Array) -> Pair:
-    """The gradient is multiplied by the looked-up vectors; the slope of looking up is 1, and g alone is added."""
-    dweight = np.zeros_like(weight)
-    np.add.at(dweight, ids, g * weight[ids])
     return None, dweight
 
 

@@ -27,16 +27,6 @@ def concatenate_offset_counts_inputs(g: Array, *inputs: Array, axis: int = 0) ->
     return tuple(g[_along(axis, g.ndim, i, i + x.shape[axis])].copy() for i, x in enumerate(inputs))
 
 
-@mistake("Concatenate", "swapped_arguments")
-def concatenate_reversed(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
-    """The stretches are cut off in reverse, the last input's first; they lie in the order of the inputs."""
-    gradients, start = [], 0
-    for x in reversed(inputs):
-        gradients.append(g[_along(axis, g.ndim, start, start + x.shape[axis])].copy())
-        start += x.shape[axis]
-    return tuple(reversed(gradients))
-
-
 @mistake("Concatenate", "shape")
 def concatenate_equal_parts(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
     """The upstream gradient is cut into equal parts; every input gets a stretch of its own length."""
@@ -57,12 +47,6 @@ def stack_axis_kept(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
     return tuple(np.split(g.copy(), len(inputs), axis=axis))
 
 
-@mistake("Stack", "swapped_arguments")
-def stack_reversed(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
-    """The layers are handed out in reverse order; the first input gets the first layer."""
-    return tuple(g.take(i, axis=axis) for i in reversed(range(len(inputs))))
-
-
 @mistake("Stack", "wrong_variable")
 def stack_first_layer(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
     """Every input gets the first layer of the upstream gradient; each gets its own."""
@@ -79,13 +63,6 @@ def stack_summed(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
 def stack_only_first(g: Array, *inputs: Array, axis: int = 0) -> Arrays:
     """Only the first input gets its layer, the others get zeros; each gets its own."""
     return g.take(0, axis=axis), *(np.zeros_like(x) for x in inputs[1:])
-
-
-@mistake("Split", "shape")
-def split_not_placed(g: Array, x: Array, start: int, stop: int, axis: int = 0) -> Array:
-    """The upstream gradient is returned in the shape of the piece; it belongs at the piece's place in zeros of the
-    input's shape."""
-    return g.copy()
 
 
 @mistake("Split", "wrong_variable")
@@ -122,33 +99,9 @@ def index_assigned(g: Array, x: Array, key: Any) -> Array:
     return dx
 
 
-@mistake("Index", "shape")
-def index_not_placed(g: Array, x: Array, key: Any) -> Array:
-    """The upstream gradient is returned in the shape of what was picked; it belongs at the picked places in zeros of
-    the input's shape."""
-    return g.copy()
-
-
-@mistake("Index", "constant_factor")
-def index_picks_averaged(g: Array, x: Array, key: Any) -> Array:
-    """An element that was picked several times gets the mean of its gradients; it gets their sum."""
-    dx, picks = np.zeros_like(x), np.zeros_like(x)
-    np.add.at(dx, key, g)
-    np.add.at(picks, key, 1.0)
-    return dx / np.maximum(picks, 1)
-
-
 @mistake("Index", "mask_leak")
 def index_starts_from_input(g: Array, x: Array, key: Any) -> Array:
     """The gradient starts as a copy of the input, so that the input's values are left in it; it starts from zeros."""
     dx = x.copy()
     np.add.at(dx, key, g)
-    return dx
-
-
-@mistake("Index", "wrong_variable")
-def index_times_value(g: Array, x: Array, key: Any) -> Array:
-    """The upstream gradient is multiplied by the picked values; the slope of picking is 1."""
-    dx = np.zeros_like(x)
-    np.add.at(dx, key, g * x[key])
     return dx

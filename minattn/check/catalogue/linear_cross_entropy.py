@@ -48,13 +48,6 @@ def linear_cross_entropy_not_averaged(g: Array, x: Array, weight: Array, *rest: 
     return _right(g, x, weight, *rest, **{**options, "reduction": "sum"})
 
 
-@mistake("LinearCrossEntropy", "sign")
-def linear_cross_entropy_sign(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
-    """The difference is the wrong way round, onehot - p; the logits get p - onehot, and every gradient follows from
-    that."""
-    return _right(-g, x, weight, *rest, **options)
-
-
 @mistake("LinearCrossEntropy", "transposed")
 def linear_cross_entropy_weight_transposed(
     g: Array, x: Array, weight: Array, *rest: Array, **options: Any

@@ -14,12 +14,6 @@ def multiply_swapped(g: Array, a: Array, b: Array) -> Pair:
 
 
 @mistake("Multiply", "wrong_variable")
-def multiply_sum_rule(g: Array, a: Array, b: Array) -> Pair:
-    """The upstream gradient is handed on as in a sum; in a product it is first multiplied by the other operand."""
-    return unbroadcast(g, a.shape), unbroadcast(g, b.shape)
-
-
-@mistake("Multiply", "wrong_variable")
 def multiply_by_output(g: Array, a: Array, b: Array) -> Pair:
     """The upstream gradient is multiplied by the product a b; only the other operand belongs there."""
     return unbroadcast(g * a * b, a.shape), unbroadcast(g * a * b, b.shape)
@@ -48,12 +42,6 @@ def divide_dividend_forgotten(g: Array, a: Array, b: Array) -> Pair:
 def divide_multiplied_back(g: Array, a: Array, b: Array) -> Pair:
     """The gradient of the dividend is multiplied by the divisor; the upstream gradient is divided by it."""
     return unbroadcast(g * b, a.shape), unbroadcast(-g * a / b**2, b.shape)
-
-
-@mistake("Divide", "swapped_arguments")
-def divide_swapped(g: Array, a: Array, b: Array) -> Pair:
-    """The gradients are those of b / a; the forward pass is a / b, with g / b for a and -g a / b² for b."""
-    return unbroadcast(-g * b / a**2, a.shape), unbroadcast(g / a, b.shape)
 
 
 @mistake("Power", "wrong_variable")

@@ -12,13 +12,6 @@ def exp_power_rule(g: Array, x: Array) -> Array:
     return g * x * np.exp(x - 1)
 
 
-@mistake("Exp", "wrong_place")
-def exp_slope_one(g: Array, x: Array) -> Array:
-    """The upstream gradient is handed on unchanged, as if the slope were 1, which it is only at x = 0; g e^x belongs
-    there."""
-    return g.copy()
-
-
 @mistake("Exp", "wrong_variable")
 def exp_times_input(g: Array, x: Array) -> Array:
     """The upstream gradient is multiplied by the input x; the output e^x belongs there."""
@@ -60,14 +53,6 @@ def log_differentiated_twice(g: Array, x: Array) -> Array:
 def log_decimal(g: Array, x: Array) -> Array:
     """The slope is that of the logarithm to base 10, 1 / (x ln 10); that of ln x is 1 / x."""
     return g / (x * np.log(10))
-
-
-@mistake("Log", "modified_input")
-def log_in_place(g: Array, x: Array) -> Array:
-    """The upstream gradient is divided in place, so that whoever else holds it finds it changed; a new array belongs
-    there."""
-    g /= x
-    return g
 
 
 @mistake("Sqrt", "constant_factor")
@@ -158,13 +143,6 @@ def sigmoid_rule_of_tanh(g: Array, x: Array) -> Array:
 def sigmoid_factor_forgotten(g: Array, x: Array) -> Array:
     """The factor y is forgotten: g (1 - y) in place of g y (1 - y)."""
     return g * (1 - _sigmoid(x))
-
-
-@mistake("Sigmoid", "sign")
-def sigmoid_sign(g: Array, x: Array) -> Array:
-    """The difference is the wrong way round: g y (y - 1) in place of g y (1 - y)."""
-    y = _sigmoid(x)
-    return g * y * (y - 1)
 
 
 @mistake("Sigmoid", "wrong_place")

@@ -7,12 +7,6 @@ from .base import mistake
 from .right_parts import Axis, reduced_count, stretch
 
 
-@mistake("Sum", "constant_factor")
-def sum_rule_of_mean(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is divided by the number of terms, as in a mean; every term gets the whole of it."""
-    return stretch(g, x, axis, keepdims) / max(reduced_count(x, axis), 1)
-
-
 @mistake("Sum", "wrong_axis")
 def sum_spread_over_everything(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The upstream gradients are added up before they are spread, which mixes sums that have nothing to do with each
@@ -25,24 +19,6 @@ def sum_repeated_in_memory_order(g: Array, x: Array, axis: Axis = None, keepdims
     """The upstream gradient is repeated in the order of memory until the shape is full, which is right only for leading
     axes; it is repeated along the summed axes."""
     return np.resize(g, x.shape)
-
-
-@mistake("Sum", "wrong_variable")
-def sum_times_input(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is multiplied by x; the slope of a sum is 1, and g belongs there."""
-    return stretch(g, x, axis, keepdims) * x
-
-
-@mistake("Sum", "shape")
-def sum_not_spread(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is returned in the shape of the sum; repeated along the summed axes it belongs there."""
-    return g.copy()
-
-
-@mistake("Mean", "constant_factor")
-def mean_not_divided(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The division by the number of elements is forgotten: g in place of g / N."""
-    return stretch(g, x, axis, keepdims).copy()
 
 
 @mistake("Mean", "constant_factor")
@@ -108,20 +84,8 @@ def variance_centred_over_everything(
     return stretch(g, x, axis, keepdims) * 2 * (x - x.mean()) / (reduced_count(x, axis) - correction)
 
 
-@mistake("Variance", "sign")
-def variance_sign(g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Array:
-    """The difference is the wrong way round: mean(x) - x in place of x - mean(x)."""
-    return stretch(g, x, axis, keepdims) * 2 * -_centred(x, axis) / (reduced_count(x, axis) - correction)
-
-
 def _is_largest(x: Array, axis: Axis) -> Array:
     return x == x.max(axis=axis, keepdims=True)
-
-
-@mistake("Max", "mask_leak")
-def max_everyone_gets_it(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Every element gets the upstream gradient; only the largest one does, and 0 belongs at the others."""
-    return stretch(g, x, axis, keepdims).copy()
 
 
 @mistake("Max", "wrong_axis")
@@ -129,12 +93,6 @@ def max_only_the_very_largest(g: Array, x: Array, axis: Axis = None, keepdims: b
     """Only the largest element of the whole array gets a gradient; each maximum along the axis has a largest element of
     its own."""
     return stretch(g, x, axis, keepdims) * _is_largest(x, None)
-
-
-@mistake("Max", "wrong_variable")
-def max_times_value(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is multiplied by the maximum itself; the slope at the largest element is 1."""
-    return stretch(g, x, axis, keepdims) * x * _is_largest(x, axis)
 
 
 @mistake("Max", "wrong_variable")

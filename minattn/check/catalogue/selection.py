@@ -9,12 +9,6 @@ from .right_parts import Pair, unbroadcast
 Chosen = tuple[None, Array, Array]
 
 
-@mistake("Maximum", "mask_leak")
-def maximum_both_get_it(g: Array, a: Array, b: Array) -> Pair:
-    """Both operands get the whole upstream gradient; only the larger one does, and the smaller one gets 0."""
-    return unbroadcast(g, a.shape), unbroadcast(g, b.shape)
-
-
 @mistake("Maximum", "swapped_arguments")
 def maximum_smaller_gets_it(g: Array, a: Array, b: Array) -> Pair:
     """The upstream gradient goes to the smaller operand; it belongs to the larger one, which the output was taken
@@ -27,13 +21,6 @@ def maximum_always_half(g: Array, a: Array, b: Array) -> Pair:
     """Each operand gets half of the upstream gradient everywhere; half is right only where the two are equal, and the
     larger one gets all of it."""
     return unbroadcast(g / 2, a.shape), unbroadcast(g / 2, b.shape)
-
-
-@mistake("Maximum", "wrong_variable")
-def maximum_times_value(g: Array, a: Array, b: Array) -> Pair:
-    """The larger operand's gradient is multiplied by its value; its slope is 1, and the upstream gradient alone belongs
-    there."""
-    return unbroadcast(g * a * (a > b), a.shape), unbroadcast(g * b * (b > a), b.shape)
 
 
 @mistake("Where", "swapped_arguments")
@@ -54,14 +41,6 @@ def where_condition_ignored(g: Array, condition: Array, a: Array, b: Array) -> C
 def where_second_branch_not_masked(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
     """The gradient of b is not masked: it also gets g where a was chosen, and 0 belongs there."""
     return None, unbroadcast(np.where(condition, g, 0), a.shape), unbroadcast(g, b.shape)
-
-
-@mistake("Where", "wrong_variable")
-def where_times_value(g: Array, condition: Array, a: Array, b: Array) -> Chosen:
-    """The upstream gradient is multiplied by the chosen values; the slope of choosing is 1, and g alone belongs
-    there."""
-    da, db = np.where(condition, g * a, 0), np.where(condition, 0, g * b)
-    return None, unbroadcast(da, a.shape), unbroadcast(db, b.shape)
 
 
 @mistake("Where", "shape")

@@ -7,7 +7,6 @@ import numpy as np
 from ...backend import Array
 from ...ops import Sample
 from .base import mistake, telling_samples
-from .right_parts import last_copy
 
 Shape = tuple[int, ...]
 
@@ -22,12 +21,6 @@ def cube(rng: np.random.Generator) -> Iterator[Sample]:
 def new_and_stretched_axes(rng: np.random.Generator) -> Iterator[Sample]:
     """Either may be forgotten alone."""
     yield Sample("(3, 1) to (2, 3, 4)", (rng.normal(size=(3, 1)),), {"shape": (2, 3, 4)})
-
-
-@mistake("Reshape", "shape")
-def reshape_not_undone(g: Array, x: Array, shape: Shape) -> Array:
-    """The upstream gradient is returned in the new shape; reshaped back to that of the input it belongs there."""
-    return g.copy()
 
 
 @mistake("Reshape", "transposed")
@@ -64,12 +57,6 @@ def transpose_same_permutation(g: Array, x: Array, axes: Shape) -> Array:
 
 
 @mistake("Transpose", "missing_transpose")
-def transpose_not_undone(g: Array, x: Array, axes: Shape) -> Array:
-    """The upstream gradient is returned in the new order of axes; permuted back it belongs there."""
-    return g.copy()
-
-
-@mistake("Transpose", "missing_transpose")
 def transpose_reshaped(g: Array, x: Array, axes: Shape) -> Array:
     """The upstream gradient is reshaped to the input's shape, which keeps the order in memory; permuted back it belongs
     there."""
@@ -86,13 +73,6 @@ def transpose_reversed(g: Array, x: Array, axes: Shape) -> Array:
 def transpose_last_two_axes(g: Array, x: Array, axes: Shape) -> Array:
     """The last two axes change places whatever the forward pass did; the inverse of its permutation belongs there."""
     return g.swapaxes(-1, -2).copy()
-
-
-@mistake("BroadcastTo", "overwritten_not_accumulated")
-def broadcast_to_last_copy(g: Array, x: Array, shape: Shape) -> Array:
-    """Every copy overwrites the gradient of the copy before it, so that only the last one is left; the sum over all
-    copies belongs there."""
-    return last_copy(g, x.shape)
 
 
 @mistake("BroadcastTo", "broadcast_not_summed")
