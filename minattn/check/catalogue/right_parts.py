@@ -6,6 +6,7 @@ from ...backend import Array
 
 Axis = int | tuple[int, ...] | None
 Pair = tuple[Array, Array]
+Gradients = tuple[Array | None, ...]
 
 
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:

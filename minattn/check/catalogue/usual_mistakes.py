@@ -10,9 +10,8 @@ from ...backend import Array
 from ...ops import registry
 from .base import Mistake, catalogue
 from .registered_op import snake_case
-from .right_parts import average_copies, last_copy
+from .right_parts import Gradients, average_copies, last_copy
 
-Gradients = tuple[Array | None, ...]
 Right = Callable[..., Gradients]
 
 SLOPES = {
@@ -74,11 +73,8 @@ OTHER_RULES = {
     "is p (g - Σ g p).",
     ("LogSoftmax", "Softmax", "wrong_variable"): "This is the backward pass of softmax, p (g - Σ g p); that of "
     "log-softmax is g - p Σ g.",
-    (
-        "GELU",
-        "ReLU",
-        "wrong_variable",
-    ): "This is the backward pass of ReLU, g where x > 0; that of GELU is g (Φ + x φ).",
+    ("GELU", "ReLU", "wrong_variable"): "This is the backward pass of ReLU, g where x > 0; that of GELU is "
+    "g (Φ + x φ).",
     ("Multiply", "Add", "wrong_variable"): "The upstream gradient is handed on as in a sum; in a product it is first "
     "multiplied by the other operand.",
     ("Add", "Multiply", "wrong_variable"): "The upstream gradient is multiplied by the other operand, which is the "
@@ -252,7 +248,7 @@ def in_place(right: Right, g: Array, *inputs: Array) -> Gradients:
 def averaged(right: Right, g: Array, *inputs: Array) -> Gradients:
     """The mean of what an element got where it was used several times."""
     pairs = zip(right(g, *inputs), right(np.ones_like(g), *inputs), strict=True)
-    return tuple(None if dx is None else dx / np.maximum(uses, 1) for dx, uses in pairs)
+    return tuple(None if dx is None or uses is None else dx / np.maximum(uses, 1) for dx, uses in pairs)
 
 
 @usual_mistake(
