@@ -9,9 +9,8 @@ import numpy as np
 
 from ..backend import Array
 from .problem import Problem
-from .referee import measure_gradient, measure_slopes, step_lengths
+from .referee import TrueGradient, compare_slopes, measure_gradient, measure_slopes
 from .report import EXACTLY, Evidence, Finding
-from .true_gradient import TrueGradient
 
 EVERY_ENTRY = 1000
 """An argument of so many entries or fewer has every one of them checked; a larger one is checked along directions."""
@@ -95,9 +94,7 @@ def compare(problem: Problem, argument: int, gradient: Array) -> Comparison:
     if x.size <= min(EVERY_ENTRY, _affordable(problem)):
         return Comparison(problem, argument, gradient, gradient, measure_gradient(problem, argument))
     rng = np.random.default_rng(x.size)
-    directions = rng.normal(size=(DIRECTIONS, *x.shape)) * step_lengths(x)
-    true = measure_slopes(problem, {argument: directions})
-    slopes = directions.reshape(DIRECTIONS, -1) @ gradient.ravel()
+    true, slopes = compare_slopes(problem, {argument: gradient}, DIRECTIONS, rng)
     verdict = Comparison(problem, argument, gradient, slopes, true)
     if verdict.is_right or not is_measurable(problem, argument):
         return verdict

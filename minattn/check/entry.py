@@ -15,8 +15,8 @@ from .adapters import TensorPasses
 from .catalogue import find_op
 from .graph_check import wrong_ops
 from .op_check import check_on_samples, check_once
-from .points import SEED_SALT
 from .prepare import names_of, prepare
+from .problem import SEED_SALT
 from .problem_check import check_problem
 from .report import Report
 

@@ -12,8 +12,8 @@ import numpy as np
 from ..errors import InputError
 from ..ops import Op, registry
 from .adapters import OpPasses
-from .points import SEED_SALT
 from .prepare import prepare
+from .problem import SEED_SALT
 from .problem_check import check_problem
 from .report import ArgumentResult, Report
 

@@ -236,6 +236,7 @@ def times_value(right: Right, g: Array, *inputs: Array) -> Gradients:
 )
 def in_place(right: Right, g: Array, *inputs: Array) -> Gradients:
     """The right gradient, written into the array of the upstream gradient."""
+    g = np.asarray(g)  # the same array, but for a single number, which may come as a scalar
     g[...] = right(g, *inputs)[0]
     return (g,)
 

@@ -3,6 +3,8 @@
 The gradient is linear in what goes back along one edge of the graph of steps: gradient = rest + c · part, with c = 1
 where it is right. c = 0 is a path that was not followed, or a value that was treated as a constant; c = -1 a sign;
 anything else a factor. c is found by least squares and must fit along every line at every place.
+
+The same for a stretch of steps with a Jacobian of its own, of which only the diagonal was used.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from ...backend import Array
 from .factors import describe_factor
 from .forward_steps import REARRANGEMENTS, ForwardSteps
 from .measurements import Diagnosis, Measurements
-from .step_values import StepEdge, is_elementwise
+from .step_values import DIFFERENCE_STEP, StepEdge, StepValues, is_elementwise
 
 _REDUCTIONS = {
     **{"sum": "sum", "add.reduce": "sum", "mean": "mean", "max": "maximum", "amax": "maximum", "min": "minimum"},
@@ -24,6 +26,7 @@ _REDUCTIONS = {
     **{"average": "mean", "prod": "product", "logaddexp.reduce": "logarithm of the sum of exponentials"},
 }
 _JOINS = {"add", "subtract", "concatenate", "stack", "setitem", "at"}
+_LARGEST_BLOCK = 300
 
 
 class PathEffect(NamedTuple):
@@ -182,3 +185,54 @@ def _is_distribution(value: Array) -> bool:
     return bool((value >= 0).all()) and any(
         n > 1 and np.allclose(value.sum(axis=axis), 1) for axis, n in enumerate(value.shape)
     )
+
+
+def diagonal_of_a_block(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
+    """A stretch from u to v of the same shape, as softmax inside attention, of which only the diagonal is used."""
+    for v, step in enumerate(forward.steps):
+        if not forward.active[v] or all(statistic(forward, parent) is None for parent in step.parents):
+            continue
+        shape = np.shape(forward.samples[0].values[v])
+        for u in range(v):
+            value = forward.samples[0].values[u]
+            if (
+                forward.active[u]
+                and np.shape(value) == shape
+                and 1 < np.size(value) <= _LARGEST_BLOCK
+                and _fits(forward, u, v)
+            ):
+                yield Diagnosis(
+                    "cross_terms_missing",
+                    f"what comes out when only the diagonal of the Jacobian of {forward.line_of(v)} is used: each "
+                    "element also changes the others along the axis",
+                )
+                return
+
+
+def _fits(forward: ForwardSteps, u: int, v: int) -> bool:
+    changes = []
+    for sample in forward.samples:
+        g = sample.adjoints[v]
+        if g is None or sample.slopes[u] is None:
+            return False
+        jacobian = _jacobian(forward, sample, u, v)
+        changes.append((np.diag(jacobian) * g.ravel() - g.ravel() @ jacobian).reshape(g.shape))
+    return forward.accounts_for(forward.effect(StepEdge(v, 0, u), changes))
+
+
+def _jacobian(forward: ForwardSteps, sample: StepValues, u: int, v: int) -> Array:
+    """∂v/∂u, (size, size)."""
+    columns = []
+    for entry in range(sample.values[u].size):
+        ends = []
+        for t in (DIFFERENCE_STEP, -DIFFERENCE_STEP):
+            moved = sample.values[u].copy()
+            moved.reshape(-1)[entry] += t
+            values: list[Array] = [*sample.values[:u], moved]
+            for i in range(u + 1, v + 1):
+                step, old = forward.steps[i], sample.values[i]
+                changes = i not in forward.held and any(values[p] is not sample.values[p] for p in step.parents)
+                values.append(step.run([values[p] for p in step.parents]) if changes else old)
+            ends.append(values[v])
+        columns.append(np.nan_to_num((ends[0] - ends[1]) / (2 * DIFFERENCE_STEP)).ravel())
+    return np.array(columns).T

@@ -62,7 +62,9 @@ def missing_factor(measured: Measurements, forward: ForwardSteps) -> Iterator[Di
 
 def _is_product(sample: StepValues, form: Form, index: int) -> bool:
     with np.errstate(all="ignore"):
-        return are_equal(_times(sample.true_gradient, form(sample.values[index]), sample.got.shape), sample.got)
+        return are_equal(
+            _times(sample.gradient(sample.argument), form(sample.values[index]), sample.got.shape), sample.got
+        )
 
 
 def _factor(forward: ForwardSteps, name: str, index: int) -> Diagnosis:
@@ -91,7 +93,9 @@ def other_formula(measured: Measurements, forward: ForwardSteps) -> Iterator[Dia
 
 def sign_of_a_term(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """true = A + B and got = A - B. A and B are half the sum and half the difference; both must be simple formulas."""
-    halves = [[(sample.true_gradient + sign * sample.got) / 2 for sample in forward.samples] for sign in (1, -1)]
+    halves = [
+        [(sample.gradient(sample.argument) + sign * sample.got) / 2 for sample in forward.samples] for sign in (1, -1)
+    ]
     terms = []
     for half in halves:
         if _constant(forward, "", None, half) is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...backend import Array
 from ..problem import Problem
-from ..true_gradient import TrueGradient
+from ..referee import TrueGradient
 
 TOLERANCE = 1e-7
 """The share of the largest entry by which two gradients may differ and still be called the same."""
@@ -32,7 +32,10 @@ class Diagnosis(NamedTuple):
 
 @dataclass(eq=False)
 class Measurements:
-    """A problem, the argument whose gradient is wrong, what backward gave for it, and what is right."""
+    """A problem, the argument whose gradient is wrong, what backward gave for it, and what is right.
+
+    x, name: the argument's value and name; right: its true gradient; jacobian: ∂output/∂argument, (output.size, x.size)
+    """
 
     problem: Problem
     argument: int
@@ -42,26 +45,14 @@ class Measurements:
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng([7, 11])  # none that a caller would draw the upstream with
-
-    @property
-    def x(self) -> Array:
-        """The argument's value."""
-        return self.problem.inputs[self.argument]
+        self.x: Array = self.problem.inputs[self.argument]
+        self.name = self.problem.names[self.argument]
+        self.right, self.jacobian = self.true.value, self.true.jacobian
 
     @property
     def has_wrong_shape(self) -> bool:
         """Whether the gradient has another shape than the argument."""
         return bool(self.got.shape != self.x.shape)
-
-    @property
-    def name(self) -> str:
-        """The argument's name."""
-        return self.problem.names[self.argument]
-
-    @property
-    def right(self) -> Array:
-        """The true gradient."""
-        return self.true.value
 
     def problem_at(self, inputs: Sequence[Any]) -> Problem | None:
         """The problem at other inputs; None where forward fails, or gives another shape."""
@@ -129,11 +120,6 @@ class Measurements:
     def at_zero(self) -> Array | None:
         """What backward gives for an upstream of zeros, where it should give zeros."""
         return self.gradient_at(np.zeros_like(self.problem.upstream))
-
-    @property
-    def jacobian(self) -> Array | None:
-        """∂output/∂argument, (output.size, x.size)."""
-        return self.true.jacobian
 
     @cached_property
     def rows(self) -> Array:
