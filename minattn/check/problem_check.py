@@ -39,8 +39,8 @@ def check_problem(
         settled = make_repeatable(problem)
         if settled is None:
             all_notes.append(
-                "forward is not deterministic: two calls on the same inputs gave different outputs, so that there is no "
-                "slope to compare with; draw random numbers from a numpy Generator that is an input, or made outside"
+                "forward is not deterministic: two calls on the same inputs gave different outputs, so that there is "
+                "no slope to compare with; draw random numbers from a numpy Generator that is an input, or made outside"
             )
             return Report(name, None, (), tuple(all_notes), (), _no_curve)
         problem = settled

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...backend import Array
 from .base import Backward, mistake
-from .right_parts import Gradients, rows, softmax_of, transpose
+from .right_parts import Gradients, rows, softmax_of
 
 
 def _wanted(x: Array, targets: Array, label_smoothing: float = 0.0, ignore_index: int = -100, **_: Any) -> Array:
@@ -126,23 +126,6 @@ def linear_cross_entropy_not_averaged(g: Array, x: Array, weight: Array, *rest: 
     """The division by the number of targets is forgotten; the loss is a mean, and every row's logits get g / N (p -
     onehot)."""
     return _behind_linear(cross_entropy_not_averaged, g, x, weight, *rest, **options)
-
-
-@mistake("LinearCrossEntropy", "transposed")
-def linear_cross_entropy_weight_transposed(
-    g: Array, x: Array, weight: Array, *rest: Array, **options: Any
-) -> Gradients:
-    """The weight's gradient is xᵀ dz, which is its transpose; dzᵀ x has the weight's shape (V, D)."""
-    dx, dweight, *others = _behind_linear(_right, g, x, weight, *rest, **options)
-    return dx, transpose(dweight).copy(), *others
-
-
-@mistake("LinearCrossEntropy", "missing_transpose")
-def linear_cross_entropy_weight_reshaped(g: Array, x: Array, weight: Array, *rest: Array, **options: Any) -> Gradients:
-    """The weight's gradient xᵀ dz is reshaped to the weight's shape, which mixes its entries; it is transposed, dzᵀ
-    x."""
-    dx, dweight, *others = _behind_linear(_right, g, x, weight, *rest, **options)
-    return dx, transpose(dweight).reshape(weight.shape), *others
 
 
 @mistake("LinearCrossEntropy", "overwritten_not_accumulated")

@@ -38,13 +38,6 @@ def reshape_transposed(g: Array, x: Array, shape: Shape) -> Array:
     return g.T.reshape(x.shape)
 
 
-@mistake("Reshape", "zero_gradient")
-def reshape_zero(g: Array, x: Array, shape: Shape) -> Array:
-    """The gradient is zero, as if an op that computes nothing passed nothing on; every number is handed on, and so is
-    its gradient."""
-    return np.zeros_like(x)
-
-
 @mistake("Reshape", "wrong_variable")
 def reshape_returns_input(g: Array, x: Array, shape: Shape) -> Array:
     """The input itself is returned; the upstream gradient in the shape of the input belongs there."""
@@ -83,12 +76,6 @@ def broadcast_to_leading_axes_only(g: Array, x: Array, shape: Shape) -> Array:
     return np.array(g.sum(axis=tuple(range(g.ndim - x.ndim))))
 
 
-@mistake("BroadcastTo", "wrong_axis")
-def broadcast_to_summed_over_everything(g: Array, x: Array, shape: Shape) -> Array:
-    """The sum runs over everything; it belongs only along the axes that were repeated."""
-    return np.full(x.shape, g.sum())
-
-
 def _along(axis: int, ndim: int, start: int, stop: int) -> tuple[slice, ...]:
     return (slice(None),) * (axis % ndim) + (slice(start, stop),)
 
@@ -112,13 +99,6 @@ def concatenate_equal_parts(g: Array, *inputs: Array, axis: int = 0) -> Gradient
     return tuple(part.copy() for part in np.array_split(g, len(inputs), axis=axis))
 
 
-@mistake("Concatenate", "missing_path")
-def concatenate_only_first(g: Array, *inputs: Array, axis: int = 0) -> Gradients:
-    """Only the first input gets its stretch, the others get zeros; each gets its own."""
-    first = g[_along(axis, g.ndim, 0, inputs[0].shape[axis])].copy()
-    return first, *(np.zeros_like(x) for x in inputs[1:])
-
-
 @mistake("Stack", "shape")
 def stack_axis_kept(g: Array, *inputs: Array, axis: int = 0) -> Gradients:
     """The layers are cut out with the new axis kept at length 1; without that axis they have the shape of the
@@ -138,12 +118,6 @@ def stack_summed(g: Array, *inputs: Array, axis: int = 0) -> Gradients:
     return tuple(g.sum(axis=axis) for _ in inputs)
 
 
-@mistake("Stack", "missing_path")
-def stack_only_first(g: Array, *inputs: Array, axis: int = 0) -> Gradients:
-    """Only the first input gets its layer, the others get zeros; each gets its own."""
-    return g.take(0, axis=axis), *(np.zeros_like(x) for x in inputs[1:])
-
-
 @mistake("Split", "wrong_variable")
 def split_placed_at_beginning(g: Array, x: Array, start: int, stop: int, axis: int = 0) -> Array:
     """The piece's gradient is laid at the beginning of the axis; it belongs where the piece was taken from, at
@@ -151,13 +125,6 @@ def split_placed_at_beginning(g: Array, x: Array, start: int, stop: int, axis: i
     dx = np.zeros_like(x)
     dx[_along(axis, x.ndim, 0, stop - start)] = g
     return dx
-
-
-@mistake("Split", "zero_gradient")
-def split_zero(g: Array, x: Array, start: int, stop: int, axis: int = 0) -> Array:
-    """The gradient is zero, as if cutting a piece out cut it off from its input; the upstream gradient belongs at the
-    piece's place."""
-    return np.zeros_like(x)
 
 
 @mistake("Split", "mask_leak")

@@ -49,18 +49,6 @@ def log_differentiated_twice(g: Array, x: Array) -> Array:
     return -g / x**2
 
 
-@mistake("Log", "constant_factor")
-def log_decimal(g: Array, x: Array) -> Array:
-    """The slope is that of the logarithm to base 10, 1 / (x ln 10); that of ln x is 1 / x."""
-    return g / (x * np.log(10))
-
-
-@mistake("Sqrt", "constant_factor")
-def sqrt_half_forgotten(g: Array, x: Array) -> Array:
-    """The factor 1/2 is forgotten: g / √x in place of g / (2 √x)."""
-    return g / np.sqrt(x)
-
-
 @mistake("Sqrt", "wrong_variable")
 def sqrt_root_forgotten(g: Array, x: Array) -> Array:
     """The upstream gradient is divided by 2 x; by twice the root, 2 √x, it belongs."""

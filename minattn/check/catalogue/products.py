@@ -58,14 +58,6 @@ def matmul_b_reshaped(g: Array, a: Array, b: Array) -> Pair:
     return _for_inputs(gm @ bm.reshape(transpose(bm).shape), transpose(am) @ gm, a, b)
 
 
-@mistake("MatMul", "transposed")
-def matmul_db_transposed(g: Array, a: Array, b: Array) -> Pair:
-    """The gradient of b comes out transposed, gᵀ a; aᵀ g has the shape of b."""
-    gm, am, bm = _as_matrices(g, a, b)
-    da, db = _for_inputs(gm @ transpose(bm), transpose(am) @ gm, a, b)
-    return da, db.T if b.ndim == 1 else transpose(db).copy()
-
-
 @mistake("MatMul", "elementwise_for_matmul")
 def matmul_elementwise(g: Array, a: Array, b: Array) -> Pair:
     """The gradients are multiplied element by element, g * b and g * a, which fits only where the matrices are square;
@@ -95,18 +87,6 @@ def matmul_all_axes_reversed(g: Array, a: Array, b: Array) -> Pair:
     """All axes are reversed with .T, the batch's too; only the last two change places."""
     gm, am, bm = _as_matrices(g, a, b)
     return _for_inputs(gm @ bm.T, am.T @ gm, a, b)
-
-
-@mistake("Linear", "transposed")
-def linear_weight_transposed(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    """The weight's gradient is xᵀ g, which is its transpose; gᵀ x has the weight's shape (O, I)."""
-    return g @ weight, rows(x).T @ rows(g), *(rows(g).sum(axis=0) for _ in bias)
-
-
-@mistake("Linear", "missing_transpose")
-def linear_weight_reshaped(g: Array, x: Array, weight: Array, *bias: Array) -> Gradients:
-    """The weight's gradient xᵀ g is reshaped to the weight's shape, which mixes its entries; it is transposed, gᵀ x."""
-    return g @ weight, (rows(x).T @ rows(g)).reshape(weight.shape), *(rows(g).sum(axis=0) for _ in bias)
 
 
 @mistake("Linear", "transposed")

@@ -8,13 +8,6 @@ from .right_parts import Axis, reduced_count, stretch
 
 
 @mistake("Sum", "wrong_axis")
-def sum_spread_over_everything(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradients are added up before they are spread, which mixes sums that have nothing to do with each
-    other; each is spread along the axes that its own sum ran over."""
-    return np.full(x.shape, g.sum())
-
-
-@mistake("Sum", "wrong_axis")
 def sum_repeated_in_memory_order(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The upstream gradient is repeated in the order of memory until the shape is full, which is right only for leading
     axes; it is repeated along the summed axes."""
@@ -50,12 +43,6 @@ def mean_not_spread(g: Array, x: Array, axis: Axis = None, keepdims: bool = Fals
 
 def _centred(x: Array, axis: Axis) -> Array:
     return x - x.mean(axis=axis, keepdims=True)
-
-
-@mistake("Variance", "constant_factor")
-def variance_two_forgotten(g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Array:
-    """The 2 from the square is forgotten: g c / (N - correction) in place of 2 g c / (N - correction)."""
-    return stretch(g, x, axis, keepdims) * _centred(x, axis) / (reduced_count(x, axis) - correction)
 
 
 @mistake("Variance", "wrong_variable")

@@ -10,7 +10,7 @@ from ...backend import Array
 from ...ops import registry
 from .base import Mistake, catalogue
 from .registered_op import snake_case
-from .right_parts import Gradients, average_copies, last_copy
+from .right_parts import Gradients, average_copies, last_copy, transpose
 
 Right = Callable[..., Gradients]
 
@@ -68,57 +68,29 @@ COPIES_AVERAGED = dict.fromkeys(
     "The gradient of what was broadcast is the mean over its copies; every copy adds its own effect, a sum.",
 )
 
-OTHER_RULES = {
-    ("Softmax", "LogSoftmax", "wrong_variable"): "This is the backward pass of log-softmax, g - p Σ g; that of softmax "
-    "is p (g - Σ g p).",
-    ("LogSoftmax", "Softmax", "wrong_variable"): "This is the backward pass of softmax, p (g - Σ g p); that of "
-    "log-softmax is g - p Σ g.",
-    ("GELU", "ReLU", "wrong_variable"): "This is the backward pass of ReLU, g where x > 0; that of GELU is "
-    "g (Φ + x φ).",
-    ("Multiply", "Add", "wrong_variable"): "The upstream gradient is handed on as in a sum; in a product it is first "
-    "multiplied by the other operand.",
-    ("Add", "Multiply", "wrong_variable"): "The upstream gradient is multiplied by the other operand, which is the "
-    "rule for a product; for a sum both gradients are the upstream gradient itself.",
-    ("Subtract", "Add", "sign"): "The gradient of b has the sign of the upstream gradient; b is subtracted, so that -g "
-    "belongs there.",
-    ("Maximum", "Add", "mask_leak"): "Both operands get the whole upstream gradient; only the larger one does, and the "
-    "smaller one gets 0.",
-    ("Sum", "Mean", "constant_factor"): "The upstream gradient is divided by the number of terms, as in a mean; every "
-    "term gets the whole of it.",
-    ("Mean", "Sum", "constant_factor"): "The division by the number of elements is forgotten: g in place of g / N.",
-    ("Max", "Sum", "mask_leak"): "Every element gets the upstream gradient; only the largest one does, and 0 belongs "
-    "at the others.",
-    ("LogSumExp", "Sum", "wrong_variable"): "Every score gets the whole upstream gradient, as in a sum; it gets its "
-    "share, g softmax(x).",
-    ("LogSumExp", "Max", "wrong_variable"): "The whole upstream gradient goes to the largest score, as in a maximum; "
-    "every score gets its share, g softmax(x).",
-    ("LogSumExp", "Mean", "wrong_place"): "The upstream gradient is shared out equally, right only where all scores "
-    "are equal; each gets g softmax(x).",
-}
-"""An op, the op whose rule is used for it, the kind of mistake, and the sentence."""
-
 
 def usual_mistake(kind: str, **sentences: str) -> Callable[[Right], Right]:
     """Function decorator: enter what it makes of the right backward pass of each op, with the sentence for that op."""
 
     def enter(change: Right) -> Right:
         for op, sentence in sentences.items():
-            _enter(op, change.__name__, kind, sentence, change, op)
+            enter_mistake(op, change.__name__, kind, sentence, change)
         return change
 
     return enter
 
 
-def _enter(op: str, name: str, kind: str, sentence: str, change: Right, rule: str) -> None:
-    """rule: the op whose right backward pass is changed."""
+def enter_mistake(op: str, name: str, kind: str, sentence: str, change: Right, rule: str = "") -> None:
+    """Enter what a change makes of the op's right backward pass, or of that of another op, `rule`, with its options."""
 
     def backward(g: Array, *inputs: Array, **options: Any) -> Gradients:
         given = inspect.signature(registry[op].op).bind(**options)
         given.apply_defaults()
-        taken = inspect.signature(registry[rule].op).parameters
+        used = registry[rule or op].op
+        taken = {name: x for name, x in given.arguments.items() if name in inspect.signature(used).parameters}
 
         def right(g: Array, *inputs: Array) -> Gradients:
-            made = registry[rule].op(**{name: x for name, x in given.arguments.items() if name in taken})
+            made = used(**taken)
             made(*inputs)
             return tuple(made.gradients(g))
 
@@ -150,22 +122,6 @@ def copies_averaged(right: Right, g: Array, *inputs: Array) -> Gradients:
     """Their means over the copies."""
     pairs = zip(copies_not_summed(right, g, *inputs), inputs, strict=True)
     return tuple(None if dx is None else average_copies(dx, x.shape) for dx, x in pairs)
-
-
-@usual_mistake(
-    "sign",
-    Variance="The difference is the wrong way round: mean(x) - x in place of x - mean(x).",
-    Softmax="The two terms are the wrong way round: p (Σ g p - g) in place of p (g - Σ g p), which turns every sign.",
-    Sigmoid="The difference is the wrong way round: g y (y - 1) in place of g y (1 - y).",
-    Negate="The upstream gradient is handed on with its own sign; -g belongs there.",
-    CrossEntropy="The difference is the wrong way round, onehot - p, which climbs where it ought to descend; p - "
-    "onehot belongs there.",
-    LinearCrossEntropy="The difference is the wrong way round, onehot - p; the logits get p - onehot, and every "
-    "gradient follows from that.",
-)
-def sign(right: Right, g: Array, *inputs: Array) -> Gradients:
-    """The gradients with the other sign."""
-    return tuple(None if dx is None else -dx for dx in right(g, *inputs))
 
 
 @usual_mistake(
@@ -201,26 +157,6 @@ def sign(right: Right, g: Array, *inputs: Array) -> Gradients:
 def handed_on(right: Right, g: Array, *inputs: Array) -> Gradients:
     """The upstream gradient as it came."""
     return tuple(None if dx is None else g.copy() for dx in right(g, *inputs))
-
-
-@usual_mistake(
-    "wrong_variable",
-    Sum="The upstream gradient is multiplied by x; the slope of a sum is 1, and g belongs there.",
-    Max="The upstream gradient is multiplied by the maximum itself; the slope at the largest element is 1.",
-    Maximum="The larger operand's gradient is multiplied by its value; its slope is 1, and the upstream gradient "
-    "alone belongs there.",
-    Where="The upstream gradient is multiplied by the chosen values; the slope of choosing is 1, and g alone "
-    "belongs there.",
-    ReLU="The upstream gradient is multiplied by the output max(x, 0); it is multiplied by the slope, 1 where x > 0.",
-    Negate="The upstream gradient is multiplied by the output -x; it is multiplied by the slope, which is -1.",
-    Dropout="The upstream gradient is multiplied by the output; it is multiplied by the slope, keep / (1 - p).",
-    Index="The upstream gradient is multiplied by the picked values; the slope of picking is 1.",
-    Embedding="The gradient is multiplied by the looked-up vectors; the slope of looking up is 1, and g alone is "
-    "added.",
-)
-def times_value(right: Right, g: Array, *inputs: Array) -> Gradients:
-    """The gradients, each times its own input."""
-    return tuple(None if dx is None else dx * x for dx, x in zip(right(g, *inputs), inputs, strict=True))
 
 
 @usual_mistake(
@@ -277,5 +213,60 @@ def last_copy_kept(right: Right, g: Array, *inputs: Array) -> Gradients:
     return tuple(None if dx is None else last_copy(dx, x.shape) for dx, x in pairs)
 
 
-for (_op, _other, _kind), _sentence in OTHER_RULES.items():
-    _enter(_op, f"rule_of_{snake_case(_other)}", _kind, _sentence, lambda right, g, *inputs: right(g, *inputs), _other)
+@usual_mistake(
+    "zero_gradient",
+    Reshape="The gradient is zero, as if an op that computes nothing passed nothing on; every number is handed on, and "
+    "so is its gradient.",
+    Split="The gradient is zero, as if cutting a piece out cut it off from its input; the upstream gradient belongs at "
+    "the piece's place.",
+)
+def zero(right: Right, g: Array, *inputs: Array) -> Gradients:
+    """Zeros for every input."""
+    return tuple(np.zeros_like(x) for x in inputs)
+
+
+@usual_mistake(
+    "missing_path",
+    Concatenate="Only the first input gets its stretch, the others get zeros; each gets its own.",
+    Stack="Only the first input gets its layer, the others get zeros; each gets its own.",
+)
+def only_first(right: Right, g: Array, *inputs: Array) -> Gradients:
+    """Zeros for every input but the first."""
+    return right(g, *inputs)[0], *(np.zeros_like(x) for x in inputs[1:])
+
+
+@usual_mistake(
+    "wrong_axis",
+    Sum="The upstream gradients are added up before they are spread, which mixes sums that have nothing to do with "
+    "each other; each is spread along the axes that its own sum ran over.",
+    BroadcastTo="The sum runs over everything; it belongs only along the axes that were repeated.",
+)
+def summed_over_everything(right: Right, g: Array, *inputs: Array) -> Gradients:
+    """The sum of the upstream gradient everywhere."""
+    return tuple(np.full(x.shape, g.sum()) for x in inputs)
+
+
+@usual_mistake(
+    "transposed",
+    MatMul="The gradient of b comes out transposed, gᵀ a; aᵀ g has the shape of b.",
+    Linear="The weight's gradient is xᵀ g, which is its transpose; gᵀ x has the weight's shape (O, I).",
+    LinearCrossEntropy="The weight's gradient is xᵀ dz, which is its transpose; dzᵀ x has the weight's shape (V, D).",
+)
+def weight_transposed(right: Right, g: Array, *inputs: Array) -> Gradients:
+    """The gradient of the second input with its last two axes exchanged."""
+    dx, dweight, *others = right(g, *inputs)
+    turned = np.array(dweight)
+    return dx, turned if turned.ndim < 2 else transpose(turned), *others
+
+
+@usual_mistake(
+    "missing_transpose",
+    Linear="The weight's gradient xᵀ g is reshaped to the weight's shape, which mixes its entries; it is transposed, "
+    "gᵀ x.",
+    LinearCrossEntropy="The weight's gradient xᵀ dz is reshaped to the weight's shape, which mixes its entries; it is "
+    "transposed, dzᵀ x.",
+)
+def weight_reshaped(right: Right, g: Array, *inputs: Array) -> Gradients:
+    """The transpose of the gradient of the second input, reshaped."""
+    dx, dweight, *others = right(g, *inputs)
+    return dx, transpose(dweight).reshape(inputs[1].shape), *others
