@@ -33,13 +33,9 @@ class OpPasses:
         except GradientError:
             returned = self.last.backward(upstream)
         if self.op.broadcasts and isinstance(returned, tuple) and len(returned) == len(inputs):
-            summed = (_summed(gradient, np.shape(x)) for gradient, x in zip(returned, inputs, strict=True))
-            return tuple(summed)
+            pairs = zip(returned, inputs, strict=True)
+            return tuple(sum_to_shape(g, np.shape(x)) if isinstance(g, np.ndarray) else g for g, x in pairs)
         return returned
-
-
-def _summed(gradient: Any, shape: tuple[int, ...]) -> Any:
-    return sum_to_shape(gradient, shape) if isinstance(gradient, np.ndarray) else gradient
 
 
 class TensorPasses:

@@ -47,11 +47,10 @@ def check_model(model: Module, batch: Any, seed: int = 0) -> Report:
     randomness = Randomness(passes.model)
     output = first_output(passes.forward, arrays, randomness)
     start = Problem(passes.forward, passes.backward, arrays, passes.names, output, np.zeros_like(output), randomness)
-    settled = make_repeatable(second_point(start, rng) or start.at(arrays, random_upstream(output, rng)))
-    if settled is None:
+    problem = make_repeatable(second_point(start, rng) or start.at(arrays, random_upstream(output, rng)))
+    if problem is None:
         note = "the model is not deterministic: two runs gave different outputs; let it draw from a numpy Generator"
         return Report(title, None, (), (note,), (), partial(_curve, start, None))
-    problem = settled
     try:
         gradients = problem.gradients()
         problem.run_forward()

@@ -47,9 +47,10 @@ class Problem:
         return [i for i, x in enumerate(self.inputs) if has_gradient(x)]
 
     @property
-    def real_inputs(self) -> list[tuple[int, Array]]:
-        """The inputs that have gradients, each with its number."""
-        return [(i, self.inputs[i]) for i in self.arguments]
+    def arrays(self) -> list[tuple[str, Array]]:
+        """The inputs that are arrays, and the output, each with its name."""
+        named = zip((*self.names, "the output"), (*self.inputs, self.output), strict=True)
+        return [(name, x) for name, x in named if isinstance(x, np.ndarray)]
 
     def run_forward(self, *inputs: Any) -> Array:
         """forward's output, an array; inputs default to the problem's. May raise whatever forward raises."""
@@ -155,7 +156,8 @@ def second_point(problem: Problem, rng: np.random.Generator) -> Problem | None:
     """
     moves = {
         i: rng.normal(size=x.shape) if _is_untouched(x) and not x.any() else x * rng.uniform(-1, 1, x.shape)
-        for i, x in problem.real_inputs
+        for i, x in enumerate(problem.inputs)
+        if has_gradient(x)
     }
     return _first_finite(problem, moves, (0.4, 0.1, 0.01), rng)
 
@@ -163,7 +165,8 @@ def second_point(problem: Problem, rng: np.random.Generator) -> Problem | None:
 def bolder_points(problem: Problem, rng: np.random.Generator) -> Iterator[Problem]:
     """Points that may lie anywhere: zeros move, signs change. For where nothing could be seen at the others."""
     for size in (0.5, 2.0):
-        moves = {i: rng.normal(size=x.shape) * (np.abs(x).max(initial=0.0) or 1.0) for i, x in problem.real_inputs}
+        inputs = ((i, problem.inputs[i]) for i in problem.arguments)
+        moves = {i: rng.normal(size=x.shape) * (np.abs(x).max(initial=0.0) or 1.0) for i, x in inputs}
         point = _first_finite(problem, moves, (size,), rng)
         if point is not None:
             yield point

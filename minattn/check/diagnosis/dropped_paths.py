@@ -76,16 +76,13 @@ def single_use_kept(measured: Measurements, forward: ForwardSteps) -> Iterator[D
         if forward.accounts_for(-np.sum([part.effect for part in uses if part is not kept], axis=0)):
             which = "last" if kept is uses[-1] else "first" if kept is uses[0] else "one in the middle"
             if kept is uses[-1] and forward.leads_to(uses[0].step, uses[-1].step):
-                sentence = (
-                    f"of the {len(uses)} uses of {measured.name} the last alone is there: the earlier ones act through"
-                )
-                yield Diagnosis("treated_as_constant", f"{sentence} a state that is treated as a constant")
+                alone = f"of the {len(uses)} uses of {measured.name} the last alone is there"
+                sentence = f"{alone}: the earlier ones act through a state that is treated as a constant"
+                yield Diagnosis("treated_as_constant", sentence)
                 return
-            yield Diagnosis(
-                "overwritten_not_accumulated",
-                f"{measured.name} is used {len(uses)} times, and one contribution alone is left, that of the {which} "
-                "use in the forward pass: each has overwritten the one before it",
-            )
+            alone = f"{measured.name} is used {len(uses)} times, and one contribution alone is left"
+            sentence = f"{alone}, that of the {which} use in the forward pass: each has overwritten the one before it"
+            yield Diagnosis("overwritten_not_accumulated", sentence)
             return
 
 
@@ -132,10 +129,8 @@ def _say(measured: Measurements, forward: ForwardSteps, parts: Sequence[PathEffe
         yield Diagnosis("sign", f"what comes out when the part that goes through {through} has the wrong sign")
         return
     if abs(c) > 1e-6:
-        factor = describe_factor(measured, c)
-        yield Diagnosis(
-            "constant_factor", f"what comes out when the part that goes through {through} is multiplied by {factor}"
-        )
+        times = f"is multiplied by {describe_factor(measured, c)}"
+        yield Diagnosis("constant_factor", f"what comes out when the part that goes through {through} {times}")
         return
     kinds, names = zip(*(_cut(measured, forward, part) for part in parts), strict=True)
     what = " and ".join(dict.fromkeys(names))
@@ -143,9 +138,8 @@ def _say(measured: Measurements, forward: ForwardSteps, parts: Sequence[PathEffe
         ending = "are treated as constants" if len(set(names)) > 1 else "is treated as a constant"
         yield Diagnosis("treated_as_constant", f"what comes out when {what} {ending}")
         if what.startswith("one factor"):
-            yield Diagnosis(
-                "missing_path", f"{measured.name} acts through both factors: one path is not followed back", False
-            )
+            sentence = f"{measured.name} acts through both factors: one path is not followed back"
+            yield Diagnosis("missing_path", sentence, False)
     else:
         yield Diagnosis("missing_path", f"what comes out when {what} is not followed back")
 
@@ -195,17 +189,11 @@ def diagonal_of_a_block(measured: Measurements, forward: ForwardSteps) -> Iterat
         shape = np.shape(forward.samples[0].values[v])
         for u in range(v):
             value = forward.samples[0].values[u]
-            if (
-                forward.active[u]
-                and np.shape(value) == shape
-                and 1 < np.size(value) <= _LARGEST_BLOCK
-                and _fits(forward, u, v)
-            ):
-                yield Diagnosis(
-                    "cross_terms_missing",
-                    f"what comes out when only the diagonal of the Jacobian of {forward.line_of(v)} is used: each "
-                    "element also changes the others along the axis",
-                )
+            is_block = np.shape(value) == shape and 1 < np.size(value) <= _LARGEST_BLOCK
+            if forward.active[u] and is_block and _fits(forward, u, v):
+                diagonal = f"only the diagonal of the Jacobian of {forward.line_of(v)} is used"
+                sentence = f"what comes out when {diagonal}: each element also changes the others along the axis"
+                yield Diagnosis("cross_terms_missing", sentence)
                 return
 
 

@@ -106,12 +106,10 @@ class Measurements:
     def slopes(self, inputs: Sequence[Any], argument: int, direction: Array) -> Array | None:
         """The slope of each output along a line, by central differences of fourth order; None where there is none, as
         at a kink."""
-        x, values = inputs[argument], []
+        x = inputs[argument]
         h = _LINE_STEP * max(1.0, float(np.abs(x).max(initial=0.0)) * 1e-2)
-        for t in (-2 * h, -h, 0.0, h, 2 * h):
-            moved = (*inputs[:argument], x + t * direction, *inputs[argument + 1 :])
-            values.append(self.problem.run_forward_beside(moved).astype(np.float64))
-        a, b, here, c, d = values
+        places = ((*inputs[:argument], x + t * h * direction, *inputs[argument + 1 :]) for t in (-2, -1, 0, 1, 2))
+        a, b, here, c, d = (self.problem.run_forward_beside(place).astype(np.float64) for place in places)
         result: Array = (8 * (c - b) - (d - a)) / (12 * h)
         bend = np.abs(c - 2 * here + b) / h  # at a kink the slopes to both sides differ
         return result if np.isfinite(result).all() and (bend <= 0.1 * np.abs(result).max(initial=0.0)).all() else None

@@ -56,14 +56,10 @@ def other_inputs(measured: Measurements) -> Iterator[Diagnosis]:
                 yield Diagnosis("missing_transpose", f"the gradient that comes out where {names[i]} is transposed")
                 return
         for name, value in values:
-            if (
-                value is not x
-                and value.shape == x.shape
-                and measured.is_right(measured.got, measured.with_input(i, value))
-            ):
-                yield Diagnosis(
-                    "wrong_variable", f"the gradient that comes out where {name} stands in place of {names[i]}"
-                )
+            is_other = value is not x and value.shape == x.shape
+            if is_other and measured.is_right(measured.got, measured.with_input(i, value)):
+                sentence = f"the gradient that comes out where {name} stands in place of {names[i]}"
+                yield Diagnosis("wrong_variable", sentence)
                 return
     for i, j in ((i, j) for i in numbers for j in numbers if i < j and inputs[i].shape == inputs[j].shape):
         swapped = list(inputs)
@@ -80,13 +76,11 @@ def output_for_input(measured: Measurements) -> Iterator[Diagnosis]:
     tanh's 1 - y² with x in place of y is such a rule, and softmax's p (g - Σ g p) with x in place of p.
     """
     output = measured.problem.output
-    if output.shape == measured.x.shape and measured.is_right(
-        measured.gradient_at(inputs=measured.with_input(measured.argument, output))
-    ):
-        sentence = (
-            f"the rule is one in terms of the output, but {measured.name} was put into it: fed the output, it is right"
-        )
-        yield Diagnosis("wrong_variable", sentence)
+    if output.shape != measured.x.shape:
+        return
+    if measured.is_right(measured.gradient_at(inputs=measured.with_input(measured.argument, output))):
+        rule = f"the rule is one in terms of the output, but {measured.name} was put into it"
+        yield Diagnosis("wrong_variable", f"{rule}: fed the output, it is right")
 
 
 def without_mask(measured: Measurements) -> Iterator[Diagnosis]:
@@ -135,9 +129,8 @@ def ones_for_input(measured: Measurements) -> Iterator[Diagnosis]:
     """got = the true gradient where another input is 1 everywhere: it was left out."""
     for i, name, x in measured.other_arguments():
         if measured.is_right(measured.got, measured.with_input(i, np.ones_like(x))):
-            yield Diagnosis(
-                "wrong_variable", f"the gradient that comes out where {name} is 1 everywhere: it was left out"
-            )
+            sentence = f"the gradient that comes out where {name} is 1 everywhere: it was left out"
+            yield Diagnosis("wrong_variable", sentence)
             return
 
 

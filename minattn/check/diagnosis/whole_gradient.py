@@ -31,9 +31,7 @@ def wrong_shape(measured: Measurements) -> Iterator[Diagnosis]:
         return
     for i, other, _ in measured.other_arguments():
         if measured.is_right(got, argument=i):
-            both = ", and the other way round" * measured.is_right(
-                measured.gradients_at()[i], argument=measured.argument
-            )
+            both = ", and the other way round" * measured.is_right(measured.gradients_at()[i])
             yield Diagnosis("swapped_arguments", f"this is the gradient of {other}{both}")
             return
     if are_equal(got.reshape(-1), wanted.reshape(-1)):
@@ -45,9 +43,8 @@ def wrong_shape(measured: Measurements) -> Iterator[Diagnosis]:
     g = measured.problem.upstream
     for axes in axis_sets(g.ndim):
         if are_equal(got.reshape(-1), g.sum(axis=axes).reshape(-1)):
-            yield Diagnosis(
-                "wrong_axis", f"{what}: the upstream gradient, summed over axis {' and '.join(map(str, axes))}"
-            )
+            along = " and ".join(map(str, axes))
+            yield Diagnosis("wrong_axis", f"{what}: the upstream gradient, summed over axis {along}")
             return
     if is_larger:
         sentence = f"{what}: {name} was used once for each copy, and the gradients of the copies are to be summed"
@@ -92,12 +89,8 @@ def upstream_dependence(measured: Measurements) -> Iterator[Diagnosis]:
     """
     g = measured.problem.upstream
     other = np.asarray(measured.rng.normal(size=g.shape))
-    at_g, at_other, at_sum, at_zero = (
-        measured.got,
-        measured.gradient_at(other),
-        measured.gradient_at(g + other),
-        measured.at_zero,
-    )
+    at_g, at_zero = measured.got, measured.at_zero
+    at_other, at_sum = measured.gradient_at(other), measured.gradient_at(g + other)
     if at_other is None or at_sum is None or at_zero is None:
         return
     if are_equal(at_other, at_g) and are_equal(at_sum, at_g):
@@ -106,19 +99,14 @@ def upstream_dependence(measured: Measurements) -> Iterator[Diagnosis]:
         if not is_zero(at_zero, float(np.abs(at_g).max())):
             yield _affine(measured, at_zero)
     else:
-        yield Diagnosis(
-            "nonlinear_in_upstream", f"a gradient is linear in the upstream gradient; {_nonlinear(measured)}"
-        )
+        sentence = f"a gradient is linear in the upstream gradient; {_nonlinear(measured)}"
+        yield Diagnosis("nonlinear_in_upstream", sentence)
 
 
 def _constant(measured: Measurements) -> Iterator[Diagnosis]:
     fits = measured.is_right(measured.got, upstream=np.ones_like(measured.problem.upstream))
-    values = [
-        *zip(measured.problem.names, measured.problem.inputs, strict=True),
-        ("the output", measured.problem.output),
-    ]
-    for name, value in values if not fits else ():
-        if isinstance(value, np.ndarray) and are_equal(measured.got.reshape(-1), value.reshape(-1)):
+    for name, value in measured.problem.arrays if not fits else ():
+        if are_equal(measured.got.reshape(-1), value.reshape(-1)):
             yield Diagnosis("wrong_variable", f"this is {name} itself; a gradient is made of the upstream gradient")
     ending = ": this is the right gradient for an upstream of ones" if fits else ""
     yield Diagnosis("upstream_ignored", f"the gradient does not change with the upstream gradient{ending}")
@@ -154,9 +142,7 @@ def _close(a: Array, b: Array) -> bool:
 def exchanged_arguments(measured: Measurements) -> Iterator[Diagnosis]:
     """got = the true gradient of another argument, and the other way round."""
     for i, name, _ in measured.other_arguments():
-        if measured.is_right(measured.got, argument=i) and measured.is_right(
-            measured.gradients_at()[i], argument=measured.argument
-        ):
+        if measured.is_right(measured.got, argument=i) and measured.is_right(measured.gradients_at()[i]):
             sentence = f"this is the gradient of {name}, and what came for {name} is that of {measured.name}"
             yield Diagnosis("swapped_arguments", sentence)
             return
