@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 from ...backend import Array
+from ...ops.activations import normal_cdf, normal_density, tanh_cdf, tanh_density
 from .base import mistake
+from .right_parts import Gradients
 
 
 @mistake("ReLU", "nonlinear_in_upstream")
@@ -33,19 +35,12 @@ def relu_slope_of_absolute_value(g: Array, x: Array) -> Array:
     return g * np.sign(x)
 
 
-ROOT = math.sqrt(2 / math.pi)
-
-
 def _cdf_and_slope(x: Array, approximate: str) -> tuple[Array, Array]:
     """Φ(x), or its approximation by tanh, and the derivative of that."""
     if approximate == "none":
-        cdf = (1 + _erf(x / math.sqrt(2))) / 2
-        return cdf, np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
-    t = np.tanh(ROOT * (x + 0.044715 * x**3))
-    return (1 + t) / 2, (1 - t**2) / 2 * ROOT * (1 + 3 * 0.044715 * x**2)
-
-
-_erf = np.vectorize(math.erf, otypes=[float])
+        return normal_cdf(x), normal_density(x)
+    cdf = tanh_cdf(x)
+    return cdf, tanh_density(x, cdf)
 
 
 @mistake("GELU", "missing_path")
@@ -112,44 +107,41 @@ def gelu_cubic_term_constant(g: Array, x: Array, approximate: str = "none") -> A
     return g * (cdf + x * slope)
 
 
-Pair = tuple[Array, None]
-
-
 def _scale(p: float) -> float:
     return 1 / (1 - p) if p < 1 else 0.0
 
 
 @mistake("Dropout", "constant_factor")
-def dropout_scale_forgotten(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+def dropout_scale_forgotten(g: Array, x: Array, keep: Array, p: float = 0.5) -> Gradients:
     """The scale 1 / (1 - p) is forgotten: g keep in place of g keep / (1 - p)."""
     return g * keep, None
 
 
 @mistake("Dropout", "mask_leak")
-def dropout_mask_forgotten(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+def dropout_mask_forgotten(g: Array, x: Array, keep: Array, p: float = 0.5) -> Gradients:
     """The mask is forgotten: elements that were dropped get a gradient, and 0 belongs there."""
     return g * _scale(p), None
 
 
 @mistake("Dropout", "mask_leak")
-def dropout_mask_inverted(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+def dropout_mask_inverted(g: Array, x: Array, keep: Array, p: float = 0.5) -> Gradients:
     """The mask is inverted: the dropped elements get the gradient, which belongs to those that were kept."""
     return g * ~keep.astype(bool) * _scale(p), None
 
 
 @mistake("Dropout", "constant_factor")
-def dropout_scale_multiplied(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+def dropout_scale_multiplied(g: Array, x: Array, keep: Array, p: float = 0.5) -> Gradients:
     """The gradient is multiplied by 1 - p; the forward pass divided by it, and so does the backward pass."""
     return g * keep * (1 - p), None
 
 
 @mistake("Dropout", "constant_factor")
-def dropout_divided_by_p(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+def dropout_divided_by_p(g: Array, x: Array, keep: Array, p: float = 0.5) -> Gradients:
     """The gradient is divided by p, the share that was dropped; it is divided by 1 - p, the share that was kept."""
     return g * keep / p, None
 
 
 @mistake("Dropout", "constant_factor")
-def dropout_scale_twice(g: Array, x: Array, keep: Array, p: float = 0.5) -> Pair:
+def dropout_scale_twice(g: Array, x: Array, keep: Array, p: float = 0.5) -> Gradients:
     """The scale is applied twice: g keep / (1 - p)² in place of g keep / (1 - p)."""
     return g * keep * _scale(p) ** 2, None

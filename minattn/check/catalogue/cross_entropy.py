@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...backend import Array
+from ...ops.base import as_rows
 from .base import Backward, mistake
-from .right_parts import Gradients, rows, softmax_of
+from .right_parts import Gradients, softmax_of
 
 
 def _wanted(x: Array, targets: Array, label_smoothing: float = 0.0, ignore_index: int = -100, **_: Any) -> Array:
@@ -118,7 +119,7 @@ def _behind_linear(
 ) -> Gradients:
     """The gradients that follow from those which a backward pass of cross-entropy gives for the logits."""
     dz, _ = cross_entropy(g, x @ weight.T + sum(bias), targets, **options)
-    return dz @ weight, rows(dz).T @ rows(x), None, *(rows(dz).sum(axis=0) for _ in bias)
+    return dz @ weight, as_rows(dz).T @ as_rows(x), None, *(as_rows(dz).sum(axis=0) for _ in bias)
 
 
 @mistake("LinearCrossEntropy", "constant_factor")
@@ -135,7 +136,7 @@ def linear_cross_entropy_rows_overwritten(g: Array, x: Array, weight: Array, *re
     dx, right, _, *others = _behind_linear(_right, g, x, weight, *rest, **options)
     targets = rest[0]
     counts = (targets != options.get("ignore_index", -100)).reshape(-1)
-    y, counted = targets.reshape(-1)[counts], rows(x)[counts]
+    y, counted = targets.reshape(-1)[counts], as_rows(x)[counts]
     dl = np.broadcast_to(g, targets.shape).reshape(-1)[counts] * (1 - options.get("label_smoothing", 0.0))
     if options.get("reduction", "mean") == "mean":
         dl = dl / counts.sum()

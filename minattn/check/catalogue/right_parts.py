@@ -30,16 +30,6 @@ def last_copy(gradient: Array, shape: tuple[int, ...]) -> Array:
     return kept
 
 
-def transpose(x: Array) -> Array:
-    """Every matrix of x with its last two axes exchanged."""
-    return x.swapaxes(-1, -2)
-
-
-def rows(x: Array) -> Array:
-    """All leading axes as one: a matrix whose rows are the vectors along the last axis."""
-    return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
-
-
 def stretch(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """The gradient of a reduction, repeated along the reduced axes to the shape of x."""
     if not keepdims and axis is not None:

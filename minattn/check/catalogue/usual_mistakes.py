@@ -8,9 +8,10 @@ import numpy as np
 
 from ...backend import Array
 from ...ops import registry
+from ...ops.base import transposed
 from .base import Mistake, catalogue
 from .registered_op import snake_case
-from .right_parts import Gradients, average_copies, last_copy, transpose
+from .right_parts import Gradients, average_copies, last_copy
 
 Right = Callable[..., Gradients]
 
@@ -256,7 +257,7 @@ def weight_transposed(right: Right, g: Array, *inputs: Array) -> Gradients:
     """The gradient of the second input with its last two axes exchanged."""
     dx, dweight, *others = right(g, *inputs)
     turned = np.array(dweight)
-    return dx, turned if turned.ndim < 2 else transpose(turned), *others
+    return dx, turned if turned.ndim < 2 else transposed(turned), *others
 
 
 @usual_mistake(
@@ -269,4 +270,4 @@ def weight_transposed(right: Right, g: Array, *inputs: Array) -> Gradients:
 def weight_reshaped(right: Right, g: Array, *inputs: Array) -> Gradients:
     """The transpose of the gradient of the second input, reshaped."""
     dx, dweight, *others = right(g, *inputs)
-    return dx, transpose(dweight).reshape(inputs[1].shape), *others
+    return dx, transposed(dweight).reshape(inputs[1].shape), *others
