@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +14,8 @@ from ..errors import InputError
 from ..graph import Gradients, Node, walk
 from ..ops import GradientError, Op, registry
 from ..tensor import Tensor
-from .adapters import OpPasses
 from .comparison import EVERY_ENTRY
-from .op_check import check_on_samples, check_once, input_names
+from .op_check import OpPasses, check_on_samples, check_once, input_names
 from .problem import Problem
 from .randomness import Randomness
 from .referee import compare_slopes
@@ -22,6 +23,19 @@ from .report import EXACTLY, Evidence, Finding
 
 _DIRECTIONS_FOR_AN_OP = 3
 _MOST_WRONG_OPS = 3  # wrong ops that are reported
+
+
+def gradients_of(output: Tensor, upstream: Array, inputs: Sequence[Any]) -> tuple[Array | None, ...]:
+    """What comes back to each input: zeros where nothing does, None for what is not a Tensor with a gradient."""
+    leaves = [x if isinstance(x, Tensor) and x.requires_grad else None for x in inputs]
+    for leaf in leaves:
+        if leaf is not None:
+            leaf.grad = None
+    if output.requires_grad:
+        output.backward(upstream)
+    return tuple(
+        None if leaf is None else np.zeros_like(leaf.data) if leaf.grad is None else leaf.grad for leaf in leaves
+    )
 
 
 def wrong_ops(output: Tensor, upstream: Array) -> list[Finding]:

@@ -13,10 +13,9 @@ from ..backend import Array
 from ..errors import InputError
 from ..nn import Module
 from ..tensor import Tensor
-from .adapters import gradients_of
 from .curve import Curve, measure_curve
 from .error_location import describe_error
-from .graph_check import wrong_ops
+from .graph_check import gradients_of, wrong_ops
 from .prepare import first_output, make_repeatable
 from .problem import SEED_SALT, Problem, random_upstream, second_point
 from .randomness import Randomness

@@ -3,8 +3,7 @@
 import numpy as np
 
 from ...backend import Array
-from .base import mistake
-from .right_parts import Gradients, Pair, unbroadcast
+from .base import Gradients, Pair, mistake, unbroadcast
 
 
 @mistake("Add", "missing_path")

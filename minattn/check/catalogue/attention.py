@@ -12,15 +12,16 @@ import numpy as np
 from ...backend import Array
 from ...ops.attention import attention_weights, causal_mask
 from ...ops.base import transposed
-from .base import mistake
-from .right_parts import Gradients, unbroadcast
+from .base import Gradients, mistake, unbroadcast
 
 
 def _factor(q: Array, causal: bool = False, scale: float | None = None) -> float:
     return 1 / math.sqrt(q.shape[-1]) if scale is None else scale
 
 
-def _weights(q: Array, k: Array, mask: Array | None = None, causal: bool = False, scale: float | None = None) -> Array:
+def _weights(
+    q: Array, k: Array, mask: Array | None = None, *, causal: bool = False, scale: float | None = None
+) -> Array:
     """Softmax of the scores; a query that may look nowhere gets zeros."""
     mask = causal_mask(q, k, mask) if causal else mask
     return attention_weights(q, k, mask, _factor(q, scale=scale))

@@ -11,8 +11,7 @@ import numpy as np
 
 from ...backend import Array
 from ...ops.base import as_rows
-from .base import Backward, mistake
-from .right_parts import Gradients, softmax_of
+from .base import Backward, Gradients, mistake, softmax_of
 
 
 def _wanted(x: Array, targets: Array, label_smoothing: float = 0.0, ignore_index: int = -100, **_: Any) -> Array:

@@ -7,8 +7,7 @@ import numpy as np
 
 from ...backend import Array
 from ...ops import Sample
-from .base import mistake, telling_samples
-from .right_parts import Gradients
+from .base import Gradients, mistake, telling_samples
 
 Shape = tuple[int, ...]
 

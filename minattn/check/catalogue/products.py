@@ -9,8 +9,7 @@ from ...backend import Array
 from ...ops import Sample
 from ...ops.base import as_rows, transposed
 from ...ops.linear_algebra import Einsum, explicit_letters
-from .base import mistake, telling_samples
-from .right_parts import Gradients, Pair, unbroadcast
+from .base import Gradients, Pair, mistake, telling_samples, unbroadcast
 
 
 def _as_matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:

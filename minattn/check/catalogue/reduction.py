@@ -3,8 +3,7 @@
 import numpy as np
 
 from ...backend import Array
-from .base import mistake
-from .right_parts import Axis, reduced_count, stretch
+from .base import Axis, mistake, reduced_count, stretch
 
 
 @mistake("Sum", "wrong_axis")

@@ -3,8 +3,7 @@
 import numpy as np
 
 from ...backend import Array
-from .base import mistake
-from .right_parts import softmax_of
+from .base import mistake, softmax_of
 
 
 @mistake("Softmax", "cross_terms_missing")

@@ -9,9 +9,8 @@ import numpy as np
 from ...backend import Array
 from ...ops import registry
 from ...ops.base import transposed
-from .base import Mistake, catalogue
+from .base import Gradients, Mistake, average_copies, catalogue, last_copy
 from .registered_op import snake_case
-from .right_parts import Gradients, average_copies, last_copy
 
 Right = Callable[..., Gradients]
 

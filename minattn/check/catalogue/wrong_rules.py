@@ -3,8 +3,8 @@
 import math
 
 from ...backend import Array
+from .base import Gradients
 from .registered_op import snake_case
-from .right_parts import Gradients
 from .usual_mistakes import Right, enter_mistake, usual_mistake
 
 OTHER_RULES = {
