@@ -54,19 +54,17 @@ class Comparison:
     @property
     def error(self) -> float:
         """The largest error."""
-        distance = self.true.distance(self.compared)[self.true.is_known]
-        return float(distance.max(initial=0.0) / self._unit)
+        return self._largest(self.true.distance(self.compared))
 
     @property
     def tolerance(self) -> float:
         """The largest tolerance."""
-        tolerance = self.true.tolerance[self.true.is_known]
-        return float(tolerance.max(initial=0.0) / self._unit)
+        return self._largest(self.true.tolerance)
 
-    @property
-    def _unit(self) -> float:
-        """What errors are a share of: the largest true entry, or 1 where that is about zero."""
-        return 1.0 if self.true.is_about_zero else self.true.scale
+    def _largest(self, numbers: Array) -> float:
+        """As a share of the largest true entry, or as it is where that is about zero."""
+        unit = 1.0 if self.true.is_about_zero else self.true.scale
+        return float(numbers[self.true.is_known].max(initial=0.0) / unit)
 
     @property
     def evidence(self) -> Evidence:

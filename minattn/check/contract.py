@@ -60,9 +60,8 @@ def _changed(problem: Problem, passed: tuple[Any, ...], by: str) -> Iterator[Fin
 
 def _wrong_structure(problem: Problem, returned: Any) -> Iterator[Finding]:
     """Number, type, shape and dtype of what backward returned."""
-    wanted = ", ".join(
-        f"d{name}" if has_gradient(x) else "None" for name, x in zip(problem.names, problem.inputs, strict=True)
-    )
+    named = zip(problem.names, problem.inputs, strict=True)
+    wanted = ", ".join(f"d{name}" if has_gradient(x) else "None" for name, x in named)
     how = f"backward must return {wanted}" if len(problem.inputs) == 1 else f"backward must return the tuple ({wanted})"
     count = len(problem.inputs)
     if returned is None:

@@ -94,9 +94,8 @@ def _not_finite(point: Problem, argument: int, gradient: Array, elsewhere: bool)
     text += ", at inputs a little beside the given ones" if elsewhere else ""
     index = tuple(int(k) for k in np.argwhere(bad)[0])
     advice = "a division by zero, a log or a root at 0, exp of a large number, or inf - inf at a mask"
-    return Finding(
-        name, "not_finite", text, Evidence(index, float(gradient[index]), None, float(bad.mean())), EXACTLY, advice
-    )
+    evidence = Evidence(index, float(gradient[index]), None, float(bad.mean()))
+    return Finding(name, "not_finite", text, evidence, EXACTLY, advice)
 
 
 def _look_elsewhere(seen: Observations, rng: np.random.Generator) -> Iterator[str]:

@@ -15,35 +15,11 @@ def exp_power_rule(g: Array, x: Array) -> Array:
     return g * x * np.exp(x - 1)
 
 
-@mistake("Exp", "wrong_variable")
-def exp_times_input(g: Array, x: Array) -> Array:
-    """The upstream gradient is multiplied by the input x; the output e^x belongs there."""
-    return g * x
-
-
-@mistake("Exp", "wrong_variable")
-def exp_of_output(g: Array, x: Array) -> Array:
-    """The exponential is taken of the output, e^(e^x); the output e^x is already the slope."""
-    return g * np.exp(np.exp(x))
-
-
 @mistake("Exp", "nonlinear_in_upstream")
 def exp_clipped(g: Array, x: Array) -> Array:
     """The gradient is clipped to [-1, 1] inside the backward pass, which changes it wherever it is larger; g e^x
     belongs there, and clipping belongs before the optimizer's step."""
     return np.clip(g * np.exp(x), -1, 1)
-
-
-@mistake("Log", "wrong_variable")
-def log_times_input(g: Array, x: Array) -> Array:
-    """The upstream gradient is multiplied by x; it is divided by it, g / x."""
-    return g * x
-
-
-@mistake("Log", "wrong_variable")
-def log_divided_by_output(g: Array, x: Array) -> Array:
-    """The upstream gradient is divided by the output ln x; it is divided by the input, g / x."""
-    return g / np.log(x)
 
 
 @mistake("Log", "wrong_variable")
@@ -89,12 +65,6 @@ def tanh_of_input(g: Array, x: Array) -> Array:
 
 
 @mistake("Tanh", "wrong_variable")
-def tanh_twice(g: Array, x: Array) -> Array:
-    """Tanh is taken of the output once more: g (1 - tanh² y) in place of g (1 - y²)."""
-    return g * (1 - np.tanh(np.tanh(x)) ** 2)
-
-
-@mistake("Tanh", "wrong_variable")
 def tanh_rule_of_sigmoid(g: Array, x: Array) -> Array:
     """This is the slope of the sigmoid, y (1 - y); that of tanh is 1 - y²."""
     y = np.tanh(x)
@@ -115,13 +85,6 @@ def _sigmoid(x: Array) -> Array:
 def sigmoid_of_input(g: Array, x: Array) -> Array:
     """The input stands where the output belongs: g x (1 - x) in place of g y (1 - y)."""
     return g * x * (1 - x)
-
-
-@mistake("Sigmoid", "wrong_variable")
-def sigmoid_twice(g: Array, x: Array) -> Array:
-    """The sigmoid is taken of the output once more before y (1 - y) is formed; y is already the sigmoid of x."""
-    y = _sigmoid(_sigmoid(x))
-    return g * y * (1 - y)
 
 
 @mistake("Sigmoid", "wrong_variable")

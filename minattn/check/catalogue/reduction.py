@@ -1,16 +1,7 @@
 """Wrong backward passes of sum, mean, variance and maximum along axes."""
 
-import numpy as np
-
 from ...backend import Array
 from .base import Axis, mistake, reduced_count, stretch
-
-
-@mistake("Sum", "wrong_axis")
-def sum_repeated_in_memory_order(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is repeated in the order of memory until the shape is full, which is right only for leading
-    axes; it is repeated along the summed axes."""
-    return np.resize(g, x.shape)
 
 
 @mistake("Mean", "constant_factor")
@@ -25,13 +16,6 @@ def mean_divided_by_first_axis(g: Array, x: Array, axis: Axis = None, keepdims: 
     """The upstream gradient is divided by the length of the first axis; it is divided by the length of the axes that
     were averaged."""
     return stretch(g, x, axis, keepdims) / len(x)
-
-
-@mistake("Mean", "wrong_axis")
-def mean_repeated_in_memory_order(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is repeated in the order of memory until the shape is full, which is right only for leading
-    axes; it is repeated along the averaged axes."""
-    return np.resize(g, x.shape) / reduced_count(x, axis)
 
 
 @mistake("Mean", "shape")

@@ -12,7 +12,24 @@ from ...ops.base import transposed
 from .base import Gradients, Mistake, average_copies, catalogue, last_copy
 from .registered_op import snake_case
 
-Right = Callable[..., Gradients]
+
+class Right:
+    """The right passes of an op with its options: called with (g, *inputs), the backward pass."""
+
+    def __init__(self, op: str, options: dict[str, Any]) -> None:
+        self.op, self.options = op, options
+
+    def forward(self, *inputs: Array) -> Array:
+        return registry[self.op].op(**self.options)(*inputs)
+
+    def __call__(self, g: Array, *inputs: Array) -> Gradients:
+        made = registry[self.op].op(**self.options)
+        made(*inputs)
+        return tuple(made.gradients(g))
+
+
+Change = Callable[..., Gradients]
+"""(right, g, *inputs) -> what a mistake makes of it."""
 
 SLOPES = {
     **{"ReLU": "mask x > 0", "GELU": "slope Φ + x φ", "Dropout": "slope keep / (1 - p)", "Exp": "slope e^x"},
@@ -69,10 +86,10 @@ COPIES_AVERAGED = dict.fromkeys(
 )
 
 
-def usual_mistake(kind: str, **sentences: str) -> Callable[[Right], Right]:
+def usual_mistake(kind: str, **sentences: str) -> Callable[[Change], Change]:
     """Function decorator: enter what it makes of the right backward pass of each op, with the sentence for that op."""
 
-    def enter(change: Right) -> Right:
+    def enter(change: Change) -> Change:
         for op, sentence in sentences.items():
             enter_mistake(op, change.__name__, kind, sentence, change)
         return change
@@ -80,21 +97,15 @@ def usual_mistake(kind: str, **sentences: str) -> Callable[[Right], Right]:
     return enter
 
 
-def enter_mistake(op: str, name: str, kind: str, sentence: str, change: Right, rule: str = "") -> None:
+def enter_mistake(op: str, name: str, kind: str, sentence: str, change: Change, rule: str = "") -> None:
     """Enter what a change makes of the op's right backward pass, or of that of another op, `rule`, with its options."""
 
     def backward(g: Array, *inputs: Array, **options: Any) -> Gradients:
         given = inspect.signature(registry[op].op).bind(**options)
         given.apply_defaults()
-        used = registry[rule or op].op
-        taken = {name: x for name, x in given.arguments.items() if name in inspect.signature(used).parameters}
-
-        def right(g: Array, *inputs: Array) -> Gradients:
-            made = used(**taken)
-            made(*inputs)
-            return tuple(made.gradients(g))
-
-        return change(right, g, *inputs)
+        known = inspect.signature(registry[rule or op].op).parameters
+        taken = {name: x for name, x in given.arguments.items() if name in known}
+        return change(Right(rule or op, taken), g, *inputs)
 
     catalogue.setdefault(op, []).append(Mistake(f"{snake_case(op)}_{name}", kind, sentence, backward, op))
 

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from ...backend import Array
 from .base import Gradients
 from .registered_op import snake_case
@@ -80,6 +82,40 @@ def sign(right: Right, g: Array, *inputs: Array) -> Gradients:
 def times_value(right: Right, g: Array, *inputs: Array) -> Gradients:
     """The gradients, each times its own input."""
     return tuple(None if dx is None else dx * x for dx, x in zip(right(g, *inputs), inputs, strict=True))
+
+
+@usual_mistake(
+    "wrong_variable",
+    Exp="The exponential is taken of the output, e^(e^x); the output e^x is already the slope.",
+    Log="The upstream gradient is divided by the output ln x; it is divided by the input, g / x.",
+    Tanh="Tanh is taken of the output once more: g (1 - tanh² y) in place of g (1 - y²).",
+    Sigmoid="The sigmoid is taken of the output once more before y (1 - y) is formed; y is already the sigmoid of x.",
+)
+def of_output(right: Right, g: Array, *inputs: Array) -> Gradients:
+    """The rule fed with the output in place of the input."""
+    return right(g, right.forward(*inputs))
+
+
+@usual_mistake(
+    "wrong_variable",
+    Exp="The upstream gradient is multiplied by the input x; the output e^x belongs there.",
+    Log="The upstream gradient is multiplied by x; it is divided by it, g / x.",
+)
+def upstream_times_input(right: Right, g: Array, *inputs: Array) -> Gradients:
+    """The upstream gradient times the input, as if that were the slope."""
+    return tuple(g * x for x in inputs)
+
+
+@usual_mistake(
+    "wrong_axis",
+    Sum="The upstream gradient is repeated in the order of memory until the shape is full, which is right only for "
+    "leading axes; it is repeated along the summed axes.",
+    Mean="The upstream gradient is repeated in the order of memory until the shape is full, which is right only for "
+    "leading axes; it is repeated along the averaged axes.",
+)
+def in_memory_order(right: Right, g: Array, *inputs: Array) -> Gradients:
+    """The upstream gradient, repeated in the order of memory, times the slope."""
+    return (np.resize(g, inputs[0].shape) * right(np.ones_like(g), *inputs)[0],)
 
 
 def _unchanged(right: Right, g: Array, *inputs: Array) -> Gradients:

@@ -56,10 +56,9 @@ def missing_factor(measured: Measurements, forward: ForwardSteps) -> Iterator[Di
 
 
 def _is_product(sample: StepValues, form: Form, index: int) -> bool:
+    right, got = sample.gradient(sample.argument), sample.got
     with np.errstate(all="ignore"):
-        return are_equal(
-            _times(sample.gradient(sample.argument), form(sample.values[index]), sample.got.shape), sample.got
-        )
+        return are_equal(_times(right, form(sample.values[index]), got.shape), got)
 
 
 def _factor(forward: ForwardSteps, name: str, index: int) -> Diagnosis:
@@ -67,9 +66,8 @@ def _factor(forward: ForwardSteps, name: str, index: int) -> Diagnosis:
     called = forward.name_of(index)
     if forward.is_parameter(index):
         slip = f"{called} is left out, or stands there once too often"
-        return Diagnosis(
-            "wrong_place", f"the right gradient times {name.format(called)}: {slip}; right only where it is 1"
-        )
+        sentence = f"the right gradient times {name.format(called)}: {slip}; right only where it is 1"
+        return Diagnosis("wrong_place", sentence)
     return Diagnosis("wrong_variable", f"the right gradient times {name.format(called)}, which does not belong there")
 
 
@@ -87,9 +85,8 @@ def other_formula(measured: Measurements, forward: ForwardSteps) -> Iterator[Dia
 
 def sign_of_a_term(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """true = A + B and got = A - B. A and B are half the sum and half the difference; both must be simple formulas."""
-    halves = [
-        [(sample.gradient(sample.argument) + sign * sample.got) / 2 for sample in forward.samples] for sign in (1, -1)
-    ]
+    pairs = [(sample.gradient(sample.argument), sample.got) for sample in forward.samples]
+    halves = [[(right + sign * got) / 2 for right, got in pairs] for sign in (1, -1)]
     terms = []
     for half in halves:
         if _constant(forward, "{}", None, half) is not None:

@@ -127,10 +127,8 @@ def measure_lines(
     true, of_output = place.adjoints[argument], place.slopes[trace.output]
     if true is None or of_output is None:
         return False
-    place.true_slopes, claimed, slopes = (
-        (a * b).reshape(len(directions), -1).sum(axis=1)
-        for a, b in ((directions, true), (directions, place.got), (of_output, place.upstream))
-    )
+    products = directions * true, directions * place.got, of_output * place.upstream
+    place.true_slopes, claimed, slopes = (x.reshape(len(directions), -1).sum(axis=1) for x in products)
     place.errors = claimed - place.true_slopes
     return np.allclose(place.true_slopes, slopes, 1e-5, 1e-7)
 

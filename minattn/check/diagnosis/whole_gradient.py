@@ -220,11 +220,8 @@ def jacobian_not_transposed(measured: Measurements) -> Iterator[Diagnosis]:
         return
     moved = measured.slopes(measured.problem.inputs, measured.argument, g.reshape(x.shape))
     if moved is not None and are_equal(moved.reshape(x.shape), measured.got):
-        yield Diagnosis(
-            "missing_transpose",
-            "the upstream gradient was sent through the forward pass once more, J g; on its way back it needs the "
-            "transpose, Jᵀ g",
-        )
+        once_more = "the upstream gradient was sent through the forward pass once more, J g"
+        yield Diagnosis("missing_transpose", f"{once_more}; on its way back it needs the transpose, Jᵀ g")
 
 
 def rearranged_numbers(measured: Measurements) -> Iterator[Diagnosis]:
