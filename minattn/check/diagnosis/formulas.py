@@ -56,7 +56,7 @@ def missing_factor(measured: Measurements, forward: ForwardSteps) -> Iterator[Di
 
 
 def _is_product(sample: StepValues, form: Form, index: int) -> bool:
-    right, got = sample.gradient(sample.argument), sample.got
+    right, got = sample.true_gradient, sample.got
     with np.errstate(all="ignore"):
         return are_equal(_times(right, form(sample.values[index]), got.shape), got)
 
@@ -85,7 +85,7 @@ def other_formula(measured: Measurements, forward: ForwardSteps) -> Iterator[Dia
 
 def sign_of_a_term(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """true = A + B and got = A - B. A and B are half the sum and half the difference; both must be simple formulas."""
-    pairs = [(sample.gradient(sample.argument), sample.got) for sample in forward.samples]
+    pairs = [(sample.true_gradient, sample.got) for sample in forward.samples]
     halves = [[(right + sign * got) / 2 for right, got in pairs] for sign in (1, -1)]
     terms = []
     for half in halves:

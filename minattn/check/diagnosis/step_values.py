@@ -59,6 +59,11 @@ class StepValues:
     true_slopes: Array = field(default_factory=lambda: np.zeros(0))
     errors: Array = field(default_factory=lambda: np.zeros(0))
 
+    @property
+    def true_gradient(self) -> Array:
+        """The true gradient of the argument."""
+        return self.gradient(self.argument)
+
     def gradient(self, step: int) -> Array:
         """The true gradient of a step's value."""
         adjoint = self.adjoints[step]
