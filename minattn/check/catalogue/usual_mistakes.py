@@ -20,6 +20,7 @@ class Right:
         self.op, self.options = op, options
 
     def forward(self, *inputs: Array) -> Array:
+        """The output of the op."""
         return registry[self.op].op(**self.options)(*inputs)
 
     def __call__(self, g: Array, *inputs: Array) -> Gradients:
