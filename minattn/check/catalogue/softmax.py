@@ -78,6 +78,15 @@ def softmax_upstream_ignored(g: Array, x: Array, axis: int = -1) -> Array:
     return p * (1 - p)
 
 
+@mistake("Softmax", "modified_input")
+def softmax_in_place(g: Array, x: Array, axis: int = -1) -> Array:
+    """The sum is subtracted from the upstream gradient in place, so that whoever else holds it finds it changed; a new
+    array belongs there."""
+    p = softmax_of(x, axis)
+    g -= (g * p).sum(axis=axis, keepdims=True)
+    return p * g
+
+
 @mistake("LogSoftmax", "upstream_ignored")
 def log_softmax_sum_forgotten(g: Array, x: Array, axis: int = -1) -> Array:
     """The sum of the upstream gradient is left out: g - p in place of g - p Σ g, right only where g sums to 1."""

@@ -101,12 +101,13 @@ def usual_mistake(kind: str, **sentences: str) -> Callable[[Change], Change]:
 def enter_mistake(op: str, name: str, kind: str, sentence: str, change: Change, rule: str = "") -> None:
     """Enter what a change makes of the op's right backward pass, or of that of another op, `rule`, with its options."""
 
-    def backward(g: Array, *inputs: Array, **options: Any) -> Gradients:
+    def backward(g: Array, *inputs: Array, **options: Any) -> Any:
         given = inspect.signature(registry[op].op).bind(**options)
         given.apply_defaults()
         known = inspect.signature(registry[rule or op].op).parameters
         taken = {name: x for name, x in given.arguments.items() if name in known}
-        return change(Right(rule or op, taken), g, *inputs)
+        gradients = change(Right(rule or op, taken), g, *inputs)
+        return gradients[0] if len(gradients) == 1 else gradients
 
     catalogue.setdefault(op, []).append(Mistake(f"{snake_case(op)}_{name}", kind, sentence, backward, op))
 
@@ -179,8 +180,6 @@ def handed_on(right: Right, g: Array, *inputs: Array) -> Gradients:
     "belongs there.",
     ReLU="The upstream gradient is set to 0 in place, so that whoever else holds it finds it changed; a new "
     "array belongs there.",
-    Softmax="The sum is subtracted from the upstream gradient in place, so that whoever else holds it finds it "
-    "changed; a new array belongs there.",
 )
 def in_place(right: Right, g: Array, *inputs: Array) -> Gradients:
     """The right gradient, written into the array of the upstream gradient."""
