@@ -27,7 +27,6 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "minattn/cli/vocab.py": "a command is a file",
     "minattn/terminal/ending.py": "imported before all else, and imports next to nothing",
     "minattn/training/step.py": "the loop that the course teaches, alone",
-    "minattn/check/catalogue/right_parts.py": "what several files of mistakes use",
     "minattn/check/error_location.py": "where in somebody's file an error came from",
     "minattn/nn/positional.py": "one layer, and its table",
     "minattn/errors.py": "two classes of errors, and the bottom of the house",

@@ -47,12 +47,9 @@ def find_causes(seen: Observations, like: str | None, options: Mapping[str, Any]
     like: class name of the op whose catalogue is looked through; options: that op's, None for unknown
     """
     names, worst = seen.problem.names, seen.worst
-    numbers_came = not any(
-        finding.kind in KINDS_WITHOUT_NUMBERS and finding.argument is None for finding in seen.findings
-    )
-    findings = _from_catalogue(seen, like, options) if like is not None and numbers_came else []
-    named = {finding.argument for finding in findings}
     structural = {finding.argument for finding in seen.findings if finding.kind in KINDS_WITHOUT_NUMBERS}
+    findings = _from_catalogue(seen, like, options) if like is not None and None not in structural else []
+    named = {finding.argument for finding in findings}
     rounded = {finding.argument for finding in seen.findings if finding.kind == "dtype"}
     for i in seen.problem.arguments:
         if None in named or names[i] in named | structural:
@@ -128,7 +125,7 @@ def _right_at_first(seen: Observations, findings: Sequence[Finding]) -> list[Fin
     found = []
     for i, comparison in seen.worst.items():
         name = seen.problem.names[i]
-        if seen.comparisons[i][0].is_right and ("wrong_place" not in {f.kind for f in findings if f.argument == name}):
+        if seen.comparisons[i][0].is_right and "wrong_place" not in {f.kind for f in findings if f.argument == name}:
             text = (
                 f"the gradient of {name} is right at the inputs that were given, where its error cannot show, and "
                 "wrong where they are moved a little"

@@ -9,9 +9,8 @@ import numpy as np
 
 from ..backend import Array
 from .problem import Problem
-from .referee import measure_gradient, measure_slopes, step_lengths
+from .referee import TrueGradient, compare_slopes, measure_gradient, measure_slopes
 from .report import EXACTLY, Evidence, Finding
-from .true_gradient import TrueGradient
 
 EVERY_ENTRY = 1000
 """An argument of so many entries or fewer has every one of them checked; a larger one is checked along directions."""
@@ -55,19 +54,17 @@ class Comparison:
     @property
     def error(self) -> float:
         """The largest error."""
-        distance = self.true.distance(self.compared)[self.true.is_known]
-        return float(distance.max(initial=0.0) / self._unit)
+        return self._largest(self.true.distance(self.compared))
 
     @property
     def tolerance(self) -> float:
         """The largest tolerance."""
-        tolerance = self.true.tolerance[self.true.is_known]
-        return float(tolerance.max(initial=0.0) / self._unit)
+        return self._largest(self.true.tolerance)
 
-    @property
-    def _unit(self) -> float:
-        """What errors are a share of: the largest true entry, or 1 where that is about zero."""
-        return 1.0 if self.true.is_about_zero else self.true.scale
+    def _largest(self, numbers: Array) -> float:
+        """As a share of the largest true entry, or as it is where that is about zero."""
+        unit = 1.0 if self.true.is_about_zero else self.true.scale
+        return float(numbers[self.true.is_known].max(initial=0.0) / unit)
 
     @property
     def evidence(self) -> Evidence:
@@ -95,9 +92,7 @@ def compare(problem: Problem, argument: int, gradient: Array) -> Comparison:
     if x.size <= min(EVERY_ENTRY, _affordable(problem)):
         return Comparison(problem, argument, gradient, gradient, measure_gradient(problem, argument))
     rng = np.random.default_rng(x.size)
-    directions = rng.normal(size=(DIRECTIONS, *x.shape)) * step_lengths(x)
-    true = measure_slopes(problem, {argument: directions})
-    slopes = directions.reshape(DIRECTIONS, -1) @ gradient.ravel()
+    true, slopes = compare_slopes(problem, {argument: gradient}, DIRECTIONS, rng)
     verdict = Comparison(problem, argument, gradient, slopes, true)
     if verdict.is_right or not is_measurable(problem, argument):
         return verdict

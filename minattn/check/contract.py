@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..backend import Array
 from .error_location import describe_error
-from .problem import Problem, as_gradients, copies, has_gradient
+from .problem import Problem, as_gradients, as_items, copies, has_gradient
 from .report import EXACTLY, Evidence, Finding
 
 
-@dataclass(frozen=True)
-class Contract:
-    """The gradients that came, one an input, None where there is none to be judged; and what is wrong besides."""
-
-    gradients: list[Array | None]
-    findings: list[Finding]
-
-
 @np.errstate(all="ignore")  # NaN and infinity are looked for elsewhere, not warned of
-def check_contract(problem: Problem) -> Contract:
-    """Run both passes a few times and look at everything but whether the numbers are right."""
+def check_contract(problem: Problem) -> tuple[list[Array | None], list[Finding]]:
+    """Run both passes a few times and look at everything but whether the numbers are right.
+
+    Returns: the gradients that came, one an input, None where there is none to be judged; and what is wrong besides.
+    """
     inputs, g = copies(problem.inputs), problem.upstream.copy()
     findings: list[Finding] = []
     problem.randomness.rewind()
@@ -39,22 +33,16 @@ def check_contract(problem: Problem) -> Contract:
         findings += _wrong_structure(problem, returned)
         findings += _shared_memory(problem, returned, [*inputs, *given], output)
         if not np.array_equal(g, problem.upstream, equal_nan=True):
-            findings.append(
-                _found(
-                    "the upstream",
-                    "modified_input",
-                    "backward changed the upstream gradient in place; whoever else uses it now gets other numbers",
-                    "work on a copy: g = g.copy()",
-                )
-            )
+            text = "backward changed the upstream gradient in place; whoever else uses it now gets other numbers"
+            findings.append(_found("the upstream", "modified_input", text, "work on a copy: g = g.copy()"))
         twice = as_gradients(problem.backward(problem.upstream.copy(), *copies(problem.inputs)), problem.inputs)
         findings += _repeated(problem, gradients, twice)
         findings += _unchanged(problem, output, before)
         findings += _linear(problem, gradients)
     except Exception as error:  # whatever a stranger's code raises is a finding, not our failure
         findings.append(_found(None, "exception", f"backward raised {describe_error(error)}", "that line"))
-        return Contract([None] * len(problem.inputs), findings)
-    return Contract(gradients, findings)
+        return [None] * len(problem.inputs), findings
+    return gradients, findings
 
 
 def _found(argument: str | None, kind: str, sentence: str, next: str, evidence: Evidence | None = None) -> Finding:
@@ -72,9 +60,8 @@ def _changed(problem: Problem, passed: tuple[Any, ...], by: str) -> Iterator[Fin
 
 def _wrong_structure(problem: Problem, returned: Any) -> Iterator[Finding]:
     """Number, type, shape and dtype of what backward returned."""
-    wanted = ", ".join(
-        f"d{name}" if has_gradient(x) else "None" for name, x in zip(problem.names, problem.inputs, strict=True)
-    )
+    named = zip(problem.names, problem.inputs, strict=True)
+    wanted = ", ".join(f"d{name}" if has_gradient(x) else "None" for name, x in named)
     how = f"backward must return {wanted}" if len(problem.inputs) == 1 else f"backward must return the tuple ({wanted})"
     count = len(problem.inputs)
     if returned is None:
@@ -83,10 +70,9 @@ def _wrong_structure(problem: Problem, returned: Any) -> Iterator[Finding]:
     if isinstance(returned, dict):
         yield _found(None, "not_an_array", f"backward returned a dict; {how}", "its return statement")
         return
-    items: list[Any] = list(returned) if isinstance(returned, tuple) else [returned]
-    if isinstance(returned, list) and len(returned) == count != 1:
+    items = as_items(returned, count)
+    if items is returned:
         yield _found(None, "not_an_array", f"backward returned a list of {count}; {how}", "its return statement")
-        items = returned
     if len(items) != count:
         came = "1 gradient" if len(items) == 1 else f"{len(items)} gradients"
         inputs = "1 input" if count == 1 else f"{count} inputs"

@@ -98,9 +98,8 @@ def measure_curve(
     slopes = []
     with np.errstate(all="ignore"):
         for step in _CURVE_STEPS:
-            up, down = (
-                problem.run_forward_beside((*rest, x + sign * step * direction, *following)) for sign in (1, -1)
-            )
+            ends = (x + step * direction, x - step * direction)
+            up, down = (problem.run_forward_beside((*rest, end, *following)) for end in ends)
             change = np.where(up == down, 0.0, up - down)
             slopes.append(float((problem.upstream * change).sum()) / (2 * step))
     pairs = [(step, slope) for step, slope in zip(_CURVE_STEPS, slopes, strict=True) if math.isfinite(slope)]

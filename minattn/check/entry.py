@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import Array
 from ..errors import InputError
 from ..ops import Op, registry
 from ..tensor import Tensor
-from .adapters import TensorPasses
 from .catalogue import find_op
-from .graph_check import wrong_ops
+from .graph_check import gradients_of, wrong_ops
 from .op_check import check_on_samples, check_once
-from .points import SEED_SALT
 from .prepare import names_of, prepare
+from .problem import SEED_SALT, has_gradient
 from .problem_check import check_problem
 from .report import Report
 
@@ -95,7 +95,7 @@ def check_function(
     True
     """
     arrays = tuple(x.data if isinstance(x, Tensor) else x for x in inputs)
-    passes, rng = TensorPasses(function, inputs), np.random.default_rng([seed, SEED_SALT])
+    passes, rng = _TensorPasses(function, inputs), np.random.default_rng([seed, SEED_SALT])
     called = names_of(function, len(arrays), names)
     problem, notes = prepare(passes.forward, passes.backward, arrays, called, rng)
     title = getattr(function, "__name__", type(function).__name__).replace("<lambda>", "function")
@@ -105,3 +105,33 @@ def check_function(
     problem.run_forward()
     ops = wrong_ops(passes.output, problem.upstream) if passes.output is not None else []
     return replace(report, findings=tuple(ops) or report.findings)
+
+
+class _TensorPasses:
+    """The two passes of a function of Tensors: forward runs it and keeps its graph, backward goes back through that.
+
+    given: what the function is called with; Tensors and arrays of real numbers are replaced, the rest stays.
+    """
+
+    def __init__(self, function: Callable[..., Any], given: Sequence[Any]) -> None:
+        self.function = function
+        self.is_tensor = [isinstance(x, Tensor) or has_gradient(x) for x in given]
+        self.inputs: list[Any] = []
+        self.output: Tensor | None = None
+
+    def forward(self, *arrays: Any) -> Array:
+        """The function's output as an array."""
+        self.inputs = [
+            Tensor(x, requires_grad=has_gradient(x)) if is_tensor else x
+            for x, is_tensor in zip(arrays, self.is_tensor, strict=True)
+        ]
+        output = self.function(*self.inputs)
+        if not isinstance(output, Tensor):
+            raise InputError(f"the function must return a Tensor, got {type(output).__name__}")
+        self.output = output
+        return output.data
+
+    def backward(self, upstream: Array, *arrays: Any) -> tuple[Array | None, ...]:
+        """The gradients that `Tensor.backward` leaves."""
+        assert self.output is not None  # forward runs first
+        return gradients_of(self.output, upstream, self.inputs)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-_OUR_FOLDER = str(Path(__file__).parents[1]) + os.sep
-_NUMPY_FOLDER = str(Path(np.__file__).parent) + os.sep
+_FOLDERS = [str(folder) + os.sep for folder in (Path(__file__).parents[1], Path(np.__file__).parent)]
+_NOT_THEIRS = (*_FOLDERS, "<frozen", "<__array_function__")
 
 
 def describe_error(error: BaseException) -> str:
@@ -27,11 +27,8 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         code = (error.text or linecache.getline(error.filename, error.lineno)).strip()
         return f"{type(error).__name__}: {error.msg}, in {_short(error.filename)}, line {error.lineno}: {code}"
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((_OUR_FOLDER, _NUMPY_FOLDER, "<frozen", "<__array_function__"))
-    ]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)]
     if not own:
         return text
     last = own[-1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,16 +14,28 @@ from ..errors import InputError
 from ..graph import Gradients, Node, walk
 from ..ops import GradientError, Op, registry
 from ..tensor import Tensor
-from .adapters import OpPasses
 from .comparison import EVERY_ENTRY
-from .op_check import check_on_samples, check_once, input_names
-from .problem import Problem, has_gradient
+from .op_check import OpPasses, check_on_samples, check_once, input_names
+from .problem import Problem
 from .randomness import Randomness
-from .referee import measure_slopes, step_lengths
+from .referee import compare_slopes
 from .report import EXACTLY, Evidence, Finding
 
 _DIRECTIONS_FOR_AN_OP = 3
 _MOST_WRONG_OPS = 3  # wrong ops that are reported
+
+
+def gradients_of(output: Tensor, upstream: Array, inputs: Sequence[Any]) -> tuple[Array | None, ...]:
+    """What comes back to each input: zeros where nothing does, None for what is not a Tensor with a gradient."""
+    leaves = [x if isinstance(x, Tensor) and x.requires_grad else None for x in inputs]
+    for leaf in leaves:
+        if leaf is not None:
+            leaf.grad = None
+    if output.requires_grad:
+        output.backward(upstream)
+    return tuple(
+        None if leaf is None else np.zeros_like(leaf.data) if leaf.grad is None else leaf.grad for leaf in leaves
+    )
 
 
 def wrong_ops(output: Tensor, upstream: Array) -> list[Finding]:
@@ -55,17 +69,15 @@ def _wrong_inputs(op: Op, inputs: tuple[Array, ...], upstream: Array, gradients:
     names = tuple(input_names(op, len(inputs)))
     output = passes.forward(*inputs)
     problem = Problem(passes.forward, passes.backward, inputs, names, output, upstream, Randomness())
-    moving = {i: x for i, x in enumerate(inputs) if has_gradient(x) and x.size}
-    directions = {i: rng.normal(size=(_DIRECTIONS_FOR_AN_OP, *x.shape)) * step_lengths(x) for i, x in moving.items()}
-    if not directions or _slopes_agree(problem, directions, gradients):
+    moving = [i for i in problem.arguments if inputs[i].size]
+
+    def are_wrong(arguments: list[int]) -> bool:
+        true, claimed = compare_slopes(problem, {i: gradients[i] for i in arguments}, _DIRECTIONS_FOR_AN_OP, rng)
+        return bool(true.wrong(claimed).any())
+
+    if not moving or not are_wrong(moving):
         return None
-    wrong = [names[i] for i in directions if not _slopes_agree(problem, {i: directions[i]}, gradients)]
-    return " and ".join(wrong or names)
-
-
-def _slopes_agree(problem: Problem, directions: dict[int, Array], gradients: Gradients) -> bool:
-    claimed = sum((directions[i] * gradients[i]).reshape(_DIRECTIONS_FOR_AN_OP, -1).sum(axis=1) for i in directions)
-    return not measure_slopes(problem, directions).wrong(np.asarray(claimed)).any()
+    return " and ".join([names[i] for i in moving if are_wrong([i])] or names)
 
 
 def _finding_about_op(node: Node, op: Op, wrong: str, is_first: bool) -> Finding:

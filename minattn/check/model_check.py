@@ -13,17 +13,14 @@ from ..backend import Array
 from ..errors import InputError
 from ..nn import Module
 from ..tensor import Tensor
-from .adapters import gradients_of
 from .curve import Curve, measure_curve
 from .error_location import describe_error
-from .graph_check import wrong_ops
-from .points import SEED_SALT, random_upstream, second_point
+from .graph_check import gradients_of, wrong_ops
 from .prepare import first_output, make_repeatable
-from .problem import Problem
+from .problem import SEED_SALT, Problem, random_upstream, second_point
 from .randomness import Randomness
-from .referee import measure_slopes, step_lengths
+from .referee import TrueGradient, compare_slopes
 from .report import CONSISTENT, EXACTLY, ArgumentResult, Evidence, Finding, Report
-from .true_gradient import TrueGradient
 
 _DIRECTIONS_FOR_A_MODEL = 4
 _MOST_DETACHED = 3  # parameters that are reported
@@ -49,11 +46,10 @@ def check_model(model: Module, batch: Any, seed: int = 0) -> Report:
     randomness = Randomness(passes.model)
     output = first_output(passes.forward, arrays, randomness)
     start = Problem(passes.forward, passes.backward, arrays, passes.names, output, np.zeros_like(output), randomness)
-    settled = make_repeatable(second_point(start, rng) or start.at(arrays, random_upstream(output, rng)))
-    if settled is None:
+    problem = make_repeatable(second_point(start, rng) or start.at(arrays, random_upstream(output, rng)))
+    if problem is None:
         note = "the model is not deterministic: two runs gave different outputs; let it draw from a numpy Generator"
         return Report(title, None, (), (note,), (), partial(_curve, start, None))
-    problem = settled
     try:
         gradients = problem.gradients()
         problem.run_forward()
@@ -127,11 +123,8 @@ def _compare_together(problem: Problem, gradients: list[Array | None]) -> Argume
 
 def _slopes(problem: Problem, gradients: list[Array | None], parameters: Iterable[int]) -> tuple[TrueGradient, Array]:
     """The true slopes along random directions of some parameters, and what the gradients say they are."""
-    rng = np.random.default_rng(0)
-    moving = [(i, problem.inputs[i]) for i in parameters if problem.inputs[i].size]
-    directions = {i: rng.normal(size=(_DIRECTIONS_FOR_A_MODEL, *x.shape)) * step_lengths(x) for i, x in moving}
-    claimed = sum((d * gradients[i]).reshape(_DIRECTIONS_FOR_A_MODEL, -1).sum(axis=1) for i, d in directions.items())
-    return measure_slopes(problem, directions), np.asarray(claimed)
+    given = {i: gradients[i] for i in parameters if problem.inputs[i].size}
+    return compare_slopes(problem, given, _DIRECTIONS_FOR_A_MODEL, np.random.default_rng(0))
 
 
 def _detached_parameters(problem: Problem, gradients: list[Array | None]) -> list[Finding]:

@@ -9,13 +9,36 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import Array
 from ..errors import InputError
-from ..ops import Op, registry
-from .adapters import OpPasses
-from .points import SEED_SALT
+from ..ops import GradientError, Op, registry, sum_to_shape
 from .prepare import prepare
+from .problem import SEED_SALT
 from .problem_check import check_problem
 from .report import ArgumentResult, Report
+
+
+class OpPasses:
+    """The two passes of an op. A new op runs forward each time; backward asks the one that ran last."""
+
+    def __init__(self, op: Op) -> None:
+        self.op = self.last = op
+
+    def forward(self, *inputs: Any) -> Array:
+        """The op's output, and what its backward needs."""
+        self.last = copy.copy(self.op)
+        return self.last(*inputs)
+
+    def backward(self, upstream: Array, *inputs: Any) -> Any:
+        """The op's gradients, summed over what was broadcast; what is no gradient is handed on, to be judged."""
+        try:
+            return self.last.gradients(upstream)
+        except GradientError:
+            returned = self.last.backward(upstream)
+        if self.op.broadcasts and isinstance(returned, tuple) and len(returned) == len(inputs):
+            pairs = zip(returned, inputs, strict=True)
+            return tuple(sum_to_shape(g, np.shape(x)) if isinstance(g, np.ndarray) else g for g, x in pairs)
+        return returned
 
 
 def check_once(op: Op, inputs: Sequence[Any], name: str, like: str | None, seed: int) -> Report:

@@ -13,8 +13,7 @@ import numpy as np
 from ..backend import Array
 from ..errors import InputError
 from .error_location import describe_error
-from .points import random_upstream
-from .problem import Problem, copies, has_gradient
+from .problem import Problem, copies, has_gradient, random_upstream
 from .randomness import Randomness
 
 

@@ -1,9 +1,12 @@
-"""The problem: a forward, a backward, and the place where they are tried. Everything in this package works on it."""
+"""The problem: a forward, a backward, and the place where they are tried. Everything in this package works on it.
+
+Tried are the inputs as given, and other points that are away from any initial values.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +14,9 @@ import numpy as np
 
 from ..backend import Array
 from .randomness import GENERATORS, Randomness
+
+SEED_SALT = 0x6D61
+"""Goes into every seed of a check, so that inputs drawn with the same seed do not equal the upstream."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +47,10 @@ class Problem:
         return [i for i, x in enumerate(self.inputs) if has_gradient(x)]
 
     @property
-    def real_inputs(self) -> list[tuple[int, Array]]:
-        """The inputs that have gradients, each with its number."""
-        return [(i, self.inputs[i]) for i in self.arguments]
+    def arrays(self) -> list[tuple[str, Array]]:
+        """The inputs that are arrays, and the output, each with its name."""
+        named = zip((*self.names, "the output"), (*self.inputs, self.output), strict=True)
+        return [(name, x) for name, x in named if isinstance(x, np.ndarray)]
 
     def run_forward(self, *inputs: Any) -> Array:
         """forward's output, an array; inputs default to the problem's. May raise whatever forward raises."""
@@ -113,9 +120,7 @@ def as_gradients(returned: Any, inputs: Sequence[Any]) -> list[Array | None]:
     A single array stands for a tuple of one. Where there are as many as there are inputs with gradients, they are
     taken for those, in order.
     """
-    items = list(returned) if isinstance(returned, tuple) else [returned]
-    if isinstance(returned, list) and len(returned) == len(inputs) != 1:
-        items = returned
+    items = as_items(returned, len(inputs))
     wanted = [i for i, x in enumerate(inputs) if has_gradient(x)]
     places = range(len(inputs)) if len(items) == len(inputs) else wanted
     found: list[Array | None] = [None] * len(inputs)
@@ -123,6 +128,13 @@ def as_gradients(returned: Any, inputs: Sequence[Any]) -> list[Array | None]:
         if i in wanted:
             found[i] = _numbers(item)
     return found
+
+
+def as_items(returned: Any, count: int) -> list[Any]:
+    """What backward returned for so many inputs, as a list; a list itself where it may stand for a tuple."""
+    if isinstance(returned, list) and len(returned) == count != 1:
+        return returned
+    return list(returned) if isinstance(returned, tuple) else [returned]
 
 
 def _numbers(item: Any) -> Array | None:
@@ -133,3 +145,63 @@ def _numbers(item: Any) -> Array | None:
         return array.astype(np.float64) if array.dtype.kind in "fiub" else None
     except (TypeError, ValueError):
         return None
+
+
+def second_point(problem: Problem, rng: np.random.Generator) -> Problem | None:
+    """The problem at other inputs, with another upstream; None where forward is finite nowhere near.
+
+    Entries keep their sign, zeros stay, so that logarithms stay defined and masks keep their meaning. An array that
+    is the same everywhere is one that nobody has trained yet (a gain of 1, a shift of 0): its entries become all
+    different.
+    """
+    moves = {
+        i: rng.normal(size=x.shape) if _is_untouched(x) and not x.any() else x * rng.uniform(-1, 1, x.shape)
+        for i, x in enumerate(problem.inputs)
+        if has_gradient(x)
+    }
+    return _first_finite(problem, moves, (0.4, 0.1, 0.01), rng)
+
+
+def bolder_points(problem: Problem, rng: np.random.Generator) -> Iterator[Problem]:
+    """Points that may lie anywhere: zeros move, signs change. For where nothing could be seen at the others."""
+    for size in (0.5, 2.0):
+        inputs = ((i, problem.inputs[i]) for i in problem.arguments)
+        moves = {i: rng.normal(size=x.shape) * (np.abs(x).max(initial=0.0) or 1.0) for i, x in inputs}
+        point = _first_finite(problem, moves, (size,), rng)
+        if point is not None:
+            yield point
+
+
+def random_upstream(output: Array, rng: np.random.Generator) -> Array:
+    """Normal numbers like the output; 0 where the output is not finite, because nothing can come back from there.
+
+    A single number of them is kept away from 0 and 1, with which an upstream that was forgotten would not show.
+    """
+    g = np.asarray(rng.normal(size=output.shape))
+    if g.size == 1:
+        g = np.asarray(np.copysign(1.5 + np.abs(g), g))
+    return np.where(np.isfinite(output), g, 0.0)
+
+
+def _is_untouched(x: Array) -> bool:
+    return bool(x.size) and bool((x == x.flat[0]).all())
+
+
+def _first_finite(
+    problem: Problem, moves: dict[int, Array], sizes: tuple[float, ...], rng: np.random.Generator
+) -> Problem | None:
+    """The problem moved by the largest of these sizes at which forward is as finite as it was."""
+    for size in sizes:
+        inputs = [x + size * moves[i] if i in moves else x for i, x in enumerate(problem.inputs)]
+        try:
+            with np.errstate(all="ignore"):
+                moved = problem.at(inputs)
+        except Exception:  # forward may refuse what it was not written for
+            continue
+        if moved.output.shape == problem.output.shape and _as_finite(moved.output, problem.output):
+            return problem.at(inputs, random_upstream(moved.output, rng))
+    return None
+
+
+def _as_finite(output: Array, before: Array) -> bool:
+    return bool((np.isfinite(output) | ~np.isfinite(before)).all())

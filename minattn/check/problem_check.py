@@ -17,9 +17,8 @@ from .comparison import DIRECTIONS, Comparison, compare, compare_ties
 from .contract import check_contract
 from .curve import Curve, measure_curve
 from .error_location import describe_error
-from .points import bolder_points, second_point
 from .prepare import make_repeatable
-from .problem import Problem
+from .problem import Problem, bolder_points, second_point
 from .report import EXACTLY, ArgumentResult, Evidence, Finding, Report
 
 
@@ -36,48 +35,37 @@ def check_problem(
     like: class name of the op whose mistakes are looked for; options: that op's, found if not given
     """
     try:
-        return _examine(problem, name, rng, notes, like, options)
+        all_notes = list(notes)
+        settled = make_repeatable(problem)
+        if settled is None:
+            all_notes.append(
+                "forward is not deterministic: two calls on the same inputs gave different outputs, so that there is "
+                "no slope to compare with; draw random numbers from a numpy Generator that is an input, or made outside"
+            )
+            return Report(name, None, (), tuple(all_notes), (), _no_curve)
+        problem = settled
+        gradients, broken = check_contract(problem)
+        seen = Observations(problem, {i: [] for i in problem.arguments}, findings=broken)
+        _visit(seen, problem, gradients, problem.arguments)
+        all_notes += _look_elsewhere(seen, rng)
+
+        if like is not None and options is None:
+            options = fitting_options(like, problem)
+            if options is None:
+                all_notes.append(f"forward gives something else than {like} does here; its mistakes were not compared")
+                like = None
+        if seen.worst or seen.misshapen or seen.findings:
+            findings = find_causes(seen, like, options)
+        else:
+            by_point = zip(*(js[:2] for js in seen.comparisons.values()), strict=False)
+            ties = [compare_ties(list(comparisons)) for comparisons in by_point]
+            findings = [finding for finding in ties if finding is not None][:1]
+        rows = [_row(seen, i, findings) for i in problem.arguments]
+        all_notes += _lack_of_power(seen)
+        ok = False if findings else True if any(row.ok for row in rows) else None
+        return Report(name, ok, tuple(findings), tuple(all_notes), tuple(rows), partial(_curve, seen))
     finally:
         problem.randomness.rewind()  # as if nothing had been drawn
-
-
-def _examine(
-    problem: Problem,
-    name: str,
-    rng: np.random.Generator,
-    notes: Sequence[str],
-    like: str | None,
-    options: Mapping[str, Any] | None,
-) -> Report:
-    all_notes = list(notes)
-    settled = make_repeatable(problem)
-    if settled is None:
-        all_notes.append(
-            "forward is not deterministic: two calls on the same inputs gave different outputs, so that there is no "
-            "slope to compare with; draw random numbers from a numpy Generator that is an input, or made outside"
-        )
-        return Report(name, None, (), tuple(all_notes), (), _no_curve)
-    problem = settled
-    contract = check_contract(problem)
-    seen = Observations(problem, {i: [] for i in problem.arguments}, findings=list(contract.findings))
-    _visit(seen, problem, contract.gradients, problem.arguments)
-    all_notes += _look_elsewhere(seen, rng)
-
-    if like is not None and options is None:
-        options = fitting_options(like, problem)
-        if options is None:
-            all_notes.append(f"forward gives something else than {like} does here; its mistakes were not compared")
-            like = None
-    if seen.worst or seen.misshapen or seen.findings:
-        findings = find_causes(seen, like, options)
-    else:
-        by_point = zip(*(js[:2] for js in seen.comparisons.values()), strict=False)
-        ties = [compare_ties(list(comparisons)) for comparisons in by_point]
-        findings = [finding for finding in ties if finding is not None][:1]
-    rows = [_row(seen, i, findings) for i in problem.arguments]
-    all_notes += _lack_of_power(seen)
-    ok = False if findings else True if any(row.ok for row in rows) else None
-    return Report(name, ok, tuple(findings), tuple(all_notes), tuple(rows), partial(_curve, seen))
 
 
 def _visit(seen: Observations, point: Problem, gradients: Sequence[Array | None], arguments: Sequence[int]) -> None:
@@ -106,9 +94,8 @@ def _not_finite(point: Problem, argument: int, gradient: Array, elsewhere: bool)
     text += ", at inputs a little beside the given ones" if elsewhere else ""
     index = tuple(int(k) for k in np.argwhere(bad)[0])
     advice = "a division by zero, a log or a root at 0, exp of a large number, or inf - inf at a mask"
-    return Finding(
-        name, "not_finite", text, Evidence(index, float(gradient[index]), None, float(bad.mean())), EXACTLY, advice
-    )
+    evidence = Evidence(index, float(gradient[index]), None, float(bad.mean()))
+    return Finding(name, "not_finite", text, evidence, EXACTLY, advice)
 
 
 def _look_elsewhere(seen: Observations, rng: np.random.Generator) -> Iterator[str]:

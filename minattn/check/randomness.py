@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import random
 import types
@@ -69,7 +70,10 @@ def _restore(generator: Any) -> Callable[[], None]:
 
 def _inside(item: Any) -> list[Any]:
     if isinstance(item, types.FunctionType):
-        cells = [cell.cell_contents for cell in item.__closure__ or () if _is_filled(cell)]
+        cells = []
+        for cell in item.__closure__ or ():
+            with contextlib.suppress(ValueError):  # a name that was never assigned
+                cells.append(cell.cell_contents)
         named = [item.__globals__[name] for name in item.__code__.co_names if name in item.__globals__]
         return [*cells, *named, *(item.__defaults__ or ()), *(item.__kwdefaults__ or {}).values()]
     if hasattr(item, "__self__"):  # a method
@@ -81,11 +85,3 @@ def _inside(item: Any) -> list[Any]:
     if isinstance(item, list | tuple | set):
         return list(item)
     return list(vars(item).values()) if hasattr(item, "__dict__") else []
-
-
-def _is_filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018  raises where a name was never assigned
-    except ValueError:
-        return False
-    return True

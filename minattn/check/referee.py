@@ -11,10 +11,77 @@ import numpy as np
 from ..backend import Array
 from .problem import Problem
 from .slopes import Line, Slope, complex_slope, difference_slope
-from .true_gradient import TrueGradient
 
 _LARGEST_JACOBIAN = 2_000_000  # numbers of a Jacobian that is kept
 _RELATIVE_TOLERANCE = {"complex step": 1e-8, "central differences": 1e-6, "central differences in float32": 5e-3}
+
+
+@dataclass(frozen=True, eq=False)
+class TrueGradient:
+    """The gradient of Σ upstream · forward(*inputs) with respect to one input; all arrays have that input's shape.
+
+    value: the gradient; at a kink the middle of what is right
+    low, high: every value from low to high is right; the same as value except at kinks
+    error: how far value may be off
+    size: Σ |upstream| |∂output/∂x|, which is how large the terms were that value is the sum of
+    floor: a number below which differences are rounding
+    method: how it was found, in words
+    relative: the share of the size of its terms by which a right gradient may differ
+    jacobian: ∂output/∂input, (output.size, input.size); None where it would be too large to keep
+    """
+
+    value: Array
+    low: Array
+    high: Array
+    error: Array
+    size: Array
+    floor: float
+    method: str
+    relative: float
+    jacobian: Array | None = None
+
+    @property
+    def tolerance(self) -> Array:
+        """How far each entry of a gradient may be from low to high."""
+        return self.relative * np.maximum(self.largest, self.size) + 10 * self.error + self.floor
+
+    @property
+    def largest(self) -> Array:
+        """The largest size that each entry may have."""
+        return np.maximum(np.abs(self.low), np.abs(self.high))
+
+    @property
+    def is_known(self) -> Array:
+        """Which entries could be measured: not those beside which forward is not finite."""
+        return np.isfinite(self.value) & np.isfinite(self.error)
+
+    def distance(self, gradient: Array) -> Array:
+        """How far each entry of a gradient of the right shape lies outside low to high; 0 inside."""
+        return np.maximum(np.maximum(self.low - gradient, gradient - self.high), 0.0)
+
+    def wrong(self, gradient: Array) -> Array:
+        """Which entries of a gradient of the right shape are wrong; NaN is. Nothing is said where it is not known."""
+        return ~(self.distance(gradient) <= self.tolerance) & self.is_known
+
+    def agrees(self, gradient: Array) -> bool:
+        """Whether a gradient is right: of the right shape, and no entry wrong."""
+        return gradient.shape == self.value.shape and not self.wrong(gradient).any()
+
+    @property
+    def scale(self) -> float:
+        """The largest entry."""
+        return float(self.largest[self.is_known].max(initial=0.0))
+
+    @property
+    def is_about_zero(self) -> bool:
+        """Whether no entry can be told from zero, so that agreeing with it proves nothing."""
+        return not (self.largest > 10 * self.tolerance)[self.is_known].any()
+
+    @property
+    def is_blurred(self) -> bool:
+        """Whether most entries are known so badly that an error of one part in a hundred would not show."""
+        tolerance = self.tolerance[self.is_known]
+        return bool(tolerance.size) and float(np.median(tolerance)) > 0.01 * self.scale > 0
 
 
 def measure_gradient(problem: Problem, argument: int) -> TrueGradient:
@@ -31,7 +98,9 @@ def measure_gradient(problem: Problem, argument: int) -> TrueGradient:
     jacobian = np.zeros((outputs, x.size)) if keeps else None
     rows = np.zeros((5, x.size))
     for j in range(x.size):
-        slope = measure(partial(_along_entry, problem, argument, j), lengths[j])
+        entry = np.zeros(x.shape)
+        entry.flat[j] = 1
+        slope = measure(partial(_along, problem, {argument: entry}), lengths[j])
         rows[:, j] = _contract(slope, problem.upstream)
         if jacobian is not None:
             jacobian[:, j] = slope.value
@@ -54,6 +123,15 @@ def measure_slopes(problem: Problem, directions: Mapping[int, Array]) -> TrueGra
         moves = {i: d[k] for i, d in directions.items()}
         rows[:, k] = _contract(measure(partial(_along, problem, moves), 1.0), problem.upstream)
     return _as_true_gradient(problem, rows, measure.method, None)
+
+
+def compare_slopes(
+    problem: Problem, gradients: Mapping[int, Array], count: int, rng: np.random.Generator
+) -> tuple[TrueGradient, Array]:
+    """The true slopes along random lines of the inputs that gradients are given of, and what these say they are."""
+    directions = {i: rng.normal(size=(count, *g.shape)) * step_lengths(problem.inputs[i]) for i, g in gradients.items()}
+    claimed = np.sum([(d * gradients[i]).reshape(count, -1).sum(axis=1) for i, d in directions.items()], axis=0)
+    return measure_slopes(problem, directions), claimed
 
 
 def step_lengths(x: Array) -> Array:
@@ -113,14 +191,6 @@ def _is_coarse(line: Line, here: Array) -> bool:
         once, twice = line(1e-9) - here, line(2e-9) - here
         answers = (once != 0) & (np.abs(twice - 2 * once) < 0.2 * np.abs(twice))
     return bool(clear.any()) and not bool(answers[clear].any())
-
-
-def _along_entry(problem: Problem, argument: int, entry: int, t: complex) -> Array:
-    """The outputs where one entry of one input is moved by t."""
-    x = problem.inputs[argument]
-    moved = np.array(x, np.complex128 if isinstance(t, complex) else np.float64, order="C")
-    moved.reshape(-1)[entry] += t
-    return problem.run_forward_beside((*problem.inputs[:argument], moved, *problem.inputs[argument + 1 :])).ravel()
 
 
 def _along(problem: Problem, moves: Mapping[int, Array], t: complex) -> Array:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,9 +93,8 @@ def _extrapolate(line: Line, here: Array, h: float, precision: float, moves: Arr
     is_settled = (error <= 1e-8 * scale + 20 * noise) & ~is_kink
     gap, off_centre = np.abs(right - left), np.abs((right + left) / 2 - value)
     error = np.where(is_kink, error + gap + off_centre, error)  # the gap, until a smaller step has confirmed the kink
-    return Slope(
-        value, np.where(is_kink, left, value), np.where(is_kink, right, value), error, is_settled, moves, noise
-    )
+    left, right = (np.where(is_kink, side, value) for side in (left, right))
+    return Slope(value, left, right, error, is_settled, moves, noise)
 
 
 def _better(old: Slope, new: Slope) -> Slope:
@@ -103,24 +102,13 @@ def _better(old: Slope, new: Slope) -> Slope:
     gap = np.abs(old.right - old.left)
     change = np.abs(new.right - old.right) + np.abs(new.left - old.left)
     is_kink = old.is_kink & new.is_kink & (change <= 0.01 * gap)
-    is_clear = new.noise <= 1e-3 * np.maximum(
-        np.abs(new.value), np.abs(old.value)
-    )  # else the larger step may be better
+    larger = np.maximum(np.abs(new.value), np.abs(old.value))
+    is_clear = new.noise <= 1e-3 * larger  # else the larger step may be better
     takes_new = ~old.is_settled & (is_kink | is_clear | ~(new.error >= old.error))
     error = np.where(is_kink, new.error - np.abs(new.right - new.left) + change, new.error)
-
-    def better(a: Array, b: Array) -> Array:
-        return np.where(takes_new, b, a)
-
-    return Slope(
-        better(old.value, new.value),
-        better(old.left, new.left),
-        better(old.right, new.right),
-        better(old.error, error),
-        better(old.is_settled, new.is_settled | is_kink),
-        new.moves,
-        new.noise,
-    )
+    new = replace(new, error=error, is_settled=new.is_settled | is_kink)
+    chosen = ("value", "left", "right", "error", "is_settled")
+    return replace(new, **{name: np.where(takes_new, getattr(new, name), getattr(old, name)) for name in chosen})
 
 
 def _difference(a: Array, b: Array) -> Array:

@@ -46,7 +46,7 @@ def load_user_file(path: Path, name: str | None, seed: int) -> UserFile:
     """
     module = run_file(path)
     found = _find(module, path, name)
-    inputs = _first_attribute(module, f"{name}_inputs", "inputs") if name else getattr(module, "inputs", None)
+    inputs = getattr(module, f"{name}_inputs", getattr(module, "inputs", None))
     if callable(inputs):
         inputs = _make_inputs(inputs, path, seed)
     like = getattr(module, "like", None)
@@ -138,16 +138,8 @@ def _candidates(module: types.ModuleType) -> list[str]:
     """Names in a module that stand for a forward and a backward."""
     pairs = [n.removesuffix("_forward") for n in vars(module) if n.endswith("_forward")]
     pairs = [n for n in pairs if hasattr(module, f"{n}_backward")]
-    classes = [
-        n
-        for n, value in vars(module).items()
-        if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "backward")
-    ]
-    return [*pairs, *classes]
-
-
-def _first_attribute(module: types.ModuleType, *names: str) -> Any:
-    return next((getattr(module, name) for name in names if hasattr(module, name)), None)
+    classes = [(n, x) for n, x in vars(module).items() if isinstance(x, type) and x.__module__ == module.__name__]
+    return [*pairs, *(n for n, x in classes if hasattr(x, "backward"))]
 
 
 def _make_inputs(inputs: Callable[..., Any], path: Path, seed: int) -> Any:

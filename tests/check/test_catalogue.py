@@ -21,7 +21,7 @@ OF_SHAPES = {
 }
 """Kinds whose gradients may have the wrong shape: they leave an axis out, or put it elsewhere."""
 
-SUPPORT = {"__init__", "base", "match", "registered_op", "right_parts"}
+SUPPORT = {"__init__", "base", "match", "registered_op", "wrong_rules"}
 
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 

@@ -16,7 +16,6 @@ from minattn.check.diagnosis import (
 )
 from minattn.check.diagnosis.forward_steps import follow_forward
 from minattn.check.diagnosis.measurements import Diagnosis
-from minattn.check.diagnosis.other_forward import other_forward
 
 
 def said(probe, forward, backward, *inputs, argument=0):
@@ -95,14 +94,14 @@ CASES = {
         0,
     ),
     "no mask in forward": (
-        other_forward,
+        substitutions.other_forward,
         "mask_leak",
         "there is no mask in `return softmax(np.where(mask",
         (attention, attention_dq(hides=False), normal(3, 4), normal(3, 4, seed=5), MASK),
         0,
     ),
     "all sums along another axis": (
-        other_forward,
+        substitutions.other_forward,
         "wrong_axis",
         "run along axis 0",
         (

@@ -6,8 +6,7 @@ import numpy as np
 
 from minattn.check.catalogue import catalogue, samples_of
 from minattn.check.catalogue.match import outcome
-from minattn.check.points import random_upstream
-from minattn.check.problem import Problem
+from minattn.check.problem import Problem, random_upstream
 from minattn.check.randomness import Randomness
 from minattn.ops import registry
 

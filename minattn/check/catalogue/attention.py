@@ -10,33 +10,26 @@ from typing import Any
 import numpy as np
 
 from ...backend import Array
-from .base import mistake
-from .right_parts import transpose, unbroadcast
-
-Gradients = tuple[Array | None, ...]
+from ...ops.attention import attention_weights, causal_mask
+from ...ops.base import transposed
+from .base import Gradients, mistake, unbroadcast
 
 
 def _factor(q: Array, causal: bool = False, scale: float | None = None) -> float:
     return 1 / math.sqrt(q.shape[-1]) if scale is None else scale
 
 
-def _scores(q: Array, k: Array, mask: Array | None = None, causal: bool = False, scale: float | None = None) -> Array:
-    """The scaled scores, and -inf where a query may not look."""
-    s = q @ transpose(k) * _factor(q, scale=scale)
-    if mask is not None:
-        s = np.where(mask, s, -np.inf)
-    if causal:
-        s = np.where(np.tril(np.ones(s.shape[-2:], bool)), s, -np.inf)
-    return s
-
-
-def _weights(q: Array, k: Array, *mask: Array, **options: Any) -> Array:
+def _weights(
+    q: Array, k: Array, mask: Array | None = None, *, causal: bool = False, scale: float | None = None
+) -> Array:
     """Softmax of the scores; a query that may look nowhere gets zeros."""
-    s = _scores(q, k, *mask, **options)
-    largest = s.max(axis=-1, keepdims=True)
-    e = np.exp(s - np.where(np.isfinite(largest), largest, 0))
-    total = e.sum(axis=-1, keepdims=True)
-    return e / np.where(total == 0, 1, total)
+    mask = causal_mask(q, k, mask) if causal else mask
+    return attention_weights(q, k, mask, _factor(q, scale=scale))
+
+
+def _p_and_ds(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> tuple[Array, Array]:
+    p = _weights(q, k, *mask, **options)
+    return p, _softmax_backward(p, g @ transposed(v)) * _factor(q, **options)
 
 
 def _softmax_backward(p: Array, dp: Array) -> Array:
@@ -62,8 +55,8 @@ def _backward(
 ) -> Gradients:
     """The right backward pass, but for what is given in place of the weights, of ds = softmax(p, dp), of the scale."""
     p = _weights(q, k, *mask, **options) if p is None else p
-    ds = softmax(p, g @ transpose(v)) * (_factor(q, **options) if factor is None else factor)
-    return _for_inputs(ds @ k, transpose(ds) @ q, transpose(p) @ g, q, k, v, *mask)
+    ds = softmax(p, g @ transposed(v)) * (_factor(q, **options) if factor is None else factor)
+    return _for_inputs(ds @ k, transposed(ds) @ q, transposed(p) @ g, q, k, v, *mask)
 
 
 @mistake("ScaledDotProductAttention", "cross_terms_missing")
@@ -102,9 +95,8 @@ def attention_scale_only_in_dq(g: Array, q: Array, k: Array, v: Array, *mask: Ar
 @mistake("ScaledDotProductAttention", "missing_transpose")
 def attention_dk_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     """The gradient of k is ds q, which fits only where there are as many queries as keys; dsᵀ q belongs there."""
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v)) * factor
-    return _for_inputs(ds @ k, ds @ q, transpose(p) @ g, q, k, v, *mask)
+    p, ds = _p_and_ds(g, q, k, v, *mask, **options)
+    return _for_inputs(ds @ k, ds @ q, transposed(p) @ g, q, k, v, *mask)
 
 
 @mistake("ScaledDotProductAttention", "missing_transpose")
@@ -117,9 +109,8 @@ def attention_dv_not_transposed(g: Array, q: Array, k: Array, v: Array, *mask: A
 @mistake("ScaledDotProductAttention", "swapped_arguments")
 def attention_q_and_k_swapped(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     """Queries and keys are mixed up, dq = ds q and dk = dsᵀ k; dq = ds k and dk = dsᵀ q belong there."""
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v)) * factor
-    return _for_inputs(ds @ q, transpose(ds) @ k, transpose(p) @ g, q, k, v, *mask)
+    p, ds = _p_and_ds(g, q, k, v, *mask, **options)
+    return _for_inputs(ds @ q, transposed(ds) @ k, transposed(p) @ g, q, k, v, *mask)
 
 
 @mistake("ScaledDotProductAttention", "mask_leak")
@@ -175,8 +166,8 @@ def attention_sum_not_weighted(g: Array, q: Array, k: Array, v: Array, *mask: Ar
 def attention_dv_from_scores(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     """The gradient of v is built from the scores before the softmax; from the weights it belongs, dv = pᵀ g."""
     dq, dk, _, *others = _backward(g, q, k, v, *mask, **options)
-    s = q @ transpose(k) * _factor(q, **options)
-    return dq, dk, unbroadcast(transpose(s) @ g, v.shape), *others
+    s = q @ transposed(k) * _factor(q, **options)
+    return dq, dk, unbroadcast(transposed(s) @ g, v.shape), *others
 
 
 @mistake("ScaledDotProductAttention", "sign")
@@ -190,16 +181,14 @@ def attention_sign(g: Array, q: Array, k: Array, v: Array, *mask: Array, **optio
 def attention_masked_row_not_finite(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     """A query that may look nowhere gets 0/0 in the softmax, and NaN runs into the gradients; the weights of such a row
     are zeros."""
-    s = _scores(q, k, *mask, **options)
-    e = np.exp(s - s.max(axis=-1, keepdims=True))
-    return _backward(g, q, k, v, *mask, **options, p=e / e.sum(axis=-1, keepdims=True))
+    p = _weights(q, k, *mask, **options)
+    return _backward(g, q, k, v, *mask, **options, p=p / p.sum(axis=-1, keepdims=True))
 
 
 @mistake("ScaledDotProductAttention", "broadcast_not_summed")
 def attention_heads_not_summed(g: Array, q: Array, k: Array, v: Array, *mask: Array, **options: Any) -> Gradients:
     """Keys and values that several heads share keep one gradient for each head; the sum over the heads belongs
     there."""
-    p, factor = _weights(q, k, *mask, **options), _factor(q, **options)
-    ds = _softmax_backward(p, g @ transpose(v)) * factor
-    gradients = ds @ k, transpose(ds) @ q, transpose(p) @ g
+    p, ds = _p_and_ds(g, q, k, v, *mask, **options)
+    gradients = ds @ k, transposed(ds) @ q, transposed(p) @ g
     return *gradients, *(None for _ in mask)

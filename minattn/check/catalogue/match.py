@@ -10,8 +10,7 @@ import numpy as np
 
 from ...backend import Array
 from ...ops import registry
-from ..points import random_upstream, second_point
-from ..problem import Problem, as_gradients, copies
+from ..problem import Problem, as_gradients, copies, random_upstream, second_point
 from .base import Mistake, catalogue
 from .registered_op import fitting_options
 

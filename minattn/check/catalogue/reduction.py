@@ -1,48 +1,7 @@
 """Wrong backward passes of sum, mean, variance and maximum along axes."""
 
-import numpy as np
-
 from ...backend import Array
-from .base import mistake
-from .right_parts import Axis, reduced_count, stretch
-
-
-@mistake("Sum", "constant_factor")
-def sum_rule_of_mean(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is divided by the number of terms, as in a mean; every term gets the whole of it."""
-    return stretch(g, x, axis, keepdims) / max(reduced_count(x, axis), 1)
-
-
-@mistake("Sum", "wrong_axis")
-def sum_spread_over_everything(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradients are added up before they are spread, which mixes sums that have nothing to do with each
-    other; each is spread along the axes that its own sum ran over."""
-    return np.full(x.shape, g.sum())
-
-
-@mistake("Sum", "wrong_axis")
-def sum_repeated_in_memory_order(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is repeated in the order of memory until the shape is full, which is right only for leading
-    axes; it is repeated along the summed axes."""
-    return np.resize(g, x.shape)
-
-
-@mistake("Sum", "wrong_variable")
-def sum_times_input(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is multiplied by x; the slope of a sum is 1, and g belongs there."""
-    return stretch(g, x, axis, keepdims) * x
-
-
-@mistake("Sum", "shape")
-def sum_not_spread(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is returned in the shape of the sum; repeated along the summed axes it belongs there."""
-    return g.copy()
-
-
-@mistake("Mean", "constant_factor")
-def mean_not_divided(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The division by the number of elements is forgotten: g in place of g / N."""
-    return stretch(g, x, axis, keepdims).copy()
+from .base import Axis, mistake, reduced_count, stretch
 
 
 @mistake("Mean", "constant_factor")
@@ -59,13 +18,6 @@ def mean_divided_by_first_axis(g: Array, x: Array, axis: Axis = None, keepdims: 
     return stretch(g, x, axis, keepdims) / len(x)
 
 
-@mistake("Mean", "wrong_axis")
-def mean_repeated_in_memory_order(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is repeated in the order of memory until the shape is full, which is right only for leading
-    axes; it is repeated along the averaged axes."""
-    return np.resize(g, x.shape) / reduced_count(x, axis)
-
-
 @mistake("Mean", "shape")
 def mean_not_spread(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The gradient has the shape of the mean; repeated along the averaged axes it belongs there."""
@@ -74,12 +26,6 @@ def mean_not_spread(g: Array, x: Array, axis: Axis = None, keepdims: bool = Fals
 
 def _centred(x: Array, axis: Axis) -> Array:
     return x - x.mean(axis=axis, keepdims=True)
-
-
-@mistake("Variance", "constant_factor")
-def variance_two_forgotten(g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Array:
-    """The 2 from the square is forgotten: g c / (N - correction) in place of 2 g c / (N - correction)."""
-    return stretch(g, x, axis, keepdims) * _centred(x, axis) / (reduced_count(x, axis) - correction)
 
 
 @mistake("Variance", "wrong_variable")
@@ -108,20 +54,8 @@ def variance_centred_over_everything(
     return stretch(g, x, axis, keepdims) * 2 * (x - x.mean()) / (reduced_count(x, axis) - correction)
 
 
-@mistake("Variance", "sign")
-def variance_sign(g: Array, x: Array, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Array:
-    """The difference is the wrong way round: mean(x) - x in place of x - mean(x)."""
-    return stretch(g, x, axis, keepdims) * 2 * -_centred(x, axis) / (reduced_count(x, axis) - correction)
-
-
 def _is_largest(x: Array, axis: Axis) -> Array:
     return x == x.max(axis=axis, keepdims=True)
-
-
-@mistake("Max", "mask_leak")
-def max_everyone_gets_it(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Every element gets the upstream gradient; only the largest one does, and 0 belongs at the others."""
-    return stretch(g, x, axis, keepdims).copy()
 
 
 @mistake("Max", "wrong_axis")
@@ -129,12 +63,6 @@ def max_only_the_very_largest(g: Array, x: Array, axis: Axis = None, keepdims: b
     """Only the largest element of the whole array gets a gradient; each maximum along the axis has a largest element of
     its own."""
     return stretch(g, x, axis, keepdims) * _is_largest(x, None)
-
-
-@mistake("Max", "wrong_variable")
-def max_times_value(g: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The upstream gradient is multiplied by the maximum itself; the slope at the largest element is 1."""
-    return stretch(g, x, axis, keepdims) * x * _is_largest(x, axis)
 
 
 @mistake("Max", "wrong_variable")

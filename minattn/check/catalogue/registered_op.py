@@ -116,7 +116,8 @@ def _likely(op: str, inputs: tuple[Any, ...], output: Array) -> Iterator[Options
         a, b = inputs
         yield from _equations(a, b, output)
     else:
-        yield from _choices({name: _values(op, option, inputs, x, output) for name, option in parameters.items()})
+        values = (_values(op, option, inputs, x, output) for option in parameters.values())
+        yield from (dict(zip(parameters, chosen, strict=True)) for chosen in itertools.product(*values))
 
 
 def _values(op: str, option: inspect.Parameter, inputs: tuple[Any, ...], x: Array, output: Array) -> list[Any]:
@@ -130,22 +131,14 @@ def _values(op: str, option: inspect.Parameter, inputs: tuple[Any, ...], x: Arra
         case "scale":
             usual = (1.0, 1 / max((*x.shape[-1:], 1)))
         case "ignore_index":
-            usual = (-1, *(int(y) for ids in inputs[1:] if _are_ids(ids) for y in np.unique(ids)))
+            ids = (x for x in inputs[1:] if isinstance(x, np.ndarray) and x.dtype.kind in "iu")
+            usual = (-1, *(int(y) for x in ids for y in np.unique(x)))
         case "label_smoothing":
             usual = (0.05, 0.2)
     default = () if option.default is option.empty else (option.default,)
     samples = registry[op].samples(np.random.default_rng(0))
     tried = (sample.options[option.name] for sample in samples if option.name in sample.options)
     return list(dict.fromkeys((*default, *usual, *tried)))
-
-
-def _are_ids(x: Any) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype.kind in "iu"
-
-
-def _choices(values: dict[str, list[Any]]) -> Iterator[Options]:
-    for chosen in itertools.product(*values.values()):
-        yield dict(zip(values, chosen, strict=True))
 
 
 def _axes(ndim: int) -> tuple[Any, ...]:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from ...backend import Array
-from .base import mistake
-from .right_parts import softmax_of
+from .base import mistake, softmax_of
 
 
 @mistake("Softmax", "cross_terms_missing")
@@ -65,19 +64,6 @@ def softmax_not_normalised(g: Array, x: Array, axis: int = -1) -> Array:
     return e * (g - (g * e).sum(axis=axis, keepdims=True))
 
 
-@mistake("Softmax", "wrong_variable")
-def softmax_rule_of_logarithm(g: Array, x: Array, axis: int = -1) -> Array:
-    """This is the backward pass of log-softmax, g - p Σ g; that of softmax is p (g - Σ g p)."""
-    return g - softmax_of(x, axis) * g.sum(axis=axis, keepdims=True)
-
-
-@mistake("Softmax", "sign")
-def softmax_sign(g: Array, x: Array, axis: int = -1) -> Array:
-    """The two terms are the wrong way round: p (Σ g p - g) in place of p (g - Σ g p), which turns every sign."""
-    p = softmax_of(x, axis)
-    return p * ((g * p).sum(axis=axis, keepdims=True) - g)
-
-
 @mistake("Softmax", "constant_factor")
 def softmax_mean_for_sum(g: Array, x: Array, axis: int = -1) -> Array:
     """The mean of g p is subtracted, 1/N of what belongs there; it is the sum Σ g p."""
@@ -101,24 +87,10 @@ def softmax_in_place(g: Array, x: Array, axis: int = -1) -> Array:
     return p * g
 
 
-@mistake("LogSoftmax", "wrong_variable")
-def log_softmax_rule_of_softmax(g: Array, x: Array, axis: int = -1) -> Array:
-    """This is the backward pass of softmax, p (g - Σ g p); that of log-softmax is g - p Σ g."""
-    p = softmax_of(x, axis)
-    return p * (g - (g * p).sum(axis=axis, keepdims=True))
-
-
 @mistake("LogSoftmax", "upstream_ignored")
 def log_softmax_sum_forgotten(g: Array, x: Array, axis: int = -1) -> Array:
     """The sum of the upstream gradient is left out: g - p in place of g - p Σ g, right only where g sums to 1."""
     return g - softmax_of(x, axis)
-
-
-@mistake("LogSoftmax", "treated_as_constant")
-def log_softmax_denominator_constant(g: Array, x: Array, axis: int = -1) -> Array:
-    """The logarithm of the sum is treated as a constant, which leaves g; it grows with every score, and g - p Σ g
-    belongs there."""
-    return g.copy()
 
 
 @mistake("LogSoftmax", "wrong_variable")
@@ -172,20 +144,6 @@ def _row_gradient(g: Array, axis: int, keepdims: bool) -> Array:
 
 
 @mistake("LogSumExp", "wrong_variable")
-def logsumexp_rule_of_sum(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
-    """Every score gets the whole upstream gradient, as in a sum; it gets its share, g softmax(x)."""
-    return np.broadcast_to(_row_gradient(g, axis, keepdims), x.shape).copy()
-
-
-@mistake("LogSumExp", "wrong_variable")
-def logsumexp_rule_of_max(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
-    """The whole upstream gradient goes to the largest score, as in a maximum; every score gets its share, g
-    softmax(x)."""
-    largest = x == x.max(axis=axis, keepdims=True, initial=-np.inf)
-    return _row_gradient(g, axis, keepdims) * largest
-
-
-@mistake("LogSumExp", "wrong_variable")
 def logsumexp_not_normalised(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
     """The upstream gradient is multiplied by exp(x), which is not divided by its sum; softmax(x) belongs there."""
     return _row_gradient(g, axis, keepdims) * np.exp(x)
@@ -204,9 +162,3 @@ def logsumexp_slope_of_softmax(g: Array, x: Array, axis: int = -1, keepdims: boo
     """The slope of softmax, p (1 - p), stands where softmax itself belongs: log-sum-exp is differentiated only once."""
     p = softmax_of(x, axis)
     return _row_gradient(g, axis, keepdims) * p * (1 - p)
-
-
-@mistake("LogSumExp", "wrong_place")
-def logsumexp_equal_shares(g: Array, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
-    """The upstream gradient is shared out equally, right only where all scores are equal; each gets g softmax(x)."""
-    return np.broadcast_to(_row_gradient(g, axis, keepdims) / x.shape[axis], x.shape).copy()

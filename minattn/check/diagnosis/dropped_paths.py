@@ -3,6 +3,8 @@
 The gradient is linear in what goes back along one edge of the graph of steps: gradient = rest + c · part, with c = 1
 where it is right. c = 0 is a path that was not followed, or a value that was treated as a constant; c = -1 a sign;
 anything else a factor. c is found by least squares and must fit along every line at every place.
+
+The same for a stretch of steps with a Jacobian of its own, of which only the diagonal was used.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from ...backend import Array
 from .factors import describe_factor
 from .forward_steps import REARRANGEMENTS, ForwardSteps
 from .measurements import Diagnosis, Measurements
-from .step_values import StepEdge, is_elementwise
+from .step_values import DIFFERENCE_STEP, StepEdge, StepValues, is_elementwise
 
 _REDUCTIONS = {
     **{"sum": "sum", "add.reduce": "sum", "mean": "mean", "max": "maximum", "amax": "maximum", "min": "minimum"},
@@ -24,6 +26,7 @@ _REDUCTIONS = {
     **{"average": "mean", "prod": "product", "logaddexp.reduce": "logarithm of the sum of exponentials"},
 }
 _JOINS = {"add", "subtract", "concatenate", "stack", "setitem", "at"}
+_LARGEST_BLOCK = 300
 
 
 class PathEffect(NamedTuple):
@@ -73,16 +76,13 @@ def single_use_kept(measured: Measurements, forward: ForwardSteps) -> Iterator[D
         if forward.accounts_for(-np.sum([part.effect for part in uses if part is not kept], axis=0)):
             which = "last" if kept is uses[-1] else "first" if kept is uses[0] else "one in the middle"
             if kept is uses[-1] and forward.leads_to(uses[0].step, uses[-1].step):
-                sentence = (
-                    f"of the {len(uses)} uses of {measured.name} the last alone is there: the earlier ones act through"
-                )
-                yield Diagnosis("treated_as_constant", f"{sentence} a state that is treated as a constant")
+                alone = f"of the {len(uses)} uses of {measured.name} the last alone is there"
+                sentence = f"{alone}: the earlier ones act through a state that is treated as a constant"
+                yield Diagnosis("treated_as_constant", sentence)
                 return
-            yield Diagnosis(
-                "overwritten_not_accumulated",
-                f"{measured.name} is used {len(uses)} times, and one contribution alone is left, that of the {which} "
-                "use in the forward pass: each has overwritten the one before it",
-            )
+            alone = f"{measured.name} is used {len(uses)} times, and one contribution alone is left"
+            sentence = f"{alone}, that of the {which} use in the forward pass: each has overwritten the one before it"
+            yield Diagnosis("overwritten_not_accumulated", sentence)
             return
 
 
@@ -129,10 +129,8 @@ def _say(measured: Measurements, forward: ForwardSteps, parts: Sequence[PathEffe
         yield Diagnosis("sign", f"what comes out when the part that goes through {through} has the wrong sign")
         return
     if abs(c) > 1e-6:
-        factor = describe_factor(measured, c)
-        yield Diagnosis(
-            "constant_factor", f"what comes out when the part that goes through {through} is multiplied by {factor}"
-        )
+        times = f"is multiplied by {describe_factor(measured, c)}"
+        yield Diagnosis("constant_factor", f"what comes out when the part that goes through {through} {times}")
         return
     kinds, names = zip(*(_cut(measured, forward, part) for part in parts), strict=True)
     what = " and ".join(dict.fromkeys(names))
@@ -140,9 +138,8 @@ def _say(measured: Measurements, forward: ForwardSteps, parts: Sequence[PathEffe
         ending = "are treated as constants" if len(set(names)) > 1 else "is treated as a constant"
         yield Diagnosis("treated_as_constant", f"what comes out when {what} {ending}")
         if what.startswith("one factor"):
-            yield Diagnosis(
-                "missing_path", f"{measured.name} acts through both factors: one path is not followed back", False
-            )
+            sentence = f"{measured.name} acts through both factors: one path is not followed back"
+            yield Diagnosis("missing_path", sentence, False)
     else:
         yield Diagnosis("missing_path", f"what comes out when {what} is not followed back")
 
@@ -182,3 +179,48 @@ def _is_distribution(value: Array) -> bool:
     return bool((value >= 0).all()) and any(
         n > 1 and np.allclose(value.sum(axis=axis), 1) for axis, n in enumerate(value.shape)
     )
+
+
+def diagonal_of_a_block(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
+    """A stretch from u to v of the same shape, as softmax inside attention, of which only the diagonal is used."""
+    for v, step in enumerate(forward.steps):
+        if not forward.active[v] or all(statistic(forward, parent) is None for parent in step.parents):
+            continue
+        shape = np.shape(forward.samples[0].values[v])
+        for u in range(v):
+            value = forward.samples[0].values[u]
+            is_block = np.shape(value) == shape and 1 < np.size(value) <= _LARGEST_BLOCK
+            if forward.active[u] and is_block and _fits(forward, u, v):
+                diagonal = f"only the diagonal of the Jacobian of {forward.line_of(v)} is used"
+                sentence = f"what comes out when {diagonal}: each element also changes the others along the axis"
+                yield Diagnosis("cross_terms_missing", sentence)
+                return
+
+
+def _fits(forward: ForwardSteps, u: int, v: int) -> bool:
+    changes = []
+    for sample in forward.samples:
+        g = sample.adjoints[v]
+        if g is None or sample.slopes[u] is None:
+            return False
+        jacobian = _jacobian(forward, sample, u, v)
+        changes.append((np.diag(jacobian) * g.ravel() - g.ravel() @ jacobian).reshape(g.shape))
+    return forward.accounts_for(forward.effect(StepEdge(v, 0, u), changes))
+
+
+def _jacobian(forward: ForwardSteps, sample: StepValues, u: int, v: int) -> Array:
+    """∂v/∂u, (size, size)."""
+    columns = []
+    for entry in range(sample.values[u].size):
+        ends = []
+        for t in (DIFFERENCE_STEP, -DIFFERENCE_STEP):
+            moved = sample.values[u].copy()
+            moved.reshape(-1)[entry] += t
+            values: list[Array] = [*sample.values[:u], moved]
+            for i in range(u + 1, v + 1):
+                step, old = forward.steps[i], sample.values[i]
+                changes = i not in forward.held and any(values[p] is not sample.values[p] for p in step.parents)
+                values.append(step.run([values[p] for p in step.parents]) if changes else old)
+            ends.append(values[v])
+        columns.append(np.nan_to_num((ends[0] - ends[1]) / (2 * DIFFERENCE_STEP)).ravel())
+    return np.array(columns).T

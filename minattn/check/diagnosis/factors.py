@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -83,28 +83,19 @@ def _equation(text: str, form: str, length: Length) -> str:
     return f"{text} = {form.format(length.n)}, where {length.n} is {length.what}"
 
 
-def lengths(problem: Problem) -> Iterator[Length]:
+def lengths(problem: Problem) -> list[Length]:
     """The lengths of axes, the sizes of arrays and numbers of rows, and how many entries of a mask or of ids count."""
-    arrays: list[tuple[str, Any]] = [
-        *((name, x) for name, x in zip(problem.names, problem.inputs, strict=True) if isinstance(x, np.ndarray)),
-        ("the output", problem.output),
-    ]
-    seen = {1}
-    for name, x in arrays:
-        for axis, n in enumerate(x.shape):
-            if n > 1 and n not in seen:
-                seen.add(n)
-                yield Length(n, f"the length of axis {axis} of {name}", True)
-    for name, x in arrays:
-        counts = [(math.prod(x.shape[:-1]), f"the number of rows of {name}"), (x.size, f"the size of {name}")]
+    axes = [(name, axis, n) for name, x in problem.arrays for axis, n in enumerate(x.shape)]
+    found = [Length(n, f"the length of axis {axis} of {name}", True) for name, axis, n in axes]
+    for name, x in problem.arrays:
+        found.append(Length(math.prod(x.shape[:-1]), f"the number of rows of {name}", False))
+        found.append(Length(x.size, f"the size of {name}", False))
         if x.dtype.kind == "b":
-            counts.append((int(x.sum()), f"how many entries of {name} are True"))
+            found.append(Length(int(x.sum()), f"how many entries of {name} are True", False))
         if x.dtype.kind == "i":
-            counts.append((int((x >= 0).sum()), f"how many entries of {name} are not negative"))
-        for n, what in counts:
-            if n > 1 and n not in seen:
-                seen.add(n)
-                yield Length(n, what, False)
+            found.append(Length(int((x >= 0).sum()), f"how many entries of {name} are not negative", False))
+    first = {length.n: length for length in reversed(found)}
+    return [length for length in found if length.n > 1 and length is first[length.n]]
 
 
 def _with_length(problem: Problem, old: int, new: int) -> Problem | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -32,37 +33,32 @@ _FORMS: dict[str, Form] = {
 def constant_slope(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """got = c g for a function of one input, element by element, whose slope is c at one place only."""
     learned = [sample.got for sample in forward.samples]
-    if (
-        len(forward.names) == 1
-        and measured.is_elementwise
-        and measured.right.all()
-        and (c := _constant(forward, "", None, learned)) is not None
-    ):
-        yield Diagnosis(
-            "wrong_place", f"this is the upstream gradient times {c:.6g}, as if the slope were the same everywhere"
-        )
+    if len(forward.names) > 1 or not measured.is_elementwise or not measured.right.all():
+        return
+    if (c := _constant(forward, "{}", None, learned)) is not None:
+        sentence = f"this is the upstream gradient times {c:.6g}, as if the slope were the same everywhere"
+        yield Diagnosis("wrong_place", sentence)
 
 
 def missing_factor(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """got = true · φ(w), or Jᵀ (g φ(w)): a factor that is at hand is left out, or is there once too often."""
-    for name, form in list(_FORMS.items())[:4]:
-        for index in forward.real_steps():
-            if all(_is_product(sample, form, index) for sample in forward.samples):
-                yield _factor(forward, name, index)
-                return
-    for name, form in list(_FORMS.items())[:2]:
-        for index in forward.real_steps():
-            sample = forward.samples[0]
-            with np.errstate(all="ignore"):
-                other = _times(sample.upstream, form(sample.values[index]), sample.upstream.shape)
-            if other is not None and measured.is_right(sample.got, sample.all_inputs, other):
-                yield _factor(forward, name, index)
-                return
+    for name, index in product(list(_FORMS)[:4], forward.real_steps()):
+        if all(_is_product(sample, _FORMS[name], index) for sample in forward.samples):
+            yield _factor(forward, name, index)
+            return
+    sample = forward.samples[0]
+    for name, index in product(list(_FORMS)[:2], forward.real_steps()):
+        with np.errstate(all="ignore"):
+            other = _times(sample.upstream, _FORMS[name](sample.values[index]), sample.upstream.shape)
+        if other is not None and measured.is_right(sample.got, sample.all_inputs, other):
+            yield _factor(forward, name, index)
+            return
 
 
 def _is_product(sample: StepValues, form: Form, index: int) -> bool:
+    right, got = sample.true_gradient, sample.got
     with np.errstate(all="ignore"):
-        return are_equal(_times(sample.true_gradient, form(sample.values[index]), sample.got.shape), sample.got)
+        return are_equal(_times(right, form(sample.values[index]), got.shape), got)
 
 
 def _factor(forward: ForwardSteps, name: str, index: int) -> Diagnosis:
@@ -70,44 +66,38 @@ def _factor(forward: ForwardSteps, name: str, index: int) -> Diagnosis:
     called = forward.name_of(index)
     if forward.is_parameter(index):
         slip = f"{called} is left out, or stands there once too often"
-        return Diagnosis(
-            "wrong_place", f"the right gradient times {name.format(called)}: {slip}; right only where it is 1"
-        )
+        sentence = f"the right gradient times {name.format(called)}: {slip}; right only where it is 1"
+        return Diagnosis("wrong_place", sentence)
     return Diagnosis("wrong_variable", f"the right gradient times {name.format(called)}, which does not belong there")
 
 
 def other_formula(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """got = c Σ g φ(w), for a value w of the forward pass."""
-    for name, index in _forms(forward):
+    for name, index in product(_FORMS, forward.real_steps()):
         c = _constant(forward, name, index, [sample.got for sample in forward.samples])
         if c is not None:
             times = "" if abs(c - 1) < 1e-6 else f" times {describe_factor(measured, c)}"
             what = name.format(forward.name_of(index))
-            yield Diagnosis(
-                "wrong_variable", f"this is the upstream gradient times {what}{times}, which does not belong there"
-            )
+            sentence = f"this is the upstream gradient times {what}{times}, which does not belong there"
+            yield Diagnosis("wrong_variable", sentence)
             return
 
 
 def sign_of_a_term(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """true = A + B and got = A - B. A and B are half the sum and half the difference; both must be simple formulas."""
-    halves = [[(sample.true_gradient + sign * sample.got) / 2 for sample in forward.samples] for sign in (1, -1)]
+    pairs = [(sample.true_gradient, sample.got) for sample in forward.samples]
+    halves = [[(right + sign * got) / 2 for right, got in pairs] for sign in (1, -1)]
     terms = []
     for half in halves:
-        if _constant(forward, "", None, half) is not None:
+        if _constant(forward, "{}", None, half) is not None:
             terms.append("the upstream gradient itself")
             continue
-        found = next((form for form in _forms(forward) if _constant(forward, *form, half) is not None), None)
+        forms = product(_FORMS, forward.real_steps())
+        found = next((form for form in forms if _constant(forward, *form, half) is not None), None)
         if found is None:
             return
         terms.append(f"the upstream gradient times {found[0].format(forward.name_of(found[1]))}")
     yield Diagnosis("sign", f"one of two terms has the wrong sign: the one that is a multiple of {terms[1]}")
-
-
-def _forms(forward: ForwardSteps) -> Iterator[tuple[str, int]]:
-    for name in _FORMS:
-        for index in forward.real_steps():
-            yield name, index
 
 
 def _constant(forward: ForwardSteps, name: str, index: int | None, arrays: Sequence[Array]) -> float | None:
@@ -115,11 +105,10 @@ def _constant(forward: ForwardSteps, name: str, index: int | None, arrays: Seque
     found: float | None = None
     for sample, array in zip(forward.samples, arrays, strict=True):
         value = np.ones(1) if index is None else sample.values[index]
-        form = _FORMS[name] if name else _FORMS["{}"]
         with np.errstate(all="ignore"):
-            product = _times(sample.upstream, form(value), sample.upstream.shape)
+            whole = _times(sample.upstream, _FORMS[name](value), sample.upstream.shape)
         try:
-            summed = None if product is None else sum_to_shape(product, array.shape)
+            summed = None if whole is None else sum_to_shape(whole, array.shape)
         except ValueError:
             return None
         c = None if summed is None or summed.shape != array.shape else factor_between(array, summed)
@@ -131,7 +120,7 @@ def _constant(forward: ForwardSteps, name: str, index: int | None, arrays: Seque
 
 def _times(array: Array, value: Array, shape: tuple[int, ...]) -> Array | None:
     try:
-        product: Array = array * value
+        result: Array = array * value
     except ValueError:
         return None
-    return product if product.shape == shape and np.isfinite(product).all() else None
+    return result if result.shape == shape and np.isfinite(result).all() else None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...backend import Array
-from ...trace import RecordedSteps, Step, record
+from ...trace import RecordedSteps, record
 from .measurements import Measurements
 from .step_values import StepEdge, StepValues, is_real, measure_lines, measure_steps, without_effect
 
@@ -32,6 +32,8 @@ class ForwardSteps:
     names: of the inputs that are followed; argument: which of them it is about; active: the steps that depend on it
     samples: one for each place; held: steps whose value makes no difference, as the maximum that softmax subtracts
     others_are_right: whether the gradients of all other inputs are right
+    steps: in the order in which forward takes them; edges: those along which something goes back
+    errors, true_slopes: by how much backward's gradient is off, and the true slope, along each line at all places
     """
 
     trace: RecordedSteps
@@ -42,26 +44,12 @@ class ForwardSteps:
     held: set[int]
     others_are_right: bool
 
-    @property
-    def steps(self) -> list[Step]:
-        """The steps in the order in which forward takes them."""
-        return self.trace.steps
-
-    @property
-    def edges(self) -> list[StepEdge]:
-        """The edges along which something goes back."""
+    def __post_init__(self) -> None:
+        self.steps = self.trace.steps
         edges = self.samples[0].contributions
-        return [edge for edge in edges if edge.parent not in self.held and edge.step not in self.held]
-
-    @property
-    def errors(self) -> Array:
-        """By how much backward's gradient is off along each line, at all places."""
-        return np.concatenate([sample.errors for sample in self.samples])
-
-    @property
-    def true_slopes(self) -> Array:
-        """The true slope along each line, at all places."""
-        return np.concatenate([sample.true_slopes for sample in self.samples])
+        self.edges = [edge for edge in edges if self.held.isdisjoint((edge.parent, edge.step))]
+        self.errors = np.concatenate([sample.errors for sample in self.samples])
+        self.true_slopes = np.concatenate([sample.true_slopes for sample in self.samples])
 
     def effect(self, edge: StepEdge, changes: list[Array]) -> Array:
         """By how much the gradient changes along every line, if so much more goes back along an edge at each place."""

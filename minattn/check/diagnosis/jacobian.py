@@ -30,6 +30,7 @@ class JacobianPattern:
         largest = np.maximum(np.abs(jacobian), np.maximum(1e-3 * row, 1e-3 * size))
         self.is_right = np.abs(matrix - jacobian) <= 1e-6 * largest
         self.leaks = self.is_used & ~self.is_live
+        self.own = self.rows[:, None] == np.arange(matrix.shape[1])
 
     def index(self, axis: int) -> Array:
         """The index along one axis of the output, as a column over the rows."""
@@ -39,11 +40,6 @@ class JacobianPattern:
         """The index along one axis of the argument, as a row over the columns."""
         return np.indices(self.into).reshape(len(self.into), -1)[axis][None, :]
 
-    @property
-    def own(self) -> Array:
-        """Whether the entry belongs to the output at its own place."""
-        return self.rows[:, None] == np.arange(self.matrix.shape[1])
-
 
 def jacobian_pattern(measured: Measurements) -> JacobianPattern | None:
     """None where one of the two is not known, or not finite."""
@@ -51,11 +47,8 @@ def jacobian_pattern(measured: Measurements) -> JacobianPattern | None:
     if matrix is None or jacobian is None or not matrix.size:
         return None
     jacobian = jacobian[measured.rows]
-    return (
-        JacobianPattern(measured, matrix, jacobian)
-        if np.isfinite(matrix).all() and np.isfinite(jacobian).all()
-        else None
-    )
+    is_known = np.isfinite(matrix).all() and np.isfinite(jacobian).all()
+    return JacobianPattern(measured, matrix, jacobian) if is_known else None
 
 
 def diagonal_only(measured: Measurements) -> Iterator[Diagnosis]:
@@ -68,10 +61,8 @@ def diagonal_only(measured: Measurements) -> Iterator[Diagnosis]:
     axes = [axis for axis in range(len(p.out)) if (p.is_live & (p.index(axis) != p.place(axis))).any()]
     along = f"along axis {' and '.join(map(str, axes))}"
     if p.is_right[p.own].all():
-        sentence = (
-            f"only the diagonal of the Jacobian is used; an entry of {measured.name} acts on other outputs {along} too"
-        )
-        yield Diagnosis("cross_terms_missing", sentence)
+        others = f"an entry of {measured.name} acts on other outputs {along} too"
+        yield Diagnosis("cross_terms_missing", f"only the diagonal of the Jacobian is used; {others}")
     else:
         sentence = f"each entry hears from its own output alone, as if what is computed {along} were a constant"
         yield Diagnosis("treated_as_constant", sentence, False)
@@ -87,12 +78,9 @@ def gradient_without_effect(measured: Measurements) -> Iterator[Diagnosis]:
         is_rest_right = bool(p.is_right[:, ~dead].all())
         count = int(p.leaks.any(axis=0).sum())
         ending = ", all others are right" if is_rest_right else ""
-        have, get = (
-            (f"{count} entries of {measured.name} have", "get")
-            if count > 1
-            else (f"an entry of {measured.name} has", "gets")
-        )
-        sentence = f"{have} no effect on the output and {get} a gradient{ending}"
+        one = f"an entry of {measured.name} has no effect on the output and gets a gradient"
+        several = f"{count} entries of {measured.name} have no effect on the output and get a gradient"
+        sentence = f"{several if count > 1 else one}{ending}"
         yield Diagnosis("mask_leak", sentence, is_rest_right)
         return
     for axis, n in enumerate(p.out):
@@ -134,10 +122,8 @@ def one_contribution_kept(measured: Measurements) -> Iterator[Diagnosis]:
     first = np.where(p.is_live, rows, len(rows)).min(axis=0)
     for which, only in (("last", last), ("first", first)):
         if np.array_equal(missing, p.is_live & (rows != only)):
-            sentence = (
-                f"where an entry of {measured.name} is used several times, the {which} contribution alone is there"
-            )
-            yield Diagnosis("overwritten_not_accumulated", sentence)
+            used = f"where an entry of {measured.name} is used several times"
+            yield Diagnosis("overwritten_not_accumulated", f"{used}, the {which} contribution alone is there")
             return
 
 
@@ -146,9 +132,8 @@ def sum_over_wrong_axis(measured: Measurements) -> Iterator[Diagnosis]:
     g = measured.problem.upstream
     for axis in range(g.ndim):
         if measured.got.size > 1 and are_equal(g.sum(axis=axis), measured.got):
-            yield Diagnosis(
-                "wrong_axis", f"the sum of the upstream gradient over axis {axis}; another one was repeated"
-            )
+            sentence = f"the sum of the upstream gradient over axis {axis}; another one was repeated"
+            yield Diagnosis("wrong_axis", sentence)
             return
 
 

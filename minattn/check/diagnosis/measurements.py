@@ -13,7 +13,7 @@ import numpy as np
 
 from ...backend import Array
 from ..problem import Problem
-from ..true_gradient import TrueGradient
+from ..referee import TrueGradient
 
 TOLERANCE = 1e-7
 """The share of the largest entry by which two gradients may differ and still be called the same."""
@@ -32,7 +32,10 @@ class Diagnosis(NamedTuple):
 
 @dataclass(eq=False)
 class Measurements:
-    """A problem, the argument whose gradient is wrong, what backward gave for it, and what is right."""
+    """A problem, the argument whose gradient is wrong, what backward gave for it, and what is right.
+
+    x, name: the argument's value and name; right: its true gradient; jacobian: ∂output/∂argument, (output.size, x.size)
+    """
 
     problem: Problem
     argument: int
@@ -42,26 +45,14 @@ class Measurements:
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng([7, 11])  # none that a caller would draw the upstream with
-
-    @property
-    def x(self) -> Array:
-        """The argument's value."""
-        return self.problem.inputs[self.argument]
+        self.x: Array = self.problem.inputs[self.argument]
+        self.name = self.problem.names[self.argument]
+        self.right, self.jacobian = self.true.value, self.true.jacobian
 
     @property
     def has_wrong_shape(self) -> bool:
         """Whether the gradient has another shape than the argument."""
         return bool(self.got.shape != self.x.shape)
-
-    @property
-    def name(self) -> str:
-        """The argument's name."""
-        return self.problem.names[self.argument]
-
-    @property
-    def right(self) -> Array:
-        """The true gradient."""
-        return self.true.value
 
     def problem_at(self, inputs: Sequence[Any]) -> Problem | None:
         """The problem at other inputs; None where forward fails, or gives another shape."""
@@ -115,12 +106,10 @@ class Measurements:
     def slopes(self, inputs: Sequence[Any], argument: int, direction: Array) -> Array | None:
         """The slope of each output along a line, by central differences of fourth order; None where there is none, as
         at a kink."""
-        x, values = inputs[argument], []
+        x = inputs[argument]
         h = _LINE_STEP * max(1.0, float(np.abs(x).max(initial=0.0)) * 1e-2)
-        for t in (-2 * h, -h, 0.0, h, 2 * h):
-            moved = (*inputs[:argument], x + t * direction, *inputs[argument + 1 :])
-            values.append(self.problem.run_forward_beside(moved).astype(np.float64))
-        a, b, here, c, d = values
+        places = ((*inputs[:argument], x + t * h * direction, *inputs[argument + 1 :]) for t in (-2, -1, 0, 1, 2))
+        a, b, here, c, d = (self.problem.run_forward_beside(place).astype(np.float64) for place in places)
         result: Array = (8 * (c - b) - (d - a)) / (12 * h)
         bend = np.abs(c - 2 * here + b) / h  # at a kink the slopes to both sides differ
         return result if np.isfinite(result).all() and (bend <= 0.1 * np.abs(result).max(initial=0.0)).all() else None
@@ -129,11 +118,6 @@ class Measurements:
     def at_zero(self) -> Array | None:
         """What backward gives for an upstream of zeros, where it should give zeros."""
         return self.gradient_at(np.zeros_like(self.problem.upstream))
-
-    @property
-    def jacobian(self) -> Array | None:
-        """∂output/∂argument, (output.size, x.size)."""
-        return self.true.jacobian
 
     @cached_property
     def rows(self) -> Array:

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from ...backend import Array
+from ...trace import Step
 from .forward_steps import ForwardSteps
 from .measurements import axis_sets
 from .step_values import StepEdge, StepValues, is_elementwise, local_slope
@@ -23,16 +24,16 @@ def move_rules(forward: ForwardSteps, edge: StepEdge) -> Iterator[tuple[str, str
     if is_elementwise(step):
         yield from _sums(forward, edge)
     if step.name in ("max", "amax", "min", "amin", "maximum.reduce"):
-        yield "mask_leak", "every element gets the gradient, not the largest alone,", _spread(edge)
+        yield "mask_leak", "every element gets the gradient, not the largest alone,", partial(_spread, edge)
     if step.name in ("sum", "mean", "add.reduce", "max", "amax"):
-        yield "wrong_axis", "the gradient is repeated along another axis", _turned_spread(edge)
+        yield "wrong_axis", "the gradient is repeated along another axis", partial(_turned_spread, edge)
     if step.name in ("sum", "mean", "add.reduce"):
         yield from _statistics(forward, edge)
-    if step.name in ("getitem", "take"):
+    if step.name in ("getitem", "take") and edge.operand == 0:
         sentence = "an element that is picked twice gets the last gradient alone"
-        yield "overwritten_not_accumulated", sentence, _assigned(forward, edge)
+        yield "overwritten_not_accumulated", sentence, partial(_assigned, step, edge)
         sentence = "an element that is picked several times gets the mean of its gradients, not the sum,"
-        yield "constant_factor", sentence, _averaged(forward, edge)
+        yield "constant_factor", sentence, partial(_averaged, step, edge)
     if step.name in ("concatenate", "stack"):
         yield from _pieces(forward, edge)
     if step.name in _PERMUTATIONS:
@@ -97,62 +98,44 @@ def _statistics(forward: ForwardSteps, edge: StepEdge) -> Iterator[tuple[str, st
             yield "wrong_axis", sentence, over(axes, outside)
 
 
-def _spread(edge: StepEdge) -> GradientRule:
+def _spread(edge: StepEdge, sample: StepValues) -> Array | None:
     """g, repeated to the shape before a maximum."""
-
-    def back(sample: StepValues) -> Array | None:
-        g, shape = sample.gradient(edge.step), np.shape(sample.values[edge.parent])
-        for axis in range(len(shape)):
-            candidate = g if g.ndim == len(shape) else np.expand_dims(g, axis)
-            if candidate.ndim == len(shape) and all(n in (1, m) for n, m in zip(candidate.shape, shape, strict=True)):
-                return np.broadcast_to(candidate, shape)
-        return None
-
-    return back
+    g, shape = sample.gradient(edge.step), np.shape(sample.values[edge.parent])
+    for axis in range(len(shape)):
+        candidate = g if g.ndim == len(shape) else np.expand_dims(g, axis)
+        if candidate.ndim == len(shape) and all(n in (1, m) for n, m in zip(candidate.shape, shape, strict=True)):
+            return np.broadcast_to(candidate, shape)
+    return None
 
 
-def _turned_spread(edge: StepEdge) -> GradientRule:
+def _turned_spread(edge: StepEdge, sample: StepValues) -> Array | None:
     """g, repeated along another axis of the same length than the one that was reduced."""
-
-    def back(sample: StepValues) -> Array | None:
-        g, right = sample.gradient(edge.step), sample.contributions[edge]
-        if g.ndim != right.ndim - 1 or not g.any():
-            return None
-        scale = right.sum() * g.size / (g.sum() * right.size)
-        for axis in range(right.ndim):
-            spread = scale * np.broadcast_to(np.expand_dims(g, axis), right.shape)
-            if np.abs(spread - right).max() > 1e-9:
-                return spread
+    g, right = sample.gradient(edge.step), sample.contributions[edge]
+    if g.ndim != right.ndim - 1 or not g.any():
         return None
-
-    return back
-
-
-def _averaged(forward: ForwardSteps, edge: StepEdge) -> GradientRule:
-    def back(sample: StepValues) -> Array | None:
-        if edge.operand:
-            return None
-        right = sample.contributions[edge]
-        counts = np.bincount(_picked(forward, edge, sample), minlength=right.size).reshape(right.shape)
-        return right / np.maximum(counts, 1)
-
-    return back
+    scale = right.sum() * g.size / (g.sum() * right.size)
+    for axis in range(right.ndim):
+        spread = scale * np.broadcast_to(np.expand_dims(g, axis), right.shape)
+        if np.abs(spread - right).max() > 1e-9:
+            return spread
+    return None
 
 
-def _assigned(forward: ForwardSteps, edge: StepEdge) -> GradientRule:
-    def back(sample: StepValues) -> Array | None:
-        if edge.operand:
-            return None
-        kept = np.zeros(np.shape(sample.values[edge.parent]))
-        kept.reshape(-1)[_picked(forward, edge, sample)] = sample.gradient(edge.step).ravel()
-        return kept
-
-    return back
+def _averaged(step: Step, edge: StepEdge, sample: StepValues) -> Array:
+    right = sample.contributions[edge]
+    counts = np.bincount(_picked(step, edge, sample), minlength=right.size).reshape(right.shape)
+    return right / np.maximum(counts, 1)
 
 
-def _picked(forward: ForwardSteps, edge: StepEdge, sample: StepValues) -> Array:
+def _assigned(step: Step, edge: StepEdge, sample: StepValues) -> Array:
+    kept = np.zeros(np.shape(sample.values[edge.parent]))
+    kept.reshape(-1)[_picked(step, edge, sample)] = sample.gradient(edge.step).ravel()
+    return kept
+
+
+def _picked(step: Step, edge: StepEdge, sample: StepValues) -> Array:
     """The places, in the flat operand, that a step picks its numbers from."""
-    step, shape = forward.steps[edge.step], np.shape(sample.values[edge.parent])
+    shape = np.shape(sample.values[edge.parent])
     places = np.arange(np.prod(shape, dtype=int)).reshape(shape)
     return np.ravel(step.run([places, *sample.operands(step)[1:]]))
 

@@ -12,19 +12,9 @@ from ...backend import Array
 from ..comparison import worst_entry
 from ..mistake_kinds import kinds
 from ..problem import Problem
+from ..referee import TrueGradient
 from ..report import CONSISTENT, EXACTLY, Finding
-from ..true_gradient import TrueGradient
-from . import (
-    block_diagonal,
-    dropped_paths,
-    formulas,
-    jacobian,
-    other_forward,
-    step_rules,
-    substitutions,
-    upstream,
-    whole_gradient,
-)
+from . import dropped_paths, formulas, jacobian, step_rules, substitutions, whole_gradient
 from .forward_steps import ForwardSteps, follow_forward
 from .measurements import Diagnosis, Measurements
 
@@ -37,8 +27,8 @@ STEP_PROBES: tuple[StepProbe, ...] = (
     dropped_paths.one_path,
     step_rules.wrong_rule,
     dropped_paths.two_paths,
-    block_diagonal.diagonal_of_a_block,
-    other_forward.other_forward,
+    dropped_paths.diagonal_of_a_block,
+    substitutions.other_forward,
     step_rules.wrong_rule_in_loop,
     formulas.constant_slope,
     formulas.missing_factor,
@@ -62,10 +52,10 @@ def by_steps(measured: Measurements) -> Iterator[Diagnosis]:
 
 
 STAGES: tuple[tuple[Probe, ...], ...] = (
-    (upstream.wrong_shape,),
-    (upstream.not_finite,),
-    (upstream.zero_gradient,),
-    (upstream.upstream_dependence,),
+    (whole_gradient.wrong_shape,),
+    (whole_gradient.not_finite,),
+    (whole_gradient.zero_gradient,),
+    (whole_gradient.upstream_dependence,),
     (whole_gradient.exchanged_arguments, whole_gradient.constant_multiple, whole_gradient.permuted_axes),
     (whole_gradient.gradient_of_another,),
     (

@@ -54,9 +54,8 @@ def wrong_rule_in_loop(measured: Measurements, forward: ForwardSteps) -> Iterato
             if kind != "wrong_variable" or "slope" in sentence:
                 backs = {edge: rule[2] for edge, rule in zip(edges, together, strict=True)}
                 if all(_fits_each_time(forward, sample, backs) for sample in forward.samples):
-                    yield Diagnosis(
-                        kind, f"what comes out when {sentence} in {forward.line_of(edges[0].step)}, each time"
-                    )
+                    line = forward.line_of(edges[0].step)
+                    yield Diagnosis(kind, f"what comes out when {sentence} in {line}, each time")
                     return
 
 
@@ -105,16 +104,10 @@ def _products(forward: ForwardSteps, edge: StepEdge) -> Iterator[Rule]:
     if values[own].ndim < 2 or values[other].ndim < 2:
         return
 
-    def product(index: int, turns: tuple[int, ...]) -> GradientRule:
-        turn_g, turn_b, g_first = turns
-
-        def back(sample: StepValues) -> Array | None:
-            g, b = sample.gradient(edge.step), sample.values[index]
-            g, b = _turned(g, turn_g), _turned(b, turn_b)
-            result = g @ b if g_first else b @ g
-            return sum_to_shape(result, sample.values[own].shape)
-
-        return back
+    def product(index: int, turns: tuple[int, ...], sample: StepValues) -> Array:
+        pair = sample.gradient(edge.step), sample.values[index]
+        g, b = (x.swapaxes(-1, -2) if turn else x for x, turn in zip(pair, turns, strict=False))
+        return sum_to_shape(g @ b if turns[2] else b @ g, sample.values[own].shape)
 
     def reshaped(sample: StepValues) -> Array:
         g, b = sample.gradient(edge.step), sample.values[other]
@@ -124,7 +117,7 @@ def _products(forward: ForwardSteps, edge: StepEdge) -> Iterator[Rule]:
     ways = sorted(np.ndindex(2, 2, 2), key=sum)
     for turns in ways:
         sentence = "a matrix is not transposed, or one is that should not be,"
-        yield Rule("missing_transpose", sentence, product(other, turns))
+        yield Rule("missing_transpose", sentence, partial(product, other, turns))
     yield Rule("missing_transpose", "a matrix is reshaped where it is to be transposed", reshaped)
     sentence = "the gradient is multiplied element by element, not as a matrix,"
     yield Rule("elementwise_for_matmul", sentence, lambda sample: sample.gradient(edge.step) * sample.values[other])
@@ -133,7 +126,7 @@ def _products(forward: ForwardSteps, edge: StepEdge) -> Iterator[Rule]:
             sentence = f"{forward.name_of(index)} stands in place of {forward.name_of(other)}"
             kind = "swapped_arguments" if index == own and not forward.others_are_right else "wrong_variable"
             for turns in ways:
-                yield Rule(kind, sentence, product(index, turns))
+                yield Rule(kind, sentence, partial(product, index, turns))
 
 
 def _bilinear(forward: ForwardSteps, edge: StepEdge) -> Iterator[Rule]:
@@ -142,24 +135,22 @@ def _bilinear(forward: ForwardSteps, edge: StepEdge) -> Iterator[Rule]:
     place = 1 - edge.operand
     other = step.parents[place]
 
-    def fed(index: int, change_g: AxisExchange | None = None, change_b: AxisExchange | None = None) -> GradientRule:
-        def back(sample: StepValues) -> Array:
-            g, operands = sample.gradient(edge.step), sample.operands(step)
-            operands[place] = change_b(sample.values[index]) if change_b else sample.values[index]
-            return local_gradient(step, operands, edge.operand, change_g(g) if change_g else g)
-
-        return back
+    def fed(index: int, change_g: AxisExchange, change_b: AxisExchange, sample: StepValues) -> Array:
+        operands = sample.operands(step)
+        operands[place] = change_b(sample.values[index])
+        return local_gradient(step, operands, edge.operand, change_g(sample.gradient(edge.step)))
 
     for exchange in _exchanges(np.shape(values[edge.step])):
-        yield Rule("missing_transpose", "two axes of the gradient are mixed up", fed(other, exchange))
+        sentence = "two axes of the gradient are mixed up"
+        yield Rule("missing_transpose", sentence, partial(fed, other, exchange, np.asarray))
     for exchange in _exchanges(np.shape(values[other])):
         sentence = f"two axes of {forward.name_of(other)} are mixed up"
-        yield Rule("missing_transpose", sentence, fed(other, None, exchange))
+        yield Rule("missing_transpose", sentence, partial(fed, other, np.asarray, exchange))
     for index in forward.real_steps():
         if index != other and np.shape(values[index]) == np.shape(values[other]):
             kind = "swapped_arguments" if index == edge.parent and not forward.others_are_right else "wrong_variable"
             sentence = f"{forward.name_of(index)} stands in place of {forward.name_of(other)}"
-            yield Rule(kind, sentence, fed(index))
+            yield Rule(kind, sentence, partial(fed, index, np.asarray, np.asarray))
 
 
 def _exchanges(shape: tuple[int, ...]) -> Iterator[AxisExchange]:
@@ -169,49 +160,43 @@ def _exchanges(shape: tuple[int, ...]) -> Iterator[AxisExchange]:
             yield partial(np.swapaxes, axis1=i, axis2=j)
 
 
-def _turned(a: Array, turn: int) -> Array:
-    return a.swapaxes(-1, -2) if turn else a
-
-
 def _slopes(forward: ForwardSteps, edge: StepEdge) -> Iterator[Rule]:
     """g · slope with another slope, or with another sum over the axes along which the operand was repeated."""
     step, first = forward.steps[edge.step], forward.samples[0]
 
-    def back(slope: Callable[[StepValues], Array]) -> Callable[[StepValues], Array]:
-        def function(sample: StepValues) -> Array:
+    def rule(kind: str, sentence: str, slope: Callable[[StepValues], Array]) -> Rule:
+        def back(sample: StepValues) -> Array:
             g = sample.gradient(edge.step)
             return sum_to_shape(np.broadcast_to(g * slope(sample), g.shape), sample.values[edge.parent].shape)
 
-        return function
+        return Rule(kind, sentence, back)
 
     def right(sample: StepValues) -> Array:
         return local_slope(step, sample.operands(step), edge.operand)
 
     here, is_unary = right(first), getattr(step.function, "nin", 0) == 1
     if (np.abs(here * (1 - here)) < 1e-8).all() and step.name not in ("add", "subtract"):
-        yield Rule("mask_leak", "the gradient also goes where nothing came from", back(lambda s: np.ones(1)))
-        yield Rule("mask_leak", "the mask is inverted", back(lambda s: 1 - right(s)))
+        yield rule("mask_leak", "the gradient also goes where nothing came from", lambda s: np.ones(1))
+        yield rule("mask_leak", "the mask is inverted", lambda s: 1 - right(s))
     elif is_unary:
         starts = [local_slope(step, first.operands(step), 0, np.full(1, place)) for place in (0.0, 1.0)]
         kind = "wrong_place" if any(abs(start[0] - 1) < 1e-6 for start in starts) else "wrong_variable"
-        yield Rule(kind, f"the slope of {step.name} is left out", back(lambda s: np.ones(1)))
+        yield rule(kind, f"the slope of {step.name} is left out", lambda s: np.ones(1))
     elif len(step.parents) == 2:
         other = step.parents[1 - edge.operand]
         kind = "wrong_place" if forward.is_parameter(other) else "wrong_variable"
-        yield Rule(kind, f"the factor {forward.name_of(other)} is left out", back(lambda s: np.ones(1)))
+        yield rule(kind, f"the factor {forward.name_of(other)} is left out", lambda s: np.ones(1))
     if is_unary:
         sentence = f"the slope of {step.name} is taken at its output"
-        yield Rule(
-            "wrong_variable", sentence, back(lambda s: local_slope(step, s.operands(step), 0, s.values[edge.step]))
-        )
+        yield rule("wrong_variable", sentence, lambda s: local_slope(step, s.operands(step), 0, s.values[edge.step]))
         sentence = f"the value of {step.name} stands in place of its slope"
-        yield Rule("wrong_variable", sentence, back(lambda s: s.values[edge.step]))
+        yield rule("wrong_variable", sentence, lambda s: s.values[edge.step])
     if step.name in ("multiply", "divide"):
         for index in forward.real_steps():
             if np.ndim(first.values[index]):
                 sentence = f"{forward.name_of(index)} stands in place of another factor"
-                yield Rule("wrong_variable", sentence, back(partial(_value, index)))
-                yield Rule("wrong_variable", f"1/{sentence}", back(partial(_inverse, index)))
+                yield rule("wrong_variable", sentence, partial(_value, index))
+                yield rule("wrong_variable", f"1/{sentence}", partial(_inverse, index))
 
 
 def _value(index: int, sample: StepValues) -> Any:

@@ -93,13 +93,10 @@ def measure_steps(
     with np.errstate(all="ignore"):
         try:
             values = trace.run(inputs)
-            is_small = sum(np.size(value) for value in values) <= _MOST_NUMBERS
             output = np.asarray(values[trace.output])
-            if (
-                not is_small
-                or output.shape != upstream.shape
-                or not are_equal(output, problem.run_forward(*all_inputs))
-            ):
+            if sum(np.size(value) for value in values) > _MOST_NUMBERS or output.shape != upstream.shape:
+                return None
+            if not are_equal(output, problem.run_forward(*all_inputs)):
                 return None
             adjoints, contributions = go_back(trace, values, upstream, active)
         except Exception:  # a step that cannot be run again at another place
@@ -120,32 +117,25 @@ def measure_lines(
     h = DIFFERENCE_STEP * max(1.0, 0.1 * float(np.abs(inputs[argument]).max(initial=0.0)))
     with np.errstate(all="ignore"):
         try:
+            moves = [[inputs[argument] + t * d for t in (h, -h)] for d in directions]
             ends = [
-                [
-                    trace.run([x + t * d if j == argument else x for j, x in enumerate(inputs)], replaced)
-                    for t in (h, -h)
-                ]
-                for d in directions
+                [trace.run([*inputs[:argument], x, *inputs[argument + 1 :]], replaced) for x in pair] for pair in moves
             ]
-            place.slopes = [_slopes(x, ends, i, h) if active[i] else None for i, x in enumerate(place.values)]
+            place.slopes = [
+                np.array([np.nan_to_num((up[i] - down[i]) / (2 * h)) for up, down in ends])
+                if active[i] and is_real(value)
+                else None
+                for i, value in enumerate(place.values)
+            ]
         except Exception:  # a step that cannot be run beside this place, or has another shape there
             return False
     true, of_output = place.adjoints[argument], place.slopes[trace.output]
     if true is None or of_output is None:
         return False
-    place.true_slopes, claimed, slopes = (
-        (a * b).reshape(len(directions), -1).sum(axis=1)
-        for a, b in ((directions, true), (directions, place.got), (of_output, place.upstream))
-    )
+    products = directions * true, directions * place.got, of_output * place.upstream
+    place.true_slopes, claimed, slopes = (x.reshape(len(directions), -1).sum(axis=1) for x in products)
     place.errors = claimed - place.true_slopes
     return np.allclose(place.true_slopes, slopes, 1e-5, 1e-7)
-
-
-def _slopes(value: Any, ends: list[list[list[Any]]], step: int, h: float) -> Array | None:
-    """How a step's value moves along each line; None where it is no array of real numbers."""
-    if not is_real(value):
-        return None
-    return np.array([np.nan_to_num((up[step] - down[step]) / (2 * h)) for up, down in ends])
 
 
 def is_real(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Probes that ask of what backward's gradient *would* be the true one: other inputs, or another upstream.
+"""Probes that ask of what backward's gradient *would* be the true one: other inputs, another upstream or forward pass.
 
 A formula that uses `a` where `b` belongs gives the true gradient at b := a. One without `.T` gives the true one at a
 transposed input, one that forgets a mask the true one without it. A few calls of forward refuse each question.
@@ -6,15 +6,20 @@ transposed input, one that forgets a mask the true one without it. A few calls o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
 from ...backend import Array
+from ...trace import Step
 from .forward_steps import ForwardSteps
 from .measurements import Diagnosis, Measurements, axis_orders
+from .step_values import DIFFERENCE_STEP, StepValues, is_elementwise, is_real
+
+Replacements = Mapping[int, Callable[..., Any]]
 
 
 def other_upstream(measured: Measurements) -> Iterator[Diagnosis]:
@@ -51,14 +56,10 @@ def other_inputs(measured: Measurements) -> Iterator[Diagnosis]:
                 yield Diagnosis("missing_transpose", f"the gradient that comes out where {names[i]} is transposed")
                 return
         for name, value in values:
-            if (
-                value is not x
-                and value.shape == x.shape
-                and measured.is_right(measured.got, measured.with_input(i, value))
-            ):
-                yield Diagnosis(
-                    "wrong_variable", f"the gradient that comes out where {name} stands in place of {names[i]}"
-                )
+            is_other = value is not x and value.shape == x.shape
+            if is_other and measured.is_right(measured.got, measured.with_input(i, value)):
+                sentence = f"the gradient that comes out where {name} stands in place of {names[i]}"
+                yield Diagnosis("wrong_variable", sentence)
                 return
     for i, j in ((i, j) for i in numbers for j in numbers if i < j and inputs[i].shape == inputs[j].shape):
         swapped = list(inputs)
@@ -75,13 +76,11 @@ def output_for_input(measured: Measurements) -> Iterator[Diagnosis]:
     tanh's 1 - y² with x in place of y is such a rule, and softmax's p (g - Σ g p) with x in place of p.
     """
     output = measured.problem.output
-    if output.shape == measured.x.shape and measured.is_right(
-        measured.gradient_at(inputs=measured.with_input(measured.argument, output))
-    ):
-        sentence = (
-            f"the rule is one in terms of the output, but {measured.name} was put into it: fed the output, it is right"
-        )
-        yield Diagnosis("wrong_variable", sentence)
+    if output.shape != measured.x.shape:
+        return
+    if measured.is_right(measured.gradient_at(inputs=measured.with_input(measured.argument, output))):
+        rule = f"the rule is one in terms of the output, but {measured.name} was put into it"
+        yield Diagnosis("wrong_variable", f"{rule}: fed the output, it is right")
 
 
 def without_mask(measured: Measurements) -> Iterator[Diagnosis]:
@@ -130,9 +129,8 @@ def ones_for_input(measured: Measurements) -> Iterator[Diagnosis]:
     """got = the true gradient where another input is 1 everywhere: it was left out."""
     for i, name, x in measured.other_arguments():
         if measured.is_right(measured.got, measured.with_input(i, np.ones_like(x))):
-            yield Diagnosis(
-                "wrong_variable", f"the gradient that comes out where {name} is 1 everywhere: it was left out"
-            )
+            sentence = f"the gradient that comes out where {name} is 1 everywhere: it was left out"
+            yield Diagnosis("wrong_variable", sentence)
             return
 
 
@@ -148,3 +146,72 @@ def other_value_for_argument(measured: Measurements, forward: ForwardSteps) -> I
             sentence = f"the gradient that comes out where {forward.name_of(index)} stands in place of {measured.name}"
             yield Diagnosis("wrong_variable", sentence)
             return
+
+
+def other_forward(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
+    """got = the gradient of the forward pass with one step, or all steps of a sort, replaced."""
+    for kind, sentence, change in _changes(forward):
+        if all(_belongs(forward, sample, change) for sample in forward.samples):
+            yield Diagnosis(kind, f"what comes out when {sentence}")
+            return
+
+
+def _belongs(forward: ForwardSteps, sample: StepValues, change: Replacements) -> bool:
+    """Whether a sample's gradient is that of the changed forward pass, along two random lines."""
+    rng = np.random.default_rng(3)
+    for _ in range(2):
+        d = rng.normal(size=sample.got.shape)
+        ends = []
+        for t in (DIFFERENCE_STEP, -DIFFERENCE_STEP):
+            moved = [x + t * d if j == forward.argument else x for j, x in enumerate(sample.inputs)]
+            try:
+                ends.append(np.asarray(forward.trace.run(moved, change)[forward.trace.output]))
+            except Exception:  # the shapes do not go together any more
+                return False
+        if any(end.shape != sample.upstream.shape or not is_real(end) for end in ends):
+            return False
+        slopes = sample.upstream * (ends[0] - ends[1]) / (2 * DIFFERENCE_STEP)
+        got = (sample.got * d).sum()
+        if not abs(got - slopes.sum()) <= 1e-7 * (abs(got) + np.abs(slopes).sum()):
+            return False
+    return bool(np.abs(sample.got).max() > 0)
+
+
+def _changes(forward: ForwardSteps) -> Iterator[tuple[str, str, Replacements]]:
+    """Kind, sentence, and what takes the place of which steps."""
+    first = forward.samples[0]
+    steps = [(i, step) for i, step in enumerate(forward.steps) if forward.active[i] and step.parents]
+    for i, step in steps:
+        if _is_switch(step):
+            for k, parent in enumerate(step.parents):
+                if forward.active[parent] and is_real(first.values[parent]):
+                    yield "mask_leak", f"there is no mask in {forward.line_of(i)}", {i: _operand(k)}
+    reductions = [(i, step) for i, step in steps if isinstance(step.kwargs.get("axis"), int)]
+    dims = max((np.ndim(first.values[step.parents[0]]) for _, step in reductions), default=0)
+    for axis in range(dims):
+        change = {i: _along(step, axis) for i, step in reductions}
+        yield "wrong_axis", f"all sums and means run along axis {axis}", change
+        for i, function in change.items() if len(change) > 1 else ():
+            yield "wrong_axis", f"{forward.line_of(i)} runs along axis {axis}", {i: function}
+
+
+def _is_switch(step: Step) -> bool:
+    """where, maximum, clip; or a mask that is added (0 and a very negative number) or multiplied on (0 and 1)."""
+    if step.name in ("where", "maximum", "minimum", "clip", "fmax", "fmin", "setitem"):
+        return True
+    masks = [arg for arg in step.args if isinstance(arg, np.ndarray) and arg.size > 1]
+    if not is_elementwise(step) or len(step.args) != 2 or len(masks) != 1:
+        return False
+    mask = masks[0]
+    if step.name == "multiply":
+        return bool(((mask == 0) | (mask == 1)).all())
+    return step.name == "add" and mask.dtype.kind == "f" and bool((mask <= -1e4).any())
+
+
+def _operand(k: int) -> Callable[..., Any]:
+    return lambda *operands: operands[k]
+
+
+def _along(step: Step, axis: int) -> Callable[..., Array]:
+    moved = replace(step, kwargs={**step.kwargs, "axis": axis})
+    return lambda *operands: moved.run(operands)
