@@ -3,8 +3,6 @@
 A function whose first argument is a Tensor is a method of it too. Where this differs from PyTorch: docs/PYTORCH.md.
 """
 
-from __future__ import annotations
-
 import builtins
 import math
 import operator

@@ -1,7 +1,5 @@
 """What is wrong with a gradient that is wrong: a mistake of the catalogue, a diagnosis, or at least where."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Whether the numbers are right: one argument at one point, and all arguments together at kinks."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

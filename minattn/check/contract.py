@@ -1,7 +1,5 @@
 """The contract: what a backward owes besides right numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

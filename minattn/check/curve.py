@@ -5,8 +5,6 @@ right gradient the error therefore falls with the step, meets a floor and rises 
 where it is, however small the step.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from dataclasses import dataclass

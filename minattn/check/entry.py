@@ -1,7 +1,5 @@
 """The ways in: plain functions, an op, anything made of Tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Where in somebody's own code an error came from."""
 
-from __future__ import annotations
-
 import linecache
 import os
 import traceback

@@ -1,7 +1,5 @@
 """Every op of a graph, checked where it stands: at the inputs it had, with the upstream gradient that reached it."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 from collections.abc import Sequence

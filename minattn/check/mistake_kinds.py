@@ -1,7 +1,5 @@
 """The vocabulary: every kind of mistake that a check can report, what it means, and what to look at next."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -1,7 +1,5 @@
 """Checking a whole model: every op where it stands, and all parameters together."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterable, Mapping
 from functools import partial

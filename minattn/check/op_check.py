@@ -1,7 +1,5 @@
 """Checking an op: on given inputs, or on the samples of a registered one."""
 
-from __future__ import annotations
-
 import copy
 import inspect
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """From what somebody gives to a problem: arrays in float64, names, output, upstream. Refuses what cannot be checked."""
 
-from __future__ import annotations
-
 import inspect
 import time
 from collections.abc import Callable, Sequence

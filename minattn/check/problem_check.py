@@ -1,7 +1,5 @@
 """The check of one problem: contract, numbers at several points, diagnosis, verdict."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Common random numbers: every call of a function draws the same ones, so that dropout is a function like any other."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import random

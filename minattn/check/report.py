@@ -1,7 +1,5 @@
 """What a check hands back: findings with their evidence, notes, a row for each argument, and the verdict."""
 
-from __future__ import annotations
-
 import html
 import math
 from collections.abc import Callable

@@ -8,8 +8,6 @@ the step sizes disagree, smaller ones are tried: a kink nearby no longer matters
 shows as a slope to the right that differs from the slope to the left, however small the step.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace

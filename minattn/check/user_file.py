@@ -1,7 +1,5 @@
 """Somebody's own file: its passes, its inputs, and the op it is about. Their mistakes are told with their own lines."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import sys

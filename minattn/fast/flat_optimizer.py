@@ -1,7 +1,5 @@
 """Optimizers that update small parameters together, and large ones block by block."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, Self

@@ -1,7 +1,5 @@
 """Memory that is used again: large arrays of one training step take the places of those of the step before."""
 
-from __future__ import annotations
-
 import math
 import os
 import weakref

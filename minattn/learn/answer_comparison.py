@@ -1,7 +1,5 @@
 """Compares what a learner's function returned with what is right: first its form, then its numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 

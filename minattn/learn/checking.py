@@ -1,7 +1,5 @@
 """Checks a learner's file: runs it in a process of its own, calls its functions and compares what they return."""
 
-from __future__ import annotations
-
 import os
 import time
 from copy import deepcopy

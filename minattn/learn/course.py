@@ -1,7 +1,5 @@
 """The course: its exercises in their order, each read from its folder."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import inspect

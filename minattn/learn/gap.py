@@ -4,8 +4,6 @@ The whole file stands once, as `solution.py`. What a learner gets is made of it,
 `right.py` fills the gap; a piece of `wrong.py` has those lines that differ from the solution's.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 import textwrap

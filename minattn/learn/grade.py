@@ -1,7 +1,5 @@
 """Grade folders of submissions: every file in a process of its own, the results in a table."""
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools

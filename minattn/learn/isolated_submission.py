@@ -1,7 +1,5 @@
 """A submission in a process of its own: its requests and their time limit, how it ended, and what it printed."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -1,7 +1,5 @@
 """A folder of exercises: the learner's files are theirs, and nothing here overwrites one without keeping it."""
 
-from __future__ import annotations
-
 import re
 import stat
 from itertools import count

@@ -4,8 +4,6 @@ Where the system can fork, a process that has NumPy loaded already waits and for
 gets an interpreter of its own. A submission never shares a process with the check, or with another submission.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

@@ -1,7 +1,5 @@
 """What the exercises look like on a terminal, and in a file: every line fits, from 60 columns on."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

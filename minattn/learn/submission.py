@@ -1,7 +1,5 @@
 """A submission, as the check sees it: functions that can be called, and the ways in which they fail."""
 
-from __future__ import annotations
-
 import io
 from typing import Any, NamedTuple
 

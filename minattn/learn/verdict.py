@@ -1,7 +1,5 @@
 """What a check of an exercise comes to."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 RESULTS = ("passed", "to do", "wrong", "error", "refused", "time", "memory", "crash", "missing")

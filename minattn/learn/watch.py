@@ -1,7 +1,5 @@
 """The terminal loop: it looks at the files, checks what was saved, and listens to a few keys."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Why an answer is wrong: the first step that is, the mistake that it looks like, what to look at next."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any

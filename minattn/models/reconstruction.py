@@ -1,7 +1,5 @@
 """The model that gives its input back: text to vectors, through self-attention, and back to text."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

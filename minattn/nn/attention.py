@@ -1,7 +1,5 @@
 """Multi-head self-attention, and leaving padding out of what is done to each token by itself."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """De-embedding: mapping vectors back to discrete tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The block that an encoder repeats."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .. import functional as F

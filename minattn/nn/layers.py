@@ -1,7 +1,5 @@
 """The plain layers: an op of `functional` each, with its parameters. float32 unless `.double()` is called."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

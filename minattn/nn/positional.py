@@ -1,7 +1,5 @@
 """Positional encoding: attention cannot see order, so the place of a token is added to its vector."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..backend import Array

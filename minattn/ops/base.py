@@ -1,7 +1,5 @@
 """What an op is, and the registry that every op enters with a maker of sample inputs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType

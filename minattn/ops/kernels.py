@@ -3,8 +3,6 @@
 `minattn.fast` registers the kernels here. This table is all that the rest of the engine knows of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar

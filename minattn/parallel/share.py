@@ -5,8 +5,6 @@ processes where the system can fork, else threads of this process. Ranks of MPI 
 the program was started by `mpiexec`: `add_gradients` would compute this rank's part and sum over all ranks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial

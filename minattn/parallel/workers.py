@@ -1,7 +1,5 @@
 """What all ways of sharing a batch have in common: its parts, what each counts, and what is needed of a model."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 

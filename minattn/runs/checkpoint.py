@@ -97,7 +97,7 @@ def read_checkpoint(folder: Path, belongs_to: Mapping[str, str], expected: Shape
     expected    the weights' names and shapes that the caller can use; None takes any
 
     Raises InputError, naming the file, where one is missing, truncated, altered, of another version, of
-    another step, tokenizer or model, or holds other tensors.
+    another step, tokenizer or model, or holds other tensors, NaN or Inf.
     """
     described = description(folder)
     theirs, ours = described["tokenizer_sha256"], belongs_to["tokenizer"]
@@ -115,6 +115,8 @@ def read_checkpoint(folder: Path, belongs_to: Mapping[str, str], expected: Shape
         raise InputError(
             f"{folder / STATE} belongs to another model than the run's config.json describes; put the original back"
         )
+    if spoilt := [name for name, array in weights.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]:
+        raise InputError(f"{folder / WEIGHTS}: {spoilt[0]} holds NaN or Inf, as would every result")
     return Checkpoint(described["step"], weights, optimizer, described["state"])
 
 

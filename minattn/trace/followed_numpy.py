@@ -1,7 +1,5 @@
 """A copy of a function in which NumPy's new arrays can be followed too, so that results may be written into them."""
 
-from __future__ import annotations
-
 import types
 from collections.abc import Callable, Iterator
 from contextlib import suppress

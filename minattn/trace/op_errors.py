@@ -1,7 +1,5 @@
 """Whose line called an op, and which op made a NaN or an Inf, with the reason where the op knows it."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os

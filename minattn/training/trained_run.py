@@ -17,7 +17,7 @@ from ..runs import Run
 from ..tensor import no_grad
 from ..terminal import UNLIMITED, table_lines
 from ..text import WordPiece, no_blanks
-from ..trace import finite_results, is_finite
+from ..trace import finite_results
 from .evaluation import BLANKED, HeldOut, ScoreTable
 from .model import Model
 from .run_config import model_config, model_kind, training_config
@@ -102,8 +102,6 @@ def load_model(run: Run) -> tuple[Model, WordPiece]:
     model = model_kind(run).build(config, seed=0)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     weights = run.load(shapes, best=True).weights
-    if spoilt := [name for name, array in weights.items() if array.dtype.kind == "f" and not is_finite(array)]:
-        raise InputError(f"{run.folder}: {spoilt[0]} of the checkpoint holds NaN or Inf, as would every result")
     try:
         model.load_state_dict(weights)
     except ValueError as error:

@@ -197,10 +197,12 @@ def test_weights_that_are_no_numbers_are_refused(trainer, tmp_path):
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_weights_that_are_not_finite_are_refused(trainer, tmp_path, number):
+def test_weights_that_are_not_finite_are_refused(data, trainer, tmp_path, number):
     run = spoilt(trainer, tmp_path / "run", "embedding.weight", lambda array: array * number)
-    with pytest.raises(InputError, match=r"embedding\.weight of the checkpoint holds NaN or Inf"):
+    with pytest.raises(InputError, match=r"weights\.safetensors: embedding\.weight holds NaN or Inf"):
         load_model(run)
+    with pytest.raises(InputError, match=r"weights\.safetensors: embedding\.weight holds NaN or Inf"):
+        Trainer(trainer.model.config, TRAINING, data, run).resume()
 
 
 def test_weights_that_are_too_large_for_any_result_are_one_sentence_and_no_warning(trainer, tmp_path):

@@ -1,7 +1,5 @@
 """What an entry of the catalogue of mistakes is, how a wrong backward pass enters it, and what several of them need."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Recognising a mistake: which entry of the catalogue gives the very numbers that a user's backward gives."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Finding the registered op that a user means: by a name, and its options by what it computes."""
 
-from __future__ import annotations
-
 import inspect
 import itertools
 import re

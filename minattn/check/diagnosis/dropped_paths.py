@@ -7,8 +7,6 @@ anything else a factor. c is found by least squares and must fit along every lin
 The same for a stretch of steps with a Jacobian of its own, of which only the diagonal was used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 

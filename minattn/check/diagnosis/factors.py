@@ -1,7 +1,5 @@
 """A factor, and what in a problem is equal to it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Probes that look for a formula: is backward's gradient the upstream, or the true gradient, times something?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 

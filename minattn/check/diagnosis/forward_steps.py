@@ -1,7 +1,5 @@
 """The forward pass, step by step, with the true gradient at each step and what each passes on to the one before."""
 
-from __future__ import annotations
-
 import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass

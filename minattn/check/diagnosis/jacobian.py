@@ -3,8 +3,6 @@
 M is measured with upstreams that are 1 at one output. Its rows are outputs, its columns the entries of the argument.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

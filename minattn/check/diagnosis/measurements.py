@@ -1,7 +1,5 @@
 """What every probe works with: backward and the true slopes, measured at any place."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Wrong rules for the steps that repeat, sum, pick and move numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 

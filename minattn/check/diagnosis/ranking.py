@@ -1,7 +1,5 @@
 """The probes in their order, and what is reported of what they say."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

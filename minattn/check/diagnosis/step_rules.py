@@ -4,8 +4,6 @@ Each step passes back g · slope, or a product of matrices, or g moved to other 
 are tried at each step; what backward's gradient would then be follows without running anything again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial

@@ -3,8 +3,6 @@
 Every local gradient is measured by differences: no rule for any NumPy function is needed, and none can be wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial

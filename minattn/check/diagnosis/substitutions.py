@@ -4,8 +4,6 @@ A formula that uses `a` where `b` belongs gives the true gradient at b := a. One
 transposed input, one that forgets a mask the true one without it. A few calls of forward refuse each question.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, product

@@ -1,7 +1,5 @@
 """Probes on the gradient as a whole: its shape, its answer to the upstream, and whose true gradient it is, if any's."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A learner's file, loaded once; then its functions are called. What comes of it is data, never a verdict."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import re

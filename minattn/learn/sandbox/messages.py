@@ -3,8 +3,6 @@
 A message is two lengths, a JSON tree, and the bytes of the arrays in it.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import socket

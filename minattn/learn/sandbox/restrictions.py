@@ -1,7 +1,5 @@
 """What a submission may not do, and the limits of what it may use."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os

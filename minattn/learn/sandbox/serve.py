@@ -1,7 +1,5 @@
 """The process in which a learner's code runs: it serves one submission, or forks for each one that comes."""
 
-from __future__ import annotations
-
 import contextlib
 import faulthandler
 import math
