@@ -7,13 +7,13 @@ import os
 import secrets
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
 from ..runs import similar_path, write_atomically
-from ..terminal import columns, labelled, padded
+from ..terminal import Interrupt, Stopped, columns, labelled, padded
 from .checking import check_in_folder
 from .course import Exercise, course
 from .isolated_submission import Limits
@@ -78,18 +78,26 @@ def grade(
         return rows
 
     pool = ThreadPoolExecutor(workers or min(len(folders), os.cpu_count() or 1))
-    try:
-        for folder, rows in zip(folders, pool.map(grade_folder, folders), strict=True):
-            graded += rows
-            screen.write(_summary(folder, rows, max(columns(str(folder)) for folder in folders), screen))
-    finally:
-        interrupted.set()
-        for runner in started:
-            runner.interrupt()
-        pool.shutdown(cancel_futures=True)
-        for runner in started:
-            runner.close()
-        write_atomically(table, _csv(graded, seed))
+    with Interrupt() as interrupt:  # an exception in the midst of waiting would leave a lock taken for ever
+        try:
+            for folder, rows in zip(folders, [pool.submit(grade_folder, folder) for folder in folders], strict=True):
+                while not (interrupt.requested or rows.done()):
+                    wait([rows], timeout=0.1)
+                if interrupt.requested:
+                    break
+                graded += rows.result()
+                longest = max(columns(str(folder)) for folder in folders)
+                screen.write(_summary(folder, rows.result(), longest, screen))
+        finally:
+            interrupted.set()
+            for runner in started:
+                runner.interrupt()
+            pool.shutdown(cancel_futures=True)
+            for runner in started:
+                runner.close()
+            write_atomically(table, _csv(graded, seed))
+    if interrupt.requested:
+        raise Stopped(interrupt.requested)
     return graded
 
 

@@ -11,9 +11,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+CAN_ASK_AGAIN = hasattr(signal, "setitimer")  # not on Windows
+
+LOCKING = ("threading.py", os.path.join("futures", "thread.py"), os.path.join("futures", "_base.py"))
+"""Files of the standard library that take locks in Python code, where another thread would wait for them."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -78,22 +83,28 @@ class Interrupt:
 def stoppable() -> Iterator[None]:
     """Inside this `with` the first signal raises Stopped, and another Ctrl-C does what it did before.
 
-    What else is raised once the signal has come is taken for its consequence: the import of a C extension, for one,
-    turns the exception into another.
+    It is raised a moment later where Python may just hold a lock, which would stay taken. What else is raised once the
+    signal has come is taken for its consequence: the import of a C extension, for one, turns the exception into
+    another.
     """
 
-    def stop() -> NoReturn:
-        raise Stopped(interrupt.requested)
+    def stop() -> None:
+        number = interrupt.requested
+        if CAN_ASK_AGAIN and sys._getframe(2).f_code.co_filename.endswith(LOCKING):  # what the signal interrupted
+            ask_again(number)
+        else:
+            raise Stopped(number)
+
+    def ask_again(number: int) -> None:
+        interrupt.requested = 0
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), number))
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
 
     def unraisable(unraised: Any) -> None:
-        """Ask again, a moment later, where the exception was lost in a callback or in `__del__`."""
-        if not isinstance(unraised.exc_value, Stopped):
+        if CAN_ASK_AGAIN and isinstance(unraised.exc_value, Stopped):  # it was lost in a callback or in `__del__`
+            ask_again(unraised.exc_value.number)
+        else:
             sys.__unraisablehook__(unraised)
-            return
-        from threading import Timer
-
-        interrupt.requested = 0
-        Timer(0.01, os.kill, (os.getpid(), unraised.exc_value.number)).start()
 
     before, sys.unraisablehook = sys.unraisablehook, unraisable
     try:

@@ -128,7 +128,7 @@ def test_a_file_that_vanishes_for_a_moment_is_no_error(folder, runner):
     said = watch(folder, runner, remove, None, back, None, "q")
     assert f"✓ {FIRST}" in said
     said = watch(folder, runner, (folder / course()[1].file).unlink, None, "c", "q")
-    assert f"{course()[1].file} is missing; minattn learn init" in " ".join(said.split())
+    assert f"{course()[1].file}ismissing;minattnlearninit" in "".join(said.split())  # a long path may be broken
 
 
 def test_when_all_are_right_it_says_so(folder, runner):

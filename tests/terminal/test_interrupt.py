@@ -156,3 +156,14 @@ def test_outside_the_main_thread_it_does_nothing():
     thread.start()
     thread.join()
     assert seen == [(False, signal.default_int_handler)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system cannot ask again")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_where_python_may_hold_a_lock_it_is_raised_a_moment_later(number):
+    reached = []
+    in_a_lock = compile("signal.raise_signal(number); reached.append(1)", threading.__file__, "exec")
+    with pytest.raises(Stopped) as stopped, stoppable():
+        exec(in_a_lock, {"signal": signal, "number": number, "reached": reached})
+        time.sleep(10)
+    assert reached == [1] and stopped.value.number == number
