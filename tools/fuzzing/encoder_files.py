@@ -83,7 +83,9 @@ def encoder_subject(
         files |= {FIRST: 3, SECOND: 2, "model.safetensors.index.json": 3}
         weight_map = {name: part for part, arrays in parts.items() for name in arrays}
         _write(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": weight_map})
-    return Subject(f"encoder {folder.name}", folder, files, partial(load, named=named))
+    return Subject(
+        f"encoder {folder.name}", folder, files, partial(load, named=named), names=("its weights are too large",)
+    )
 
 
 MODULES = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))

@@ -124,7 +124,8 @@ def use(folder: Path, good: dict[str, Any]) -> None:
 def go_on(folder: Path) -> None:
     """What `minattn train --resume` does where the table is all that is left to make."""
     run = folder / "run"
-    (run / "report.json").unlink(missing_ok=True)
+    if (run / "report.json").is_file():
+        (run / "report.json").unlink()
     metrics = (run / "metrics.jsonl").read_bytes() if (run / "metrics.jsonl").is_file() else b""
     before = {
         name: _tensors_if_any(folder / CHECKPOINT / name) for name in ("weights.safetensors", "optimizer.safetensors")
