@@ -2,7 +2,6 @@
 
 import html
 import inspect
-import operator
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
@@ -66,16 +65,6 @@ class no_grad(ContextDecorator):
 def grad_enabled() -> bool:
     """Whether ops record what backward needs, in this thread."""
     return _recording.get()
-
-
-def _either_side(op: Callable[[], Op]) -> tuple[Method, Method]:
-    """The methods of an operator for a Tensor on its left, and for one on its right beside something else."""
-    return lambda x, other: apply(op(), x, other), lambda x, other: apply(op(), other, x)
-
-
-def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[..., Array]:
-    """The method of a comparison, which gives a bare boolean array: it has no gradient."""
-    return lambda x, other: compare(x.data, _array_of(other))
 
 
 class Tensor:
@@ -293,12 +282,41 @@ class Tensor:
 
     # --- operators
 
-    __add__, __radd__ = _either_side(Add)
-    __sub__, __rsub__ = _either_side(Subtract)
-    __mul__, __rmul__ = _either_side(Multiply)
-    __truediv__, __rtruediv__ = _either_side(Divide)
-    __pow__, __rpow__ = _either_side(Power)
-    __matmul__, __rmatmul__ = _either_side(MatMul)
+    def __add__(self, other: Operand) -> "Tensor":
+        return apply(Add(), self, other)
+
+    def __radd__(self, other: Operand) -> "Tensor":
+        return apply(Add(), other, self)
+
+    def __sub__(self, other: Operand) -> "Tensor":
+        return apply(Subtract(), self, other)
+
+    def __rsub__(self, other: Operand) -> "Tensor":
+        return apply(Subtract(), other, self)
+
+    def __mul__(self, other: Operand) -> "Tensor":
+        return apply(Multiply(), self, other)
+
+    def __rmul__(self, other: Operand) -> "Tensor":
+        return apply(Multiply(), other, self)
+
+    def __truediv__(self, other: Operand) -> "Tensor":
+        return apply(Divide(), self, other)
+
+    def __rtruediv__(self, other: Operand) -> "Tensor":
+        return apply(Divide(), other, self)
+
+    def __pow__(self, other: Operand) -> "Tensor":
+        return apply(Power(), self, other)
+
+    def __rpow__(self, other: Operand) -> "Tensor":
+        return apply(Power(), other, self)
+
+    def __matmul__(self, other: Operand) -> "Tensor":
+        return apply(MatMul(), self, other)
+
+    def __rmatmul__(self, other: Operand) -> "Tensor":
+        return apply(MatMul(), other, self)
 
     def __neg__(self) -> "Tensor":
         return apply(Negate(), self)
@@ -307,9 +325,26 @@ class Tensor:
         keys = tuple(_own(k, self.data) for k in key) if isinstance(key, tuple) else _own(key, self.data)
         return apply(Index(keys), self)
 
-    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
-    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
-    __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
+    # comparisons give bare boolean arrays: they have no gradient
+
+    def __lt__(self, other: Operand) -> Array:
+        return self.data < _array_of(other)
+
+    def __le__(self, other: Operand) -> Array:
+        return self.data <= _array_of(other)
+
+    def __gt__(self, other: Operand) -> Array:
+        return self.data > _array_of(other)
+
+    def __ge__(self, other: Operand) -> Array:
+        return self.data >= _array_of(other)
+
+    def __eq__(self, other: object) -> Any:
+        return self.data == _array_of(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self.data != _array_of(other)
+
     __hash__ = object.__hash__
 
     # --- functions of a Tensor: `functional` writes each once, and puts it here
@@ -360,6 +395,7 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
         for tensor in tensors:
             if memory is tensor.data or memory is tensor.data.base:
                 result.version = tensor.version
+                break
     if recorded and result.dtype.kind == "f":
         result.requires_grad = True
         result.node = Node(op, options, tensors)

@@ -505,6 +505,13 @@ def test_an_exception_shows_the_learners_line_and_nothing_of_ours(source, result
     assert "Traceback" not in str(said) and "learner_file.py" not in str(said) and "\n" not in said.sentence
 
 
+def test_what_an_exception_says_at_length_is_cut():
+    said = check_submission(
+        find("softmax"), Submission(), "mine.py", "def backward(g, x):\n    raise ValueError('m' * 5000)"
+    )
+    assert said.sentence.endswith("m…") and len(said.sentence) < 600
+
+
 def test_an_exception_shows_the_line_itself_and_the_shapes_in_it():
     said = verdict(find("attention"), "dq = g @ q.reshape(-1, 2)")
     assert said.remarks[0].text.split("\n") == ["    dq = g @ q.reshape(-1, 2)", "    shapes: g (2, 3, 3), q (2, 3, 3)"]
