@@ -10,6 +10,8 @@ from .errors import InputError
 Array: TypeAlias = Any
 """An array of NumPy or CuPy; the type checker has no name for either-or."""
 
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+
 
 class Device(NamedTuple):
     """Where arrays live: the module that computes on them, and the way there and back."""
@@ -99,6 +101,8 @@ def plain_array(data: Any) -> Array:
                 kind = type(data).__name__
                 raise ValueError(f"Tensor: expected numbers, or lists of equal lengths, got {kind}") from error
     dtype = data.dtype
+    if dtype is SINGLE or dtype is DOUBLE:
+        return data
     if dtype.kind not in "iubf" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
         wider = "; use data.astype(numpy.float32)" if dtype == np.float16 else ""
         raise TypeError(f"Tensor: expected numbers (float32, float64, integers, booleans), got dtype {dtype}{wider}")

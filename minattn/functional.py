@@ -770,14 +770,14 @@ def _reduced(losses: Tensor, count: Any, reduction: str) -> Tensor:
 
 def _linear_inputs(function: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> list[Tensor]:
     """The inputs of a linear layer as Tensors; refuses those that do not fit together."""
-    x, w, *b = floats(function, input=input, weight=weight, **({} if bias is None else {"bias": bias}))
-    if x.ndim == 0 or w.ndim != 2 or x.shape[-1] != w.shape[1]:
-        raise ValueError(
-            f"{function}: input (…, I) and weight (O, I) expected, their shapes are {x.shape} and {w.shape}"
-        )
-    if b and b[0].shape != w.shape[:1]:
-        raise ValueError(f"{function}: bias has shape {b[0].shape}, expected {w.shape[:1]}")
-    return [x, w, *b]
+    given = {"input": input, "weight": weight} if bias is None else {"input": input, "weight": weight, "bias": bias}
+    inputs = floats(function, **given)
+    x, w, *b = [tensor.data.shape for tensor in inputs]
+    if not x or len(w) != 2 or x[-1] != w[1]:
+        raise ValueError(f"{function}: input (…, I) and weight (O, I) expected, their shapes are {x} and {w}")
+    if b and b[0] != w[:1]:
+        raise ValueError(f"{function}: bias has shape {b[0]}, expected {w[:1]}")
+    return inputs
 
 
 def _require_loss(function: str, reduction: str, label_smoothing: float) -> None:

@@ -376,8 +376,7 @@ def apply(op: Op, *inputs: Operand) -> Tensor:
     recorded = grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     arrays = [tensor.data for tensor in tensors]
     if (kernel := kernel_of(type(op), arrays)) is not None:
-        options_of, op = op, object.__new__(kernel)
-        vars(op).update(vars(options_of))
+        op.__class__ = kernel
     options = dict(vars(op)) if recorded else {}
     if "signatures" in options:  # its saved arrays would be overwritten
         raise ValueError(f"{op}: this op has run already; make a new one for each call")

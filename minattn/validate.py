@@ -18,7 +18,8 @@ Parameters = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str
 def floats(function: str, **inputs: Any) -> list[Tensor]:
     """Tensors of what is a floating-point Tensor or array; refuses everything else."""
     for argument, value in inputs.items():
-        if getattr(getattr(value, "dtype", None), "kind", None) != "f":
+        dtype = value.data.dtype if isinstance(value, Tensor) else getattr(value, "dtype", None)
+        if getattr(dtype, "kind", None) != "f":
             raise TypeError(f"{function}: {argument} must be a floating-point Tensor, got {describe(value)}")
     return [as_tensor(value) for value in inputs.values()]
 

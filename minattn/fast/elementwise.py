@@ -74,9 +74,9 @@ def fill_exact(x: Array, y: Array, slope: Array | None) -> None:
     p, *coefficients = SINGLE if x.dtype.itemsize <= 4 else DOUBLE
     size, t = xp.abs(x, out=empty_like(x)), empty_like(x)
     xp.minimum(size, 1e4, out=size)  # the tail is 0 long before, and no square overflows
-    xp.multiply(size, p, out=t)
-    t += 1
-    xp.reciprocal(t, out=t)
+    xp.add(size, 1 / p, out=t)
+    xp.reciprocal(t, out=t)  # p times the t of P
+    coefficients = [c / p**i for i, c in enumerate(coefficients, 1)]
     xp.multiply(t, coefficients[-1], out=y)
     for c in reversed(coefficients[:-1]):
         y += c

@@ -52,11 +52,11 @@ class FastLayerNorm(LayerNorm):
         rows = x.reshape(-1, width)
         mean = row_sums(rows) / width
         n = xp.subtract(rows, mean, out=empty_like(rows))
-        variance = row_dots(n, n) / width + self.eps
-        if (mean * mean > 1e4 * variance).any():  # then what rounding left of the mean shows in n
+        self.r = 1 / xp.sqrt(row_dots(n, n) / width + self.eps)
+        mean *= self.r
+        if xp.abs(mean).max(initial=0) > 100:  # then what rounding left of the mean shows in n
             n -= row_sums(n) / width
-            variance = row_dots(n, n) / width + self.eps
-        self.r = 1 / xp.sqrt(variance)
+            self.r = 1 / xp.sqrt(row_dots(n, n) / width + self.eps)
         n *= self.r
         self.n, self.gamma = n, gamma
         y = xp.multiply(n, gamma.reshape(width), out=empty_like(n))

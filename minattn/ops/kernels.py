@@ -45,8 +45,11 @@ def kernel_of(textbook_class: type[Any], arrays: list[Array]) -> type[Any] | Non
     kernel = kernels.get(textbook_class)
     if kernel is None or (choice := _choice.get()) == "kernels":
         return kernel
-    if choice == "textbook" or "d" in [array.dtype.char for array in arrays]:  # the character of float64
+    if choice == "textbook":
         return None
+    for array in arrays:
+        if array.dtype.char == "d":  # the character of float64
+            return None
     return kernel
 
 
