@@ -7,7 +7,6 @@ import numpy as np
 
 from . import validate
 from .backend import Array, array_module, like, to_host, zeros_like
-from .errors import InputError
 from .ops.base import norm_of, squarable
 from .ops.kernels import kernel_of
 from .tensor import Tensor
@@ -80,10 +79,11 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
-        **maximize: bool,
+        *,
+        maximize: bool = False,
     ) -> None:
         options = {"momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov}
-        super().__init__(params, {"lr": lr, **options}, **maximize)
+        super().__init__(params, {"lr": lr, **options}, maximize)
 
     def update(self, p: Array, g: Array, t: int, group: Group, *state: Array) -> None:
         """One step of one parameter."""
@@ -107,12 +107,13 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float | None = None,
         amsgrad: bool = False,
-        **maximize: bool,
+        *,
+        maximize: bool = False,
     ) -> None:
         decay = self.default_decay if weight_decay is None else weight_decay
-        self.slots = ("m", "v", "v_max") if amsgrad else ("m", "v")
+        self.slots = ("m", "v", "v_max")[: 3 if amsgrad else 2]
         own = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": decay, "amsgrad": amsgrad}
-        super().__init__(params, own, **maximize)
+        super().__init__(params, own, maximize)
 
     def update(self, p: Array, g: Array, t: int, group: Group, *state: Array) -> None:
         """One step of one parameter: algorithm 1 of Adam, or where the decay is decoupled algorithm 2 of AdamW."""
@@ -131,7 +132,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled decay (Loshchilov and Hutter, 2019, algorithm 2): p -= lr (m̂ / (√v̂ + ε) + 0.01 p)."""
+    """Adam with decoupled decay (Loshchilov and Hutter, 2019, algorithm 2): p -= lr (m̂ / (√v̂ + ε) + λ p)."""
 
     decoupled, default_decay = True, 0.01
 
@@ -149,12 +150,11 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
 def learning_rate(step: int, steps: int, peak: float, warmup: int, decay: str = "cosine") -> float:
     """The rate at a step: a straight rise to `peak` over `warmup` steps, then a fall to 0 at `steps`.
 
-    decay: "cosine" (Loshchilov and Hutter, 2017, equation 5), "linear", or "constant". Raises InputError for another.
+    decay: "cosine" (Loshchilov and Hutter, 2017, equation 5), "linear", or "constant". Raises ValueError for another.
     >>> [round(learning_rate(step, 10, 1.0, 2, "linear"), 3) for step in (0, 1, 2, 6, 9)]
     [0.5, 1.0, 1.0, 0.5, 0.125]
     """
     done = min(max(step - warmup, 0) / max(steps - warmup, 1), 1.0)
     falls = {"cosine": 0.5 * (1 + math.cos(math.pi * done)), "linear": 1 - done, "constant": 1.0}
-    if decay not in falls:
-        raise InputError(f"decay must be cosine, linear or constant, got {decay!r}")
+    validate.require_one_of("learning_rate", "decay", decay, tuple(falls))
     return peak * (step + 1) / warmup if step < warmup else peak * falls[decay]

@@ -146,7 +146,8 @@ def placeholders(op: type[Op], kind: str) -> dict[str, str]:
     sample = next(iter(registry[op.__name__].samples(np.random.default_rng(0))))
     kinds = {p.name: x.dtype.kind for p, x in zip(inputs, sample.inputs, strict=False) if not stars[p.name]}
     floats = [name for name in kinds if kinds[name] == "f"]
-    checks = [f'require_floats("new_op", {", ".join(f"{name}={name}" for name in floats)})'] * bool(floats)
+    checked = f'floats("new_op", {", ".join(f"{name}={name}" for name in floats)})'
+    checks = [f"{', '.join(floats) if floats[1:] else f'({floats[0]},)'} = {checked}"] if floats else []
     checks += [f'{name} = integers("new_op", "{name}", {name}, {floats[0]})' for name in kinds if kinds[name] in "iu"]
     checks += [f'{name} = boolean("new_op", "{name}", {name})' for name in kinds if kinds[name] == "b"]
     arrays = (

@@ -70,7 +70,7 @@ class ReconstructionModel(Module):
     generator: where the initial weights come from, and the dropout masks after them.
     """
 
-    learns_from_blanks = False
+    learns_from_blanks = False  # alone: what is seen is copied too
 
     def __init__(self, config: ReconstructionConfig, *, generator: np.random.Generator) -> None:
         self.config = config

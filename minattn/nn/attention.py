@@ -88,6 +88,8 @@ class MultiHeadSelfAttention(Module):
 def key_mask(attention_mask: Array | None, padding: Padding | None, x: Tensor) -> Array | None:
     """(B, T) over tokens -> (B, 1, 1, T) over keys, the same for all heads and queries."""
     if padding is not None:
+        if attention_mask is not None:
+            raise ValueError("attention: padding says what is no token, so that attention_mask must be None")
         return padding.attention_mask[:, None, None, :]
     if attention_mask is None:
         return None

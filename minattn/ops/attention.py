@@ -51,24 +51,24 @@ class ScaledDotProductAttention(Op):
 
     def forward(self, q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
         self.q, self.k, self.v = q, k, v
-        self.scale = 1 / math.sqrt(q.shape[-1] or 1) if self.scale is None else self.scale
+        self.factor = 1 / math.sqrt(q.shape[-1] or 1) if self.scale is None else self.scale
         mask = causal_mask(q, k, mask) if self.causal else mask
         self.is_added = mask is not None and mask.dtype.kind == "f"
         # 1 and 2
-        self.p = attention_weights(q, k, mask, self.scale)
+        self.p = attention_weights(q, k, mask, self.factor)
         # 3  y = p v
         return self.p @ v
 
     def backward(self, g: Array) -> tuple[Array, ...]:
-        q, k, v, p, scale = self.q, self.k, self.v, self.p, self.scale
+        q, k, v, p, factor = self.q, self.k, self.v, self.p, self.factor
         # 3  y = p v
         dv = transposed(p) @ g
         dp = g @ transposed(v)
         # 2  p = softmax(s)
         ds = p * (dp - (dp * p).sum(axis=-1, keepdims=True))
         # 1  s = q kᵀ / √d
-        dq = ds @ k * scale
-        dk = transposed(ds) @ q * scale
+        dq = ds @ k * factor
+        dk = transposed(ds) @ q * factor
         return (dq, dk, dv, ds) if self.is_added else (dq, dk, dv)
 
 

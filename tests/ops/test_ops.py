@@ -56,6 +56,15 @@ def test_backward_is_linear_in_the_upstream(op_class, sample):
 
 
 @each_sample
+def test_no_pass_changes_the_options(op_class, sample):
+    """What the first call found out of its inputs would be used for those of the second."""
+    op = op_class(**sample.options)
+    before = {name: repr(value) for name, value in vars(op).items()}
+    op(*sample.inputs)
+    assert before == {name: repr(vars(op)[name]) for name in before}
+
+
+@each_sample
 def test_neither_pass_changes_its_inputs_or_the_upstream(op_class, sample):
     before = [x.copy() for x in sample.inputs]
     op, output, upstream = run(op_class, sample)

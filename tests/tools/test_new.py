@@ -7,11 +7,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from support import complete_op
 from support.learn_help import missing
 
+from minattn import Tensor, functional
 from minattn.check import check_op
 from minattn.check.catalogue import catalogue
 from minattn.learn import find
@@ -86,12 +89,25 @@ def test_what_is_to_be_put_into_files_takes_the_inputs_and_options_of_the_op():
     code = ast.parse(made("layer_norm"))
     (function,) = (node for node in code.body if isinstance(node, ast.FunctionDef))
     assert [argument.arg for argument in function.args.args] == ["input", "gamma", "beta", "eps"]
-    assert "require_floats('layer_norm', input=input, gamma=gamma, beta=beta)" in ast.unparse(function)
+    assert "input, gamma, beta = floats('layer_norm', input=input, gamma=gamma, beta=beta)" in ast.unparse(function)
     assert "return apply(LayerNorm(eps), input, gamma, beta)" in ast.unparse(function)
     assert "input = integers('embedding', 'input', input, weight)" in ast.unparse(ast.parse(made("embedding")))
     assert "keep = boolean('dropout', 'keep', keep)" in ast.unparse(ast.parse(made("dropout")))
     code = ast.unparse(ast.parse(new.make("parity", "layer_norm").partition("\nPut ")[0]))
     assert "F.layer_norm(x, gamma, beta), normal(2, 3, 5), normal(5)" in code
+
+
+@pytest.mark.parametrize("op", sorted(registry))
+def test_the_function_that_is_printed_runs(op):
+    """Put into the module of functions, it takes a sample of its op."""
+    function = made(op).partition("def ")[2]
+    names = {**vars(functional), "Any": Any, op: registry[op].op}
+    exec("def " + function, names)
+    sample = max(registry[op].samples(np.random.default_rng(0)), key=lambda sample: len(sample.inputs))
+    inputs = [Tensor(x) for x in sample.inputs]
+    result = names[function.partition("(")[0]](*inputs, **sample.options)
+    expected = registry[op].op(**sample.options)(*sample.inputs)
+    np.testing.assert_allclose(result.data, expected)
 
 
 def made(op):
