@@ -17,6 +17,7 @@ from minattn.optim import AdamW, clip_grad_norm_, learning_rate
 from minattn.show.notebook import BLUE, GREEN, ORANGE, PURPLE, SKY, figure, show
 from minattn.text import Batches, WordPiece, shipped
 from minattn.training import HeldOut, load_data
+from minattn.training.counting import BothNeighbours
 
 threadpool_limits(1)  # more threads would add in another order, and round differently
 
@@ -299,6 +300,35 @@ print(held_out.table(scores))
 # But a table of pairs, which token most often follows which, needs no gradient and fills
 # {{scores["left neighbour's commonest successor"].blanks_filled:.0%}}. {{STEPS}} steps do not reach it.
 # (`minattn train` takes more of them, and prints this table at its end.)
+#
+# ## What counting knows, and what attention adds
+#
+# The hardest row learns nothing either. *Both neighbours, counted* notes in the training text which tokens follow two
+# others, and which come before two others. At a blank it multiplies what the two sides say,
+#
+# $$P(w \mid \text{left})\; P(w \mid \text{right}) \;/\; P(w)^{0.8},$$
+#
+# and adds what stood between these two neighbours before. Where two tokens were seen too seldom, it asks one
+# (Kneser-Ney smoothing: Chen and Goodman, 1999, "An empirical study of smoothing techniques for language modeling").
+
+# %% tags=["rough"]
+counted = BothNeighbours(data.training, V)
+for text in (
+    "it was [MASK] to eat.",
+    "my mother [MASK] a green cloth.",
+    "they went [MASK] the river.",
+):
+    ids = tokenizer.encode(text, blanks=True)
+    at = ids.index(tokenizer.mask_id)
+    p = counted.between(ids[at - 2 : at], ids[at + 2 : at : -1])
+    print(f"{text:32}", ", ".join(tokenizer.pieces[i] for i in p.argsort()[:-4:-1]))
+
+# %% [markdown] tags=["rough"]
+# It fills {{scores["both neighbours, counted"].blanks_filled:.0%}}. Counting is exact about what it has seen, and knows
+# nothing else: of `cat` it learns nothing from `dog`. Vectors are shared: what is learned of a token is learned of all
+# that lie near it. And attention sees the whole sentence, where a count of more than three tokens would hardly
+# ever be above 0. So with enough steps a model gets ahead, but not before: `minattn train` needs a minute or two for
+# it, and starts each head with its eye on one neighbour (`RelativePositions`), where the counts are.
 #
 # ## Attention, before and after
 #

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import RunError
 from ..runs import Run
-from ..training import Data, Restoration, load_model, restore_ids
+from ..training import Data, Restoration, ScoreTable, load_model, restore_ids
 
 HEADS = 12
 """The most heads that are drawn of a layer."""
@@ -32,16 +32,17 @@ def draw_restoration(run: Run, text: str, restoration: Restoration) -> str:
     return f"{undrawable([text, *restoration.given])}\n{drawn}".strip()
 
 
-def draw_run(run: Run, data: Data, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+def draw_run(run: Run, data: Data, scores: ScoreTable, say: Callable[[str], None] = lambda line: None) -> list[Path]:
     """Draw what there is to see in a run: the curves, attention, positions, neighbours.
 
+    scores: its table
     say: is told what cannot be drawn as it is
     """
     from ..show import attention_maps, nearest_neighbours, positional_encoding, save_figure, training_curves, undrawable
 
     model, tokenizer = load_model(run)
     restoration = restore_ids(model, tokenizer, data.held_out[0])
-    drawn = {"curves": training_curves(run.metrics(), CURVES)}
+    drawn = {"curves": training_curves(run.metrics(), CURVES, scores.without_model())}
     for i, weights in enumerate(restoration.attention):
         title = f"What each token of a held-out sentence looks at, layer {i + 1}"
         drawn[f"attention-layer-{i + 1}"] = attention_maps(weights[:HEADS], restoration.given, title)

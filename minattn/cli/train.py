@@ -12,7 +12,7 @@ from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
 from ..runs import newest_run
 from ..terminal import print_command, print_wrapped, stoppable
 from ..training.data import VOCAB_SIZE
-from ..training.settings import FEWEST, PER_PIECE, PER_SENTENCE, TrainingConfig
+from ..training.settings import FEWEST, PER_PIECE, PER_SENTENCE, RECIPE, TrainingConfig
 from ..training.start_and_resume import RESUME_OPTIONS
 from .options import add_usual, print_json
 
@@ -55,7 +55,12 @@ FITTED = {
 }
 """What is the default of a setting that depends on the text."""
 
-FINE_TUNED = {"steps": f"{EPOCHS} times the text", "lr": LR, "save_every": FINE_TUNING["save_every"]}
+FINE_TUNED = {
+    "steps": f"{EPOCHS} times the text",
+    "lr": LR,
+    "blanks": FINE_TUNING["blanks"],
+    "save_every": FINE_TUNING["save_every"],
+}
 """What is the default of a setting with --from, where it is another."""
 
 
@@ -82,6 +87,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     for name, text in SETTINGS.items():
         _add_setting(parser, name, text)
+    within = "instead of --steps: as many as take so long here, from the first step to the last"
+    parser.add_argument("--minutes", type=float, metavar="M", help=within)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
     parser.add_argument("--no-figures", dest="figures", action="store_false", help="draw nothing at the end")
     add_usual(parser, "the result")
@@ -90,7 +97,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
     """Add the option of a setting, with the type and the default that the setting has."""
     default = getattr(TrainingConfig, name, None)
-    default = getattr(ReconstructionConfig, name, VOCAB_SIZE) if default is None else default
+    default = RECIPE.get(name, getattr(ReconstructionConfig, name, VOCAB_SIZE)) if default is None else default
     shown = FITTED.get(name, default)
     parser.add_argument(
         "--" + name.replace("_", "-"),
@@ -109,7 +116,9 @@ def run_train(options: argparse.Namespace) -> int:
     from .run_figures import draw_run, example
 
     given = {
-        key: getattr(options, key) for key in ("out", "from", "freeze", *SETTINGS) if getattr(options, key) is not None
+        key: getattr(options, key)
+        for key in ("out", "from", "freeze", "minutes", *SETTINGS)
+        if getattr(options, key) is not None
     }
     stream = sys.stderr if options.json else sys.stdout
     say = partial(print_wrapped, stream=stream)

@@ -1,13 +1,14 @@
 """The model that gives its input back: text to vectors, through self-attention, and back to text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..backend import Array
 from ..errors import InputError
-from ..nn import DeEmbedding, Embedding, EncoderBlock, LayerNorm, Module, PositionalEncoding
+from ..nn import DeEmbedding, Dropout, Embedding, EncoderBlock, LayerNorm, Module, PositionalEncoding
 from ..nn.deembedding import KINDS as DE_EMBEDDINGS
+from ..nn.encoder_block import ACTIVATIONS
 from ..nn.positional import KINDS as POSITIONS
 from ..tensor import Tensor, no_grad
 
@@ -16,6 +17,7 @@ from ..tensor import Tensor, no_grad
 class ReconstructionConfig:
     """The sizes and choices that a ReconstructionModel is built from.
 
+    farthest: the distance up to which "relative" positions are told apart.
     embedding_std: deviation of the embedding's initial weights; position_scale: size of the sinusoids beside them.
     hidden: width inside the feed-forward network. The others are said in the layers.
 
@@ -34,11 +36,14 @@ class ReconstructionConfig:
     position_scale: float = 0.3
     de_embedding: str = "own"
     dropout: float = 0.1
+    embedding_dropout: float = field(default=0.0, metadata={"before": 0.0})
+    activation: str = field(default="gelu", metadata={"before": "gelu"})
+    farthest: int = field(default=8, metadata={"before": 8})
     norm_first: bool = True
     residual: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "width", "heads", "hidden", "max_tokens"):
+        for name in ("vocab_size", "width", "heads", "hidden", "max_tokens", "farthest"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.max_tokens > 10**6:  # whose scores alone would be 10^12 numbers
@@ -52,9 +57,11 @@ class ReconstructionConfig:
         for name in ("embedding_std", "position_scale"):
             if not 0 <= getattr(self, name) <= 1000:
                 raise InputError(f"{name} must be in [0, 1000], got {getattr(self, name)}")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout must be in [0, 1), got {self.dropout}")
-        for name, known in (("positions", POSITIONS), ("de_embedding", DE_EMBEDDINGS)):
+        for name in ("dropout", "embedding_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        choices = ("positions", POSITIONS), ("de_embedding", DE_EMBEDDINGS), ("activation", tuple(ACTIVATIONS))
+        for name, known in choices:
             if getattr(self, name) not in known:
                 raise InputError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)[:80]!r}")
 
@@ -86,10 +93,13 @@ class ReconstructionModel(Module):
                 dropout=config.dropout,
                 norm_first=config.norm_first,
                 residual=config.residual,
+                activation=config.activation,
+                farthest=config.farthest if config.positions == "relative" else 0,
                 generator=generator,
             )
             for _ in range(config.layers)
         ]
+        self.dropout = Dropout(config.embedding_dropout, generator=generator)
         self.norm = LayerNorm(config.width) if config.norm_first else None
         self.de_embedding = DeEmbedding(config.de_embedding, self.embedding, generator=generator)
 
@@ -99,20 +109,27 @@ class ReconstructionModel(Module):
 
     def logits(self, ids: Array, attention_mask: Array | None = None, where: Array | None = None) -> Tensor:
         """The same; with `where` (B, T) boolean, those (N, V) of the N places that it marks."""
-        x = self.encode(ids, attention_mask)
-        logits: Tensor = self.de_embedding(x if where is None else x[where])  # vectors back to tokens
+        logits: Tensor = self.de_embedding(self.encode(ids, attention_mask, where))  # vectors back to tokens
         return logits
 
     def loss(self, ids: Array, attention_mask: Array | None, targets: Array) -> Tensor:
         """The mean cross-entropy of restoring every token: targets (B, T) integers, -100 at padding."""
-        return self.de_embedding.loss(self.encode(ids, attention_mask), targets)
+        wanted = targets != -100
+        return self.de_embedding.loss(self.encode(ids, attention_mask, wanted), targets[wanted])
 
-    def encode(self, ids: Array, attention_mask: Array | None = None) -> Tensor:
-        """What stands before the de-embedding: ids (B, T), attention_mask (B, T) -> vectors (B, T, D)."""
+    def encode(self, ids: Array, attention_mask: Array | None = None, where: Array | None = None) -> Tensor:
+        """What stands before the de-embedding: ids (B, T), attention_mask (B, T) -> vectors (B, T, D).
+
+        where: (B, T) boolean, the N places whose vectors are wanted: -> (N, D)
+        """
         x: Tensor = self.embedding(ids)  # tokens to vectors
-        x = self.positions(x)  # attention cannot see order
-        for block in self.blocks:
+        x = self.dropout(self.positions(x))  # attention cannot see order
+        for block in self.blocks[:-1]:
             x = block(x, attention_mask)  # self-attention: tokens look at each other
+        if self.blocks:
+            x = self.blocks[-1](x, attention_mask, where=where)
+        elif where is not None:
+            x = x[where]
         return x if self.norm is None else self.norm(x)
 
     def attention_maps(self, ids: Array, attention_mask: Array | None = None) -> list[Array]:

@@ -5,7 +5,7 @@ from .deembedding import DeEmbedding, Nearest
 from .encoder_block import EncoderBlock, FeedForward
 from .layers import Dropout, Embedding, LayerNorm, Linear
 from .module import Module, Parameter
-from .positional import PositionalEncoding, sinusoids
+from .positional import PositionalEncoding, RelativePositions, sinusoids
 
 __all__ = [
     "DeEmbedding",
@@ -21,5 +21,6 @@ __all__ = [
     "Padding",
     "Parameter",
     "PositionalEncoding",
+    "RelativePositions",
     "sinusoids",
 ]

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
-from ..backend import Array, like
+from ..backend import Array, array_module, like
 from ..ops.attention import attention_weights
 from ..tensor import Tensor
 from ..validate import boolean
 from .layers import Linear
 from .module import Module
+from .positional import RelativePositions
 
 
 class Padding:
@@ -41,9 +42,12 @@ class Padding:
 
 
 class MultiHeadSelfAttention(Module):
-    """Every token asks all tokens, in several heads at once (Vaswani et al., 2017, section 3.2.2)."""
+    """Every token asks all tokens, in several heads at once (Vaswani et al., 2017, section 3.2.2).
 
-    def __init__(self, width: int, heads: int, *, generator: np.random.Generator) -> None:
+    farthest: if not 0, the scores depend on the distance too, which is told apart up to this one (RelativePositions).
+    """
+
+    def __init__(self, width: int, heads: int, *, farthest: int = 0, generator: np.random.Generator) -> None:
         if heads < 1 or width % heads:
             raise ValueError(f"MultiHeadSelfAttention: width {width} is not divisible by {heads} heads")
         self.heads = heads
@@ -51,13 +55,15 @@ class MultiHeadSelfAttention(Module):
         self.key = Linear(width, width, generator=generator)
         self.value = Linear(width, width, generator=generator)
         self.out = Linear(width, width, generator=generator)
+        self.positions = RelativePositions(heads, farthest) if farthest else None
 
     def forward(self, x: Tensor, attention_mask: Array | None = None, padding: Padding | None = None) -> Tensor:
         """x (B, T, D) -> (B, T, D). attention_mask (B, T) boolean, True at real tokens; padding is never looked at.
         With padding instead of a mask, x holds the N real tokens alone: (N, D) -> (N, D).
         """
         q, k, v = (self.split(layer(x), padding) for layer in (self.query, self.key, self.value))
-        y = self.merge(F.scaled_dot_product_attention(q, k, v, key_mask(attention_mask, padding, x)))
+        mask = self.placed(key_mask(attention_mask, padding, x), q.shape[-2])
+        y = self.merge(F.scaled_dot_product_attention(q, k, v, mask))
         out: Tensor = self.out(y if padding is None else padding.pack(y))
         return out
 
@@ -67,9 +73,17 @@ class MultiHeadSelfAttention(Module):
         With padding, what stands in the rows of padding means nothing.
         """
         q, k = (self.split(layer(x), padding).data for layer in (self.query, self.key))
-        mask = key_mask(attention_mask, padding, x)
-        allowed = None if mask is None else boolean("attention", "attn_mask", mask)
-        return attention_weights(q, k, allowed, q.shape[-1] ** -0.5)
+        mask = self.placed(key_mask(attention_mask, padding, x), q.shape[-2])
+        return attention_weights(q, k, mask.data if isinstance(mask, Tensor) else mask, q.shape[-1] ** -0.5)
+
+    def placed(self, mask: Array | None, tokens: int) -> Any:
+        """The mask (B, 1, 1, T), with what is added for the distance (H, T, T) where there is such a thing."""
+        if self.positions is None:
+            return mask
+        added = self.positions(tokens)
+        if mask is None or mask.all():
+            return added
+        return added + array_module(mask).where(mask, np.float32(0), np.float32(-np.inf)).astype(added.dtype)
 
     def split(self, x: Tensor, padding: Padding | None = None) -> Tensor:
         """(B, T, D), or (N, D) with padding -> (B, H, T, D/H)."""

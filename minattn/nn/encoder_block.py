@@ -1,5 +1,7 @@
 """The block that an encoder repeats."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .. import functional as F
@@ -9,17 +11,20 @@ from .attention import MultiHeadSelfAttention, Padding
 from .layers import Dropout, LayerNorm, Linear
 from .module import Module
 
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
+
 
 class FeedForward(Module):
-    """Two linear layers with GELU between them, the same for every token."""
+    """Two linear layers with one of ACTIVATIONS between them, the same for every token."""
 
-    def __init__(self, width: int, hidden: int, *, generator: np.random.Generator) -> None:
+    def __init__(self, width: int, hidden: int, activation: str = "gelu", *, generator: np.random.Generator) -> None:
+        self.activation = activation
         self.widen = Linear(width, hidden, generator=generator)
         self.narrow = Linear(hidden, width, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, D) -> (…, D), by way of (…, F)."""
-        y: Tensor = self.narrow(F.gelu(self.widen(x)))
+        y: Tensor = self.narrow(ACTIVATIONS[self.activation](self.widen(x)))
         return y
 
 
@@ -28,6 +33,8 @@ class EncoderBlock(Module):
 
     norm_first: x + f(norm(x)) (Xiong et al., 2020) instead of norm(x + f(x)) (Vaswani et al., 2017).
     residual: False drops the x + …
+    farthest: of the distances that the attention tells apart; 0 if it does not.
+    activation: that of the feed-forward network, "gelu" or "relu".
     attends: set to False, tokens no longer see each other: the attention is skipped. For measuring what it is worth.
     """
 
@@ -41,20 +48,34 @@ class EncoderBlock(Module):
         norm_first: bool = True,
         residual: bool = True,
         eps: float = 1e-5,
+        farthest: int = 0,
+        activation: str = "gelu",
         generator: np.random.Generator,
     ) -> None:
         self.norm_first, self.residual, self.attends = norm_first, residual, True
-        self.attention = MultiHeadSelfAttention(width, heads, generator=generator)
+        self.attention = MultiHeadSelfAttention(width, heads, farthest=farthest, generator=generator)
         self.attention_norm = LayerNorm(width, eps)
-        self.feed_forward = FeedForward(width, hidden, generator=generator)
+        self.feed_forward = FeedForward(width, hidden, activation, generator=generator)
         self.feed_forward_norm = LayerNorm(width, eps)
         self.dropout = Dropout(dropout, generator=generator)
 
-    def forward(self, x: Tensor, attention_mask: Array | None = None, padding: Padding | None = None) -> Tensor:
-        """x (B, T, D), attention_mask (B, T) boolean -> (B, T, D); or x (N, D), padding -> (N, D)."""
+    def forward(
+        self,
+        x: Tensor,
+        attention_mask: Array | None = None,
+        padding: Padding | None = None,
+        where: Array | None = None,
+    ) -> Tensor:
+        """x (B, T, D), attention_mask (B, T) boolean -> (B, T, D); or x (N, D), padding -> (N, D).
+
+        where: (B, T) boolean, the N places whose vectors are wanted: -> (N, D)
+        """
         if self.attends:
             normed = self.attention_norm(x) if self.norm_first else x
             x = self.join(x, self.attention(normed, attention_mask, padding), self.attention_norm)
+        elif not self.norm_first:
+            x = self.attention_norm(x)  # as if it had given zeros
+        x = x if where is None else x[where]
         normed = self.feed_forward_norm(x) if self.norm_first else x
         return self.join(x, self.feed_forward(normed), self.feed_forward_norm)
 

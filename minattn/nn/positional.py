@@ -1,12 +1,16 @@
-"""Positional encoding: attention cannot see order, so the place of a token is added to its vector."""
+"""Positional encoding: attention cannot see order, so that a token's place has to be told to it.
+
+Either the place is added to the token's vector, or the distance between two tokens to the score that they get.
+"""
 
 import numpy as np
 
-from ..backend import Array
+from .. import functional as F
+from ..backend import Array, like
 from ..tensor import Tensor
 from .module import Module, Parameter
 
-KINDS = ("sinusoidal", "learned", "none")
+KINDS = ("relative", "sinusoidal", "learned", "none")
 
 
 def sinusoids(tokens: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -28,7 +32,8 @@ def sinusoids(tokens: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[n
 class PositionalEncoding(Module):
     """Add to each token's vector the row of a table for its position.
 
-    kind: "sinusoidal" (fixed), "learned" (a parameter `weight` (max_tokens, D)) or "none".
+    kind: "sinusoidal" (fixed), "learned" (a parameter `weight` (max_tokens, D)) or "none"; "relative" adds nothing
+        here, for the attention has RelativePositions.
     scale: the size of the sinusoids.
     """
 
@@ -55,3 +60,28 @@ class PositionalEncoding(Module):
         if self.weight is not None:
             return x + self.weight[:tokens]
         return x if self.table is None else x + self.table[:tokens]
+
+
+class RelativePositions(Module):
+    """A learned number for each head and distance, added to the scores (Raffel et al., 2020, section 2.1).
+
+    weight (2 farthest + 1, H): row farthest + (key - query); what is farther away counts as farthest. At first each
+    head looks at one neighbour, the one before, the one after, the second before, …: there `start` is added, else 0.
+    """
+
+    def __init__(self, heads: int, farthest: int, start: float = 4.0) -> None:
+        if farthest < 1:
+            raise ValueError(f"RelativePositions: farthest must be at least 1, got {farthest}")
+        self.farthest = farthest
+        weight = np.zeros((2 * farthest + 1, heads), np.float32)
+        for head in range(heads):
+            distance = min(head // 2 + 1, farthest)
+            weight[farthest + (distance if head % 2 else -distance), head] = start
+        self.weight = Parameter(weight)
+
+    def forward(self, tokens: int) -> Tensor:
+        """What is added to the scores of so many tokens, (H, T, T)."""
+        places = np.arange(tokens)
+        distances = np.clip(places - places[:, None], -self.farthest, self.farthest)
+        ids = like(distances + self.farthest, self.weight.data)
+        return F.embedding(ids, self.weight).permute(2, 0, 1)

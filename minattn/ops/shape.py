@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, is_array
 from .base import Op, Sample, Samples, register, sum_to_shape
 
 
@@ -213,11 +213,18 @@ class Index(Op):
         xp = array_module(g)
         dx = xp.zeros(self.before, g.dtype)
         keys = self.key if isinstance(self.key, tuple) else (self.key,)
-        if all(key is None or key is Ellipsis or isinstance(key, int | np.integer | slice) for key in keys):
+        if all(
+            key is None or key is Ellipsis or isinstance(key, int | np.integer | slice) or is_mask(key) for key in keys
+        ):
             dx[self.key] = g  # picks each element at most once
         else:
             xp.add.at(dx, self.key, g)
         return dx
+
+
+def is_mask(key: Any) -> bool:
+    """Whether a key is an array of booleans, which picks elements in their order."""
+    return is_array(key) and key.dtype == bool
 
 
 def _along(axis: int, ndim: int, start: int, stop: int) -> tuple[slice, ...]:

@@ -84,7 +84,7 @@ def share_batches(
     *,
     processes: bool | None = None,
     least_work: int | None = None,
-    least_update: int = 1 << 20,
+    least_update: int = 1 << 18,
 ) -> Iterator[Shared]:
     """Inside this `with`, as many workers as there are threads share each batch; with one, the model itself is used.
 

@@ -24,9 +24,9 @@ from .load import MASKED_LM, find_pretrained, load_pretrained
 from .masked_lm import MaskedLM, MaskedLMHead
 from .tokenizer_files import load_tokenizer, save_tokenizer
 
-FINE_TUNING = {"lr": 5e-5, "save_every": 200}
+FINE_TUNING = {"lr": 5e-5, "weight_decay": 0.01, "blanks": 0.15, "swapped": None, "save_every": 200}
 """Settings of a fine-tuning unless others are asked for: the largest learning rate that Devlin et al. (2019, appendix
-A.3) try, with their batch of 32; and checkpoints after a minute or two, for the steps are slower."""
+A.3) try, with their batch of 32, decay and blanks; and checkpoints after a minute or two, for the steps are slower."""
 
 NEW_HEAD_LR = 5e-4
 """The same rate where the head is new: at 5e-5 it takes several times as long to learn."""
@@ -82,7 +82,7 @@ def fine_tune(
     Args:
         options: "from", "freeze", and those of TrainOptions that are given and do not make a new model
     """
-    if wrong := [name for name in start_and_resume.MODEL_OPTIONS if name in options]:
+    if wrong := [name for name in (*start_and_resume.MODEL_OPTIONS, "minutes") if name in options]:
         name = wrong[0].replace("_", "-")
         raise InputError(f"--{name} is for a new model and cannot be given with --from, whose model has its own")
     training = start_and_resume.settings_of(FINE_TUNING | dict(options))

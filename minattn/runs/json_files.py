@@ -148,6 +148,7 @@ def from_json(kind: type[T], values: Any, where: str) -> T:
     """A dataclass from what a JSON file holds for it, which somebody may have edited.
 
     where: what the values are called in an error, such as "runs/mine/config.json: training"
+    kind: of which a field with `metadata={"before": value}` may be missing, in a file that is older than the field
     Raises InputError for a missing or unknown name, a value of another type, and what the dataclass itself refuses.
 
     >>> from dataclasses import dataclass
@@ -161,6 +162,8 @@ def from_json(kind: type[T], values: Any, where: str) -> T:
     if not isinstance(values, dict):
         raise InputError(f"{where} is missing, or not a JSON object")
     types = get_type_hints(kind)
+    before = {field.name: field.metadata["before"] for field in fields(kind) if "before" in field.metadata}  # type: ignore[arg-type]
+    values = before | values
     for name in (field.name for field in fields(kind)):  # type: ignore[arg-type]
         if name not in values:
             raise InputError(f"{where} lacks {name}")

@@ -36,13 +36,17 @@ if TYPE_CHECKING:
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """The steps at which there is a value, and the values."""
 
+LINE_STYLES = ("--", ":", "-.")
 _MOST_PANELS = 12
 
 
-def training_curves(rows: Sequence[Mapping[str, Any]], note: str = "") -> Figure:
+def training_curves(
+    rows: Sequence[Mapping[str, Any]], note: str = "", to_beat: Mapping[str, float] | None = None
+) -> Figure:
     """Draw loss and accuracy by step.
 
     Args:
+        to_beat: what fills blanks without the model, and which share of them; each is a line across the accuracies
         note: a sentence below the curves, such as what the accuracy is of
         rows: as a run logs them, {"step", "loss"} and now and then {"step", "held_out_loss", "copied",
             "blanks_filled"}; accuracies are shares in [0, 1], None is a gap
@@ -76,6 +80,10 @@ def training_curves(rows: Sequence[Mapping[str, Any]], note: str = "") -> Figure
         ):
             steps, share = curves[key]
             _draw_curve(axes[1], (steps, 100 * share), label, colour, marker, "{:.2f} %")
+        for i, (label, filled) in enumerate((to_beat or {}).items()):
+            style = LINE_STYLES[i % len(LINE_STYLES)]
+            text = f"blanks: {label}, {filled:.2%}"
+            axes[1].axhline(100 * filled, color="0.35", linewidth=1, linestyle=style, label=text)
         axes[1].set(title="Accuracy on held-out sentences", ylabel="right tokens (%)", ylim=(-3, 103))
     for axis in axes:
         axis.grid(alpha=0.3)

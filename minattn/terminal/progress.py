@@ -31,6 +31,8 @@ class _Line:
 class Progress(_Line):
     """Shows step, loss, speed, time left and the last score of a training; what is less important goes if space lacks.
 
+    A row's example, what the model can do by then in words, gets a line that stays.
+
     Args:
         steps: the last step
         first: the step after which this training began
@@ -57,6 +59,12 @@ class Progress(_Line):
         if "copied" in row:
             copied, filled = ("-" if row[key] is None else f"{row[key]:.1%}" for key in ("copied", "blanks_filled"))
             self.accuracy = f"copied {copied}, blanks {filled}"
+        if "example" in row:
+            example = f"step {row['step']:,}  {row['example']}"
+            if self.is_terminal:
+                self.stream.write(CLEARED)
+                example = shortened(example, width_of(self.stream) - 1)
+            self.stream.write(example + "\n")
         step, now = row["step"], self.now()
         is_last = step == self.steps
         if self.is_terminal:

@@ -53,6 +53,7 @@ def blank_out(
     low: int,
     high: int,
     mask_only: bool = False,
+    swapped: float = 0.0,
 ) -> tuple[Ids, Mask]:
     """Choose tokens as blanks and hide most of them (Devlin et al. 2019, section 3.1).
 
@@ -61,6 +62,7 @@ def blank_out(
     low, high                 a random id is drawn from [low, high)
     mask_only                 put [MASK] at all that are chosen, as in evaluation; otherwise at 80 %, while
                               10 % get a random id and 10 % stay, so that the model cannot rely on [MASK]
+    swapped                   with mask_only, the share of the sentences whose chosen tokens get random ids instead
     Returns (ids, chosen), both (B, T).
     Raises InputError when share is outside [0, 1], the shapes differ, or there is no id to draw.
     """
@@ -76,10 +78,11 @@ def blank_out(
     fate = rng.random(ids.shape)
     random_ids = rng.integers(low, high, ids.shape)
     if mask_only:
-        return np.where(chosen, mask_id, ids), chosen
+        hidden_by = np.where(rng.random((len(ids), 1)) < swapped, random_ids, mask_id) if swapped else mask_id
+        return np.where(chosen, hidden_by, ids), chosen
     hidden = chosen & (fate < 0.8)
-    swapped = chosen & (fate >= 0.8) & (fate < 0.9)
-    return np.where(hidden, mask_id, np.where(swapped, random_ids, ids)), chosen
+    random = chosen & (fate >= 0.8) & (fate < 0.9)
+    return np.where(hidden, mask_id, np.where(random, random_ids, ids)), chosen
 
 
 def no_blanks(text: str) -> str:
@@ -153,13 +156,14 @@ class Batches:
         seed: int,
         mask_only: bool = False,
         shuffle: bool = True,
+        swapped: float = 0.0,
     ) -> None:
         """Prepare sentences for batching.
 
         sentences: ids of the tokenizer, [CLS] ... [SEP] each
         batch_size: sentences in a batch, B
         blanks: the share of the tokens to blank out, special ones never
-        mask_only: as in `blank_out`
+        mask_only, swapped: as in `blank_out`
         shuffle: a new order each epoch; otherwise always the order given
         Raises InputError when there are fewer sentences than a batch takes, one is empty, an id is not in the
         vocabulary, or a number is out of range.
@@ -178,7 +182,7 @@ class Batches:
         _check_ids(self._sentences, tokenizer.vocab_size)
         self._lengths = np.array([len(sentence) for sentence in self._sentences])
         self._batch_size, self._blanks, self._seed = batch_size, blanks, seed
-        self._mask_only, self._shuffle = mask_only, shuffle
+        self._mask_only, self._shuffle, self._swapped = mask_only, shuffle, swapped
         self._pad_id, self._mask_id = tokenizer.pad_id, tokenizer.mask_id
         self._is_special = np.zeros(tokenizer.vocab_size, dtype=np.bool_)
         self._is_special[list(tokenizer.special_ids)] = True
@@ -201,7 +205,7 @@ class Batches:
         scored = attention_mask & ~self._is_special[true_ids]
         rng = np.random.default_rng([self._seed, step, BLANKS_STREAM])
         ids, blanked = blank_out(
-            true_ids, scored, self._blanks, rng, self._mask_id, self._low, self._high, self._mask_only
+            true_ids, scored, self._blanks, rng, self._mask_id, self._low, self._high, self._mask_only, self._swapped
         )
         return Batch(ids, np.where(attention_mask, true_ids, IGNORED), attention_mask, blanked, scored)
 

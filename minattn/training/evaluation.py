@@ -12,8 +12,9 @@ import numpy as np
 from ..backend import Array, like, to_host
 from ..parallel import Threads
 from ..tensor import no_grad
-from ..text import Batch, Batches, WordPiece
+from ..text import IGNORED, Batch, Batches, WordPiece, collate
 from ..trace import is_finite, trace_forward
+from .counting import both_neighbours
 from .model import Model
 
 DRAWS = 8
@@ -21,6 +22,12 @@ DRAWS = 8
 
 SENTENCES, BLANKED = 1000, 4000
 """The most sentences that are scored, and how often all in all with blanks; more would take too long."""
+
+EXAMPLE = 12
+"""The tokens of the sentence that shows in words what a model can do, as near as there is one."""
+
+PLACES = 3
+"""Into how many sentences each piece of the vocabulary is put, to see whether it comes back."""
 
 LOGITS = 1 << 25
 """The most logits that are computed at a time, where the vocabulary is large."""
@@ -54,6 +61,8 @@ class ScoreTable:
     """Scores on held-out text by their names, which print as a table.
 
     sentences, tokens, blanks: how many were scored, the blanks in all draws of them
+    pieces, pieces_copied: how often a piece was put where it does not belong, and the share that came back; 0 and None
+        for a model that does not learn to copy
     """
 
     sentences: int
@@ -61,16 +70,26 @@ class ScoreTable:
     blanks: int
     draws: int
     scores: dict[str, Score]
+    pieces: int = 0
+    pieces_copied: float | None = None
 
     def __getitem__(self, name: str) -> Score:
         """The score of this name, such as "trained"."""
         return self.scores[name]
+
+    def without_model(self) -> dict[str, float]:
+        """What fills blanks without a model, by name, and the share that it fills."""
+        return {
+            name: s.blanks_filled for name, s in self.scores.items() if s.copied is None and s.blanks_filled is not None
+        }
 
     def __str__(self) -> str:
         blanks = f"{self.blanks:,} blanks in {self.draws} draws"
         rows = {"": ("copied", "blanks filled")} | {name: score.shares() for name, score in self.scores.items()}
         width = max(map(len, rows))
         lines = [f"{name:{width}}  {copied:>7}  {filled:>13}" for name, (copied, filled) in rows.items()]
+        if self.pieces_copied is not None:
+            lines.append(f"pieces put into these sentences at random: {self.pieces:,}, copied {self.pieces_copied:.2%}")
         return "\n".join([f"held-out: {self.sentences:,} sentences, {self.tokens:,} tokens, {blanks}", *lines])
 
     __repr__ = __str__
@@ -78,7 +97,8 @@ class ScoreTable:
     def to_dict(self) -> dict[str, Any]:
         """The same for programs."""
         counts = {"sentences": self.sentences, "tokens": self.tokens, "blanks": self.blanks}
-        return counts | {"scores": {name: asdict(score) for name, score in self.scores.items()}}
+        rare = {"pieces": self.pieces, "pieces_copied": self.pieces_copied}
+        return counts | rare | {"scores": {name: asdict(score) for name, score in self.scores.items()}}
 
 
 class HeldOut:
@@ -107,11 +127,34 @@ class HeldOut:
             made = Batches(sentences, tokenizer, rows, share, seed, mask_only=True, shuffle=False)
             return (made.at(step) for step in range(len(made)))
 
+        self.tokenizer = tokenizer
         self.whole = list(batches(0.0, 0))
         self.blanked = [batch for seed in range(draws) for batch in batches(blanks, seed)]
+        self.out_of_place = list(self._out_of_place(sentences, rows))
         self.sentences = len(sentences)
         self.tokens = sum(int(batch.scored.sum()) for batch in self.whole)
         self.blanks = sum(int(batch.blanked.sum()) for batch in self.blanked)
+
+    def _out_of_place(self, sentences: list[list[int]], rows: int) -> Iterator[Batch]:
+        """Each piece of the vocabulary PLACES times, at a random place of a sentence; at most BLANKED in all."""
+        rng, special = np.random.default_rng(0), set(self.tokenizer.special_ids)
+        pieces = [i for i in range(self.tokenizer.vocab_size) if i not in special]
+        pieces = (pieces * PLACES)[:: -(-len(pieces) * PLACES // BLANKED)]
+        hosts = [ids for ids in sentences if len(ids) > 2]
+        for start in range(0, len(pieces) if hosts else 0, rows):
+            part = pieces[start : start + rows]
+            ids, attention_mask = collate(
+                [hosts[i] for i in rng.integers(len(hosts), size=len(part))], self.tokenizer.pad_id
+            )
+            at = rng.integers(1, attention_mask.sum(axis=1) - 1)
+            place = np.arange(ids.shape[1]) == at[:, None]
+            ids[place] = part
+            yield Batch(ids, np.where(attention_mask, ids, IGNORED), attention_mask, place, attention_mask)
+
+    def pieces_copied(self, model: Model, threads: Threads | None = None) -> float | None:
+        """The share of pieces that come back from places where they are not expected."""
+        with model.evaluating():
+            return _share(partial(_best_tokens, model), self.out_of_place, "blanked", threads)
 
     def score(self, model: Model, draws: int = DRAWS, threads: Threads | None = None) -> Score:
         """Score a model, by its best token at each position, with dropout off.
@@ -123,6 +166,27 @@ class HeldOut:
         guess = partial(_best_tokens, model)
         with model.evaluating():
             return Score(_share(guess, self.whole, "scored", threads), _share(guess, blanked, "blanked", threads))
+
+    def example(self, model: Model, best: int = 3) -> str:
+        """A sentence with a blank, and the pieces by which a model would fill it best: "… [MASK] …  ->  a, b, c".
+
+        "" where no sentence has a blank.
+        """
+        batch = next((batch for batch in self.blanked if batch.blanked.any()), None)
+        if batch is None:
+            return ""
+        lengths = batch.attention_mask.sum(axis=1)
+        row = int(np.argmin(np.where(batch.blanked.any(axis=1), abs(lengths - EXAMPLE), np.inf)))
+        blank = int(np.flatnonzero(batch.blanked[row])[0])
+        ids = np.where(
+            batch.blanked[row] & (np.arange(batch.ids.shape[1]) != blank), batch.targets[row], batch.ids[row]
+        )
+        where = np.arange(len(ids)) == blank
+        inputs = [like(x[None], model.token_table()) for x in (ids, batch.attention_mask[row], where)]
+        with no_grad(), model.evaluating():
+            logits = to_host(model.logits(*inputs).data)[0]
+        pieces = ", ".join(self.tokenizer.pieces[i] for i in np.argsort(-logits, kind="stable")[:best])
+        return f"{self.tokenizer.decode(ids[: lengths[row]])}  ->  {pieces}"
 
     def score_without_model(self, guess: Callable[[Batch], Any]) -> Score:
         """Score guesses (B, T) at the blanks; a rule that only fills blanks copies nothing."""
@@ -136,15 +200,18 @@ class HeldOut:
         vocab_size = trained.config.vocab_size
         scores["commonest token"] = self.score_without_model(commonest_token(training, vocab_size))
         scores["left neighbour's commonest successor"] = self.score_without_model(left_neighbour(training, vocab_size))
+        scores["both neighbours, counted"] = self.score_without_model(both_neighbours(training, self.tokenizer))
         trained.attend(False)
         scores["trained, attention switched off"] = self.score(trained, threads=threads)
         trained.attend(True)
         scores["trained"] = self.score(trained, threads=threads)
         return scores
 
-    def table(self, scores: dict[str, Score]) -> ScoreTable:
+    def table(self, scores: dict[str, Score], pieces_copied: float | None = None) -> ScoreTable:
         """Scores on this text, with how much was scored."""
-        return ScoreTable(self.sentences, self.tokens, self.blanks, len(self.blanked) // len(self.whole), scores)
+        pieces = 0 if pieces_copied is None else sum(len(batch.ids) for batch in self.out_of_place)
+        draws = len(self.blanked) // len(self.whole)
+        return ScoreTable(self.sentences, self.tokens, self.blanks, draws, scores, pieces, pieces_copied)
 
 
 def commonest_token(training: list[list[int]], vocab_size: int) -> Callable[[Batch], Any]:

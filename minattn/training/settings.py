@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..errors import InputError
 from ..fast import physical_memory
@@ -13,11 +14,22 @@ from .model import Sizes
 MOST = 10**12
 """The most steps there can be; it only keeps the arithmetic within what a float holds."""
 
-FEWEST, PER_SENTENCE, PER_PIECE = 1500, 2, 3.2
+FEWEST, PER_SENTENCE, PER_PIECE = 1000, 0.5, 1.5
 """The fewest steps of a training, how many more for each sentence, and the least for each piece of the vocabulary.
 
 With fewer for each sentence the model fills fewer blanks; with fewer for each piece it does not come to copy them all.
 """
+
+RECIPE: dict[str, Any] = {
+    "width": 128,
+    "hidden": 256,
+    "positions": "relative",
+    "de_embedding": "tied",
+    "norm_first": False,
+    "activation": "relu",
+    "embedding_dropout": 0.2,
+}
+"""The choices of the model that `minattn train` makes, where they are not those of ReconstructionConfig."""
 
 SMALL = 100
 """Sentences to train on below which a text is called very small."""
@@ -32,6 +44,9 @@ class TrainingConfig:
     weight_decay      AdamW's, on matrices only
     clip              the largest length of the gradient
     blanks            the share of the tokens that is blanked out; 0 is the pure copy
+    copies            the share of the tokens beside the blanks that have to be copied; all of them where none is blank
+    swapped           the share of the sentences that get random tokens in the place of blanks, which have to be copied;
+                      None: blanks as in Devlin et al. (2019), of which a tenth is random and a tenth stays
     seed              of the weights, the order, the blanks and dropout
     save_every        steps between checkpoints
     threads           that share each batch; the same number gives the same bits, another the same up to rounding
@@ -39,13 +54,15 @@ class TrainingConfig:
     Raises InputError for a number out of range.
     """
 
-    steps: int = 3500
-    batch: int = 32
-    lr: float = 4e-3
+    steps: int = 3000
+    batch: int = 64
+    lr: float = 8e-3
     warmup: float = 0.1
-    weight_decay: float = 0.01
+    weight_decay: float = 0.1
     clip: float = 1.0
-    blanks: float = 0.15
+    blanks: float = 0.4
+    copies: float = field(default=0.1, metadata={"before": 1.0})
+    swapped: float | None = field(default=0.05, metadata={"before": None})
     seed: int = 0
     save_every: int = 1000
     threads: int = cores()
@@ -57,8 +74,8 @@ class TrainingConfig:
         for name in ("lr", "clip"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be a number above 0, got {getattr(self, name)}")
-        for name in ("blanks", "warmup"):
-            if not 0 <= getattr(self, name) <= 1:
+        for name in ("blanks", "copies", "swapped", "warmup"):
+            if not 0 <= (getattr(self, name) or 0) <= 1:
                 raise InputError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if not 0 <= self.weight_decay < math.inf:
             raise InputError(f"weight_decay must be a number not below 0, got {self.weight_decay}")
@@ -82,7 +99,7 @@ def fitted(training: TrainingConfig, given: Collection[str], sentences: int, pie
 
 def usual_steps(sentences: int, pieces: int) -> int:
     """The steps of a training on so many sentences and pieces, unless another number is asked for."""
-    return min(max(FEWEST + PER_SENTENCE * sentences, round(PER_PIECE * pieces)), TrainingConfig.steps)
+    return min(round(max(FEWEST + PER_SENTENCE * sentences, PER_PIECE * pieces)), TrainingConfig.steps)
 
 
 def check_trainable(data: Data, training: TrainingConfig) -> None:

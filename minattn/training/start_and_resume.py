@@ -1,25 +1,33 @@
 """Starting a training of a new model on a text, and going on with one that was stopped."""
 
+import math
 import os
+import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, TextIO, TypedDict
+
+import numpy as np
 
 from .. import __version__
 from ..backend import get_device
 from ..errors import InputError
 from ..models import ReconstructionConfig
 from ..runs import TEXT, Run, read_bytes
+from ..terminal import print_wrapped
 from ..text import WordPiece
 from .data import Data, Text, choose_tokenizer, find_text, load_data, split_text
-from .run_config import RECONSTRUCTION, model_config, model_kind, text_file, training_config
-from .settings import TrainingConfig, check_memory, check_size, check_trainable, fitted
+from .run_config import model_config, model_kind, text_file, training_config
+from .settings import RECIPE, TrainingConfig, check_memory, check_size, check_trainable, fitted
 from .train_and_report import Draw, TrainingOutcome, is_reported, train_and_report
-from .trainer import Trainer
+from .trainer import EVALUATIONS, Trainer
 
 MODEL_OPTIONS = ("vocab_size", "layers", "width", "heads", "positions")
 """Options that make a new model what it is."""
+
+MEASURED = 3.0
+"""Seconds of steps by which it is found out how many fit into a number of minutes."""
 
 RESUME_OPTIONS = ("steps", "save_every", "threads")
 """Options that may change where a training goes on."""
@@ -31,6 +39,7 @@ class TrainOptions(TypedDict, total=False):
     out: str | os.PathLike[str]
     vocab_size: int
     steps: int
+    minutes: float
     save_every: int
     seed: int
     blanks: float
@@ -53,11 +62,13 @@ def train_new_model(
         options: of TrainOptions, those that are given
         device, stream, draw: as for `train_and_report`
     """
-    training = settings_of(options)
+    training, minutes = settings_of(options), options.get("minutes")
+    if minutes is not None and ("steps" in options or not 0 < minutes < math.inf):
+        raise InputError(f"minutes must be a number above 0, and given without steps, got {minutes}")
     sizes = {name: options[name] for name in MODEL_OPTIONS[1:] if name in options}
     if "width" in sizes:
-        sizes["hidden"] = 4 * sizes["width"]
-    config = ReconstructionConfig(1, **sizes)
+        sizes["hidden"] = 2 * sizes["width"]
+    config = ReconstructionConfig(1, **(RECIPE | sizes))
     get_device(device)
     text = readable_text(text_name)
     tokenizer = choose_tokenizer(text, options.get("vocab_size"))
@@ -69,8 +80,29 @@ def train_new_model(
     parts = {"model": asdict(config), "training": asdict(training)}
     run = create_run(options.get("out"), text, parts, tokenizer)
     with run.locked():
-        model = RECONSTRUCTION.build(config, training.seed)
-        return train_and_report(Trainer(model, training, data, run, device), data, stream, draw)
+        trainer = Trainer(config, training, data, run, device)
+        if minutes is not None:
+            print_wrapped("measuring how long a step takes …", stream=stream)
+            training = replace(training, steps=steps_within(minutes, trainer))
+            run.reconfigure(run.config | {"training": asdict(training)})
+            trainer = Trainer(config, training, data, run, device)
+        return train_and_report(trainer, data, stream, draw)
+
+
+def steps_within(minutes: float, trainer: Trainer) -> int:
+    """The steps that take so long here with all scorings, by the median of some; the trainer is used up."""
+    taken: list[float] = []
+    with np.errstate(all="ignore"), trainer.threads() as threads:
+        trainer.model.train()
+        with trainer.share_batches(trainer.model, trainer.optimizer, threads) as shared:
+            while sum(taken) < MEASURED or len(taken) < 5:
+                started = time.perf_counter()
+                trainer.train_step(trainer.batches.at(trainer.step), shared)
+                taken.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            trainer.evaluate(threads)
+            scoring = EVALUATIONS * (time.perf_counter() - started)
+    return max(round((60 * minutes - scoring) / statistics.median(taken)), 1)
 
 
 def resume_training(

@@ -27,7 +27,7 @@ STOPPING = "stopping and saving after this step or scoring; Ctrl-C again: at onc
 FELL, HARMS = 0.01, 0.005
 """By how much copying has to fall, and attention to do harm, before it is said; less can be chance in a small text."""
 
-Draw = Callable[[Run, Data], list[Path]]
+Draw = Callable[[Run, Data, ScoreTable], list[Path]]
 """Draws the figures of a run that is trained, and says which files it wrote."""
 
 
@@ -114,7 +114,8 @@ def score_run(
     kind, first = model_kind(run), _first_score(run)
     untrained = kind.build(model.config, seed).to(device) if kind.starts_from_seed else None
     scores = {} if first is None else {"before fine-tuning": first}
-    return held_out.table(scores | held_out.compare(model, untrained, data.training, threads))
+    scores |= held_out.compare(model, untrained, data.training, threads)
+    return held_out.table(scores, None if model.learns_from_blanks else held_out.pieces_copied(model, threads))
 
 
 def remarks(rows: Sequence[Mapping[str, Any]], best: Best | None, scores: ScoreTable, copies: bool) -> Iterator[str]:
@@ -226,7 +227,7 @@ def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw
         say(f"\nthe model, for --from and for transformers: {run.folder / MODEL}")
     if draw is not None:
         say("\ndrawing figures …")
-    outcome = TrainingOutcome(run, data, trainer.step, scores, draw(run, data) if draw is not None else [])
+    outcome = TrainingOutcome(run, data, trainer.step, scores, draw(run, data, scores) if draw is not None else [])
     # The report comes last: without it, the run is not finished, and resuming makes up for what is missing.
     report = outcome.to_dict() | {"table": str(scores)}
     write_atomically(run.folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")

@@ -203,7 +203,7 @@ class TrainedRun:
         if self._scores is None:
             training, data = training_config(self.run), data_of_run(self.run)
             blanked = FEWER_BLANKED if self.model.learns_from_blanks else BLANKED
-            held_out = HeldOut(data.held_out, data.tokenizer, training.blanks or 0.15, blanked)
+            held_out = HeldOut(data.held_out, data.tokenizer, blanked=blanked)
             with Threads(training.threads) as threads:
                 self._scores = score_run(self.run, self.model, data, held_out, training.seed, threads)
         return self._scores

@@ -30,7 +30,7 @@ FEWER_EVALUATIONS, FEWER_BLANKED = 5, 2000
 CHANCE = 0.005
 """Scores on held-back text that differ by less count as equal: the best step is then the later, whose rate is lower."""
 
-DROPOUT_STREAM = 3
+COPIES_STREAM, DROPOUT_STREAM = 4, 3
 """Keeps the random numbers of dropout apart from those of the batches, which are drawn from the same seed and step."""
 
 
@@ -71,10 +71,15 @@ class Trainer:
         groups = [group for group in groups if group["params"]]
         self.optimizer = AdamW(groups, training.lr, betas=(0.9, 0.98), weight_decay=training.weight_decay)
         learned, held_back = hold_back(data.training, training.batch)
-        self.batches = Batches(learned, data.tokenizer, training.batch, training.blanks, training.seed)
-        blanks, blanked = training.blanks or 0.15, FEWER_BLANKED if self.model.learns_from_blanks else BLANKED
-        self.held_out = HeldOut(data.held_out, data.tokenizer, blanks, blanked)
-        self.held_back = HeldOut(held_back, data.tokenizer, blanks, blanked // 5) if held_back else None
+        copies = not self.model.learns_from_blanks
+        self.batches = Batches(
+            *(learned, data.tokenizer, training.batch, training.blanks, training.seed),
+            mask_only=training.swapped is not None,
+            swapped=training.swapped or 0.0,
+        )
+        blanked = BLANKED if copies else FEWER_BLANKED
+        self.held_out = HeldOut(data.held_out, data.tokenizer, blanked=blanked)
+        self.held_back = HeldOut(held_back, data.tokenizer, blanked=blanked // 5) if held_back else None
         self.mask_id = data.tokenizer.mask_id
         self.share_batches = share_batches
         self.step = 0
@@ -141,13 +146,16 @@ class Trainer:
             "tokens_per_second": round(int(batch.attention_mask.sum()) / (time.perf_counter() - started)),
         }
 
-    def evaluate(self, threads: Threads) -> dict[str, float | None]:
+    def evaluate(self, threads: Threads) -> dict[str, Any]:
         """Score the model at this step, and note whether it is the best until now.
 
-        Returns what is logged: copied and blanks_filled of the held-out text; held_back, by which the best is found.
+        Returns what is logged: copied and blanks_filled of the held-out text, an example of it in words; held_back, by
+        which the best is found.
         """
         score = self.held_out.score(self.model, draws=1, threads=threads)
-        row = {"copied": score.copied, "blanks_filled": score.blanks_filled}
+        row: dict[str, Any] = {"copied": score.copied, "blanks_filled": score.blanks_filled}
+        if example := self.held_out.example(self.model):
+            row["example"] = example
         if self.held_back is None:
             return row
         blanks = self.config.blanks
@@ -163,11 +171,14 @@ class Trainer:
         """What the model has to give back.
 
         A model that learns from blanks restores them alone (Devlin et al., 2019, section 3.1). Any other restores the
-        tokens under [MASK] and copies what it sees, also a token that stands there by chance: that teaches it every
-        piece of the vocabulary, and not to believe what it has by heart more than what it sees.
+        tokens under [MASK], and copies a share of those that it sees. A token that stands there by chance is copied as
+        well: that teaches every piece of the vocabulary, and not to believe what is likely more than what is there.
         """
         if not self.model.learns_from_blanks:
-            return np.where(batch.blanked & (batch.ids != self.mask_id), batch.ids, batch.targets)
+            rng = np.random.default_rng([self.config.seed, self.step, COPIES_STREAM])
+            share = self.config.copies if batch.blanked.any() else 1.0
+            wanted = batch.attention_mask & (batch.blanked | (rng.random(batch.ids.shape) < share))
+            return np.where(wanted, np.where(batch.ids == self.mask_id, batch.targets, batch.ids), -100)
         return np.where(batch.blanked, batch.targets, -100) if batch.blanked.any() else batch.targets
 
     def save(self) -> None:

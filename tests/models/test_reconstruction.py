@@ -213,7 +213,7 @@ def test_input_that_does_not_fit_is_refused_in_a_sentence(ids, mask, kind, messa
         ({"layers": -1}, "layers must be at least 0, got -1"),
         ({"width": 10, "heads": 4}, "width 10 is not divisible by 4 heads"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1\.0"),
-        ({"positions": "odd"}, "positions must be one of sinusoidal, learned, none, got 'odd'"),
+        ({"positions": "odd"}, "positions must be one of relative, sinusoidal, learned, none, got 'odd'"),
         ({"de_embedding": "odd"}, "de_embedding must be one of own, tied, l2, cosine, dot, got 'odd'"),
     ],
 )

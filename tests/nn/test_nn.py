@@ -18,6 +18,7 @@ from minattn.nn import (
     MultiHeadSelfAttention,
     Parameter,
     PositionalEncoding,
+    RelativePositions,
     sinusoids,
 )
 from minattn.nn.deembedding import KINDS as DE_EMBEDDINGS
@@ -305,3 +306,56 @@ def test_after_evaluating_every_module_is_as_it_was():
     with model.evaluating():
         assert not model.training
     assert model.training and not model.frozen.training
+
+
+# --- relative positions
+
+
+def test_relative_positions_begin_with_an_eye_on_one_neighbour_each():
+    positions = RelativePositions(heads=5, farthest=2, start=3.0)
+    added = positions(4).data
+    assert added.shape == (5, 4, 4)
+    looks = [{(k - q) for q in range(4) for k in range(4) if added[head, q, k]} for head in range(5)]
+    # the fifth would begin at three before, which counts as two or farther
+    assert looks == [{-1}, {1}, {-3, -2}, {2, 3}, {-3, -2}]
+    assert set(np.unique(added)) == {0.0, 3.0}
+    with pytest.raises(ValueError, match="RelativePositions: farthest must be at least 1, got 0"):
+        RelativePositions(2, 0)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_attention_adds_what_is_learned_of_each_distance_to_the_scores(padded):
+    """By hand, with weights that are not those of the start; padding is never looked at."""
+    layer, x = MultiHeadSelfAttention(6, 2, farthest=3, generator=seeded()).double(), random_tensor(2, 5, 6)
+    layer.positions.weight.data[:] = seeded(3).normal(size=(7, 2))
+    mask = np.ones((2, 5), bool)
+    mask[1, 3:] = not padded
+    q, k, v = (layer.split(part(x)).data for part in (layer.query, layer.key, layer.value))
+    scores = q @ k.swapaxes(-1, -2) / np.sqrt(3)
+    for i in range(5):
+        for j in range(5):
+            scores[:, :, i, j] += layer.positions.weight.data[3 + np.clip(j - i, -3, 3)]
+    scores = np.where(mask[:, None, None], scores, -np.inf)
+    p = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    p /= p.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(layer.weights(x, mask), p, atol=1e-12)
+    expected = layer.out(layer.merge(Tensor(p @ v))).data
+    np.testing.assert_allclose(layer(x, mask).data, expected, atol=1e-12)
+
+
+def test_a_block_gives_the_vectors_that_are_wanted_and_no_others():
+    for norm_first in (False, True):
+        block = EncoderBlock(6, 2, 8, norm_first=norm_first, farthest=2, activation="relu", generator=seeded()).double()
+        x, where = random_tensor(2, 5, 6), seeded(4).random((2, 5)) < 0.5
+        np.testing.assert_allclose(block(x, where=where).data, block(x).data[where], atol=1e-12)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_attention_that_is_off_counts_as_one_that_gives_zeros(norm_first):
+    block, x = EncoderBlock(6, 2, 8, norm_first=norm_first, generator=seeded()).double(), random_tensor(2, 5, 6)
+    block.attends = False
+    off = block(x).data
+    block.attends = True
+    block.attention.out.weight.data[:] = 0
+    block.attention.out.bias.data[:] = 0
+    np.testing.assert_allclose(off, block(x).data, atol=1e-12)

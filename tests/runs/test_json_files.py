@@ -1,11 +1,12 @@
 """JSON that says two things, or more than our code can handle, is refused in a sentence; the rest is what it says."""
 
 import json
+from dataclasses import dataclass, field
 
 import pytest
 
 from minattn.errors import InputError, RunError
-from minattn.runs import brief, parse_json, read_bytes, read_json, read_json_list
+from minattn.runs import brief, from_json, parse_json, read_bytes, read_json, read_json_list
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,15 @@ def test_a_message_is_shown_by_its_beginning_and_its_end_where_it_is_too_long_to
 def test_a_value_in_a_message_is_short(value):
     assert len(brief(value)) < 300
     assert brief("short") == "'short'" and brief([1, {"a": None}]) == "[1, {'a': None}]"
+
+
+def test_a_field_that_is_younger_than_a_file_has_the_value_that_it_had_before():
+    @dataclass
+    class Settings:
+        width: int
+        share: float | None = field(default=0.5, metadata={"before": None})
+
+    assert from_json(Settings, {"width": 3}, "where") == Settings(3, None)
+    assert from_json(Settings, {"width": 3, "share": 0.25}, "where") == Settings(3, 0.25)
+    with pytest.raises(InputError, match="where lacks width"):
+        from_json(Settings, {"share": 0.25}, "where")

@@ -420,3 +420,10 @@ assert matplotlib.rcParams.copy() == before
 assert "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=True)
+
+
+def test_what_there_is_to_beat_is_a_line_each_across_the_accuracies():
+    figure = training_curves(metric_rows(), "", {"counted": 0.4113, "left neighbour": 0.17})
+    accuracy = figure.axes[1]
+    assert legend(accuracy)[2:] == ["blanks: counted, 41.13%", "blanks: left neighbour, 17.00%"]
+    assert [line.get_ydata()[0] for line in accuracy.lines[2:]] == [pytest.approx(41.13), pytest.approx(17)]

@@ -23,7 +23,9 @@ THINGS = ("red house", "old bridge", "small garden", "warm bread", "long river")
 STEPS = 12
 OPTIONS = ("--width", "16", "--heads", "2", "--layers", "1", "--steps", str(STEPS), "--batch", "8")
 PLAIN = (*OPTIONS, "--no-figures")  # which would take most of the time
-TRAINING = TrainingConfig(steps=STEPS, batch=8, lr=2e-3, seed=0, save_every=500)
+TRAINING = TrainingConfig(
+    steps=STEPS, batch=8, lr=2e-3, weight_decay=0.01, blanks=0.15, copies=1.0, swapped=None, seed=0, save_every=500
+)
 MODEL = {"width": 16, "heads": 2, "layers": 1, "hidden": 64}
 
 # The tests may run in the background, where SIGINT is ignored, which processes inherit.

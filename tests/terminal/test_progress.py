@@ -134,3 +134,15 @@ def test_a_count_gives_a_file_a_line_in_twenty_with_the_time_left(time):
 
 def test_a_count_rewrites_its_line_on_a_terminal_and_takes_it_away(time):
     assert count_to(2, Terminal(), time, 3) == "\r\x1b[K1/2 texts  0:03 left\r\x1b[K2/2 texts  0:00 left\r\x1b[K"
+
+
+def test_an_example_in_words_gets_a_line_that_stays(time, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = Terminal()
+    progress = Progress(10, stream=stream, now=time)
+    progress.show(row(5, example="the old [MASK] slept by the fire in the kitchen.  ->  man, dog, woman"))
+    lines = stream.getvalue().replace("\r\x1b[K", "").split("\n")
+    assert lines[0] == "step 5  the old [MASK] slept by the fi…" and lines[1].startswith("step 5/10")
+    stream = io.StringIO()
+    Progress(10, stream=stream, now=time).show(row(5, example="a [MASK]  ->  b"))
+    assert stream.getvalue() == "step 5  a [MASK]  ->  b\n" + stream.getvalue().split("\n", 1)[1]

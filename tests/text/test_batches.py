@@ -302,3 +302,28 @@ def test_a_sentence_that_is_none_is_refused_with_its_place(tokenizer, sentence, 
 def test_numbers_out_of_range_are_refused(tokenizer, size, seed, step, message):
     with pytest.raises(InputError, match=message):
         Batches(made(tokenizer, 4), tokenizer, size, 0.15, seed).at(step)
+
+
+# Sentences that get random tokens
+
+
+def test_in_a_share_of_the_sentences_random_ids_stand_where_others_have_blanks(tokenizer):
+    batches = Batches(made(tokenizer, 400, longest=20), tokenizer, 400, 0.5, 0, mask_only=True, swapped=0.25)
+    batch = batches.at(0)
+    hidden = batch.blanked & (batch.ids == tokenizer.mask_id)
+    swapped = batch.blanked & ~hidden
+    of_a_kind = [row for row in range(400) if batch.blanked[row].any()]
+    assert all(hidden[row].any() != swapped[row].any() for row in of_a_kind)
+    share = np.mean([swapped[row].any() for row in of_a_kind])
+    assert abs(share - 0.25) < 0.09  # four deviations of 400 draws
+    assert not set(batch.ids[swapped].tolist()) & set(tokenizer.special_ids)
+    assert (batch.ids[swapped] != batch.targets[swapped]).mean() > 0.9
+    assert (batch.ids == batch.targets)[batch.attention_mask & ~batch.blanked].all()
+    assert same(batch, batches.at(0))
+
+
+def test_blanks_that_are_scored_are_the_same_as_before_there_were_swapped_sentences(tokenizer):
+    sentences = made(tokenizer, 8)
+    one, other = (Batches(sentences, tokenizer, 8, 0.3, 5, mask_only=True, swapped=s).at(0) for s in (0.0, 0.9))
+    assert np.array_equal(one.blanked, other.blanked)
+    assert (one.ids[one.blanked] == tokenizer.mask_id).all()

@@ -180,6 +180,7 @@ def test_the_table_compares_the_model_with_everything_it_has_to_beat(data, held_
         "untrained model",
         "commonest token",
         "left neighbour's commonest successor",
+        "both neighbours, counted",
         "trained, attention switched off",
         "trained",
     ]
@@ -224,3 +225,43 @@ def test_a_single_held_out_sentence_is_enough():
     tokenizer = WordPiece.train(["the cat sat", "the cat ran"], 60)
     held_out = HeldOut([tokenizer.encode("the cat")], tokenizer)
     assert (held_out.sentences, held_out.tokens, len(held_out.whole)) == (1, 2, 1)
+
+
+# --- what is shown beside the table
+
+
+def test_the_example_is_a_sentence_with_one_blank_and_the_best_pieces_for_it(data, held_out):
+    model = make_model(data)
+    text, _, best = held_out.example(model).partition("  ->  ")
+    assert text.count("[MASK]") == 1 and len(best.split(", ")) == 3
+    ids = np.array([data.tokenizer.encode(text, blanks=True)])
+    logits = model.eval()(ids).data[ids == data.tokenizer.mask_id][0]
+    assert best == ", ".join(data.tokenizer.pieces[i] for i in np.argsort(-logits, kind="stable")[:3])
+
+
+def test_every_piece_is_put_into_sentences_where_it_does_not_belong(data, held_out):
+    tokenizer = data.tokenizer
+    put = [
+        (int(row[place][0]), len(row))
+        for b in held_out.out_of_place
+        for row, place in zip(b.ids, b.blanked, strict=True)
+    ]
+    ordinary = set(range(tokenizer.vocab_size)) - set(tokenizer.special_ids)
+    assert {piece for piece, _ in put} == ordinary and len(put) == 3 * len(ordinary)
+    for batch in held_out.out_of_place:
+        assert (batch.blanked.sum(axis=1) == 1).all() and not (batch.blanked & ~batch.attention_mask).any()
+        assert (batch.targets[batch.blanked] == batch.ids[batch.blanked]).all()
+
+
+def test_pieces_that_come_back_are_a_line_below_the_table(data, held_out):
+    model = make_model(data, de_embedding="tied")
+    share = held_out.pieces_copied(model)
+    table = held_out.table(held_out.compare(model, None, data.training), share)
+    assert str(table).endswith(f"pieces put into these sentences at random: {table.pieces:,}, copied {share:.2%}")
+    assert table.to_dict()["pieces_copied"] == share and table.pieces == 3 * (data.tokenizer.vocab_size - 5)
+    assert "pieces" not in str(held_out.table(table.scores))
+    assert table.without_model().keys() == {
+        "commonest token",
+        "left neighbour's commonest successor",
+        "both neighbours, counted",
+    }

@@ -1,5 +1,6 @@
 """A training gives the same bits however often it is stopped, and stops before it saves nonsense."""
 
+import io
 import itertools
 import math
 import os
@@ -15,7 +16,8 @@ from minattn.models import ReconstructionConfig
 from minattn.optim import learning_rate
 from minattn.parallel import share_batches
 from minattn.runs import Run
-from minattn.training import HeldOut, Score, Trainer
+from minattn.training import HeldOut, Score, Trainer, start_and_resume, train_new_model, training_config
+from minattn.training.settings import RECIPE
 from minattn.training.trainer import EVALUATIONS
 
 VARIANTS = [
@@ -23,6 +25,7 @@ VARIANTS = [
     {"threads": 2, "positions": "learned", "layers": 2},
     {"threads": 3, "positions": "none", "blanks": 0.0},
     {"layers": 0, "de_embedding": "tied"},
+    {"threads": 2, "layers": 2, **{name: RECIPE[name] for name in RECIPE if name not in ("width", "hidden")}},
 ]
 
 
@@ -252,3 +255,26 @@ def test_a_checkpoint_without_the_state_of_the_optimizer_is_refused(make):
     trainer.run.save(4, trainer.model.state_dict(), {}, {})
     with pytest.raises(InputError, match=r"step 4 does not fit: optimizer state: m\.\S+ is missing"):
         again(make, trainer)
+
+
+# --- as many steps as fit into some minutes
+
+
+def test_a_number_of_minutes_gets_the_steps_that_fit_into_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(start_and_resume, "MEASURED", 0.1)
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(f"line {i} has a word" for i in range(60)))
+    options = {"minutes": 0.02, "width": 8, "heads": 2, "layers": 1, "out": str(tmp_path / "run"), "threads": 1}
+    stream = io.StringIO()
+    outcome = train_new_model(str(text), options, "cpu", stream)
+    steps = training_config(Run.open(tmp_path / "run")).steps
+    assert outcome.finished and outcome.step == steps >= 1
+    assert "measuring how long a step takes" in stream.getvalue()
+    assert Run.open(tmp_path / "run").metrics()[0]["step"] == 1  # those that were measured are not in the run
+
+
+@pytest.mark.parametrize("options", [{"minutes": 0.0}, {"minutes": float("nan")}, {"minutes": 1.0, "steps": 5}])
+def test_minutes_that_are_none_or_come_with_steps_are_refused(tmp_path, options):
+    with pytest.raises(InputError, match="minutes must be a number above 0, and given without steps"):
+        train_new_model("en", options | {"out": str(tmp_path / "run")}, "cpu", io.StringIO())
+    assert not (tmp_path / "run").exists()
