@@ -42,7 +42,7 @@ SETTINGS = {
     "layers": "encoder blocks",
     "width": "width of the model",
     "heads": "attention heads",
-    "positions": "positional encoding",
+    "positions": f"positional encoding: {', '.join(POSITIONS)}",
     "lr": "highest learning rate",
     "batch": "sentences in a step",
     "threads": "threads that share a step; by default the number of cores",
@@ -58,6 +58,7 @@ FITTED = {
 FINE_TUNED = {
     "steps": f"{EPOCHS} times the text",
     "lr": LR,
+    "batch": FINE_TUNING["batch"],
     "blanks": FINE_TUNING["blanks"],
     "save_every": FINE_TUNING["save_every"],
 }
@@ -103,7 +104,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, text: str) -> None:
         "--" + name.replace("_", "-"),
         type=type(default),
         choices=POSITIONS if name == "positions" else None,
-        metavar=None if name == "positions" else "RATE" if name == "lr" else "SHARE" if name == "blanks" else "N",
+        metavar="KIND" if name == "positions" else "RATE" if name == "lr" else "SHARE" if name == "blanks" else "N",
         help=f"{text} ({shown}{f'; with --from {FINE_TUNED[name]}' if name in FINE_TUNED else ''})",
     )
 

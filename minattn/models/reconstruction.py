@@ -115,6 +115,8 @@ class ReconstructionModel(Module):
     def loss(self, ids: Array, attention_mask: Array | None, targets: Array) -> Tensor:
         """The mean cross-entropy of restoring every token: targets (B, T) integers, -100 at padding."""
         wanted = targets != -100
+        if wanted.all():
+            return self.de_embedding.loss(self.encode(ids, attention_mask), targets)
         return self.de_embedding.loss(self.encode(ids, attention_mask, wanted), targets[wanted])
 
     def encode(self, ids: Array, attention_mask: Array | None = None, where: Array | None = None) -> Tensor:

@@ -24,7 +24,7 @@ from .load import MASKED_LM, find_pretrained, load_pretrained
 from .masked_lm import MaskedLM, MaskedLMHead
 from .tokenizer_files import load_tokenizer, save_tokenizer
 
-FINE_TUNING = {"lr": 5e-5, "weight_decay": 0.01, "blanks": 0.15, "swapped": None, "save_every": 200}
+FINE_TUNING = {"lr": 5e-5, "batch": 32, "weight_decay": 0.01, "blanks": 0.15, "swapped": None, "save_every": 200}
 """Settings of a fine-tuning unless others are asked for: the largest learning rate that Devlin et al. (2019, appendix
 A.3) try, with their batch of 32, decay and blanks; and checkpoints after a minute or two, for the steps are slower."""
 

@@ -21,6 +21,7 @@ With fewer for each sentence the model fills fewer blanks; with fewer for each p
 """
 
 RECIPE: dict[str, Any] = {
+    "layers": 3,
     "width": 128,
     "hidden": 256,
     "positions": "relative",

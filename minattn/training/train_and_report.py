@@ -143,6 +143,12 @@ def remarks(rows: Sequence[Mapping[str, Any]], best: Best | None, scores: ScoreT
             "the model learned its text by heart; fewer --steps or more text would help"
         )
     on, off = scores["trained"], scores["trained, attention switched off"]
+    counted = scores.scores.get("both neighbours, counted", Score(None, None)).blanks_filled
+    if counted is not None and on.blanks_filled is not None and counted - on.blanks_filled > HARMS:
+        yield (
+            f"counting both neighbours fills more blanks, {counted:.1%} instead of {on.blanks_filled:.1%}: the model "
+            "learned less than what stands in the text; more --steps or --minutes, or more text would help"
+        )
     shares = [("copies", on.copied, off.copied)] * copies + [("fills", on.blanks_filled, off.blanks_filled)]
     for does, with_it, without in shares:
         if with_it is not None and without is not None and without - with_it > HARMS:

@@ -1,5 +1,6 @@
 """Every command in a terminal of 60 and of 80 columns: no line is wider, and progress stays on its line."""
 
+import re
 import shutil
 
 import pytest
@@ -103,7 +104,8 @@ def test_the_progress_of_a_training_stays_on_one_line_and_all_else_fits(place, w
     done = train(place, width, "--out", f"new{width}")
     assert done.code == 0 and done.widest <= width
     assert done.text.count("\rstep ") + done.text.count("\r\x1b[Kstep ") > 1
-    (progress,) = (line for line in done.lines if line.startswith("step "))
+    (progress,) = (line for line in done.lines if re.match(r"step \d+/", line))
+    assert any("[MASK]" in line and line.startswith("step 15 ") for line in done.lines)
     assert progress.startswith("step 150/150  loss ") and len(progress) < width
     lines = done.lines
     assert lines[lines.index(progress) + 1].startswith("trained in ")

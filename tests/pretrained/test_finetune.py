@@ -123,6 +123,7 @@ def test_a_fine_tuning_shows_what_it_was_worth_and_leaves_a_model_folder(place, 
         "before fine-tuning",
         "commonest token",
         "left neighbour's commonest successor",
+        "both neighbours, counted",
         "trained, attention switched off",
         "trained",
     ]
@@ -517,7 +518,7 @@ def test_a_large_vocabulary_is_scored_in_smaller_batches_to_the_same_end(data):
 
 
 def targets_of_a_step(data, tmp_path, model, blanks):
-    training = TrainingConfig(steps=5, batch=8, blanks=blanks, threads=1)
+    training = TrainingConfig(steps=5, batch=8, blanks=blanks, copies=1.0, swapped=0.0, threads=1)
     run = Run.create(tmp_path / f"run-{type(model).__name__}-{blanks}", {}, data.tokenizer.to_json())
     trainer = Trainer(model, training, data, run)
     batch = trainer.batches.at(0)

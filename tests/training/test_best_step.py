@@ -207,7 +207,7 @@ def test_more_sentences_and_more_pieces_get_more_steps_up_to_those_of_the_shippe
 def test_steps_and_batch_are_fitted_to_the_text_unless_they_are_given():
     usual = TrainingConfig()
     assert fitted(usual, (), 4349, 1000) == usual
-    assert fitted(usual, (), 50, 300) == replace(usual, steps=usual_steps(50, 300))
+    assert fitted(usual, (), 80, 300) == replace(usual, steps=usual_steps(80, 300))
     assert fitted(usual, (), 10, 100) == replace(usual, steps=usual_steps(10, 100), batch=9)
     assert fitted(usual, (), 1, 100).batch == 1
     given = replace(usual, steps=7, batch=50)
@@ -229,6 +229,15 @@ def rows_of(*copied, held_back=0.8):
 
 
 GOES_WELL = table((1.0, 0.2), (1.0, 0.05))
+
+
+def test_it_is_said_where_counting_fills_more():
+    beaten = table((1.0, 0.2), (1.0, 0.05))
+    beaten.scores["both neighbours, counted"] = Score(None, 0.25)
+    (said,) = remarks(rows_of(0.5, 0.9, 1.0), None, beaten, True)
+    assert said.startswith("counting both neighbours fills more blanks, 25.0% instead of 20.0%: ")
+    beaten.scores["both neighbours, counted"] = Score(None, 0.204)
+    assert [*remarks(rows_of(0.5, 0.9, 1.0), None, beaten, True)] == []
 
 
 def test_nothing_is_said_where_all_went_well():
