@@ -283,7 +283,7 @@ show(drawing)
 #
 # ## What was learned, beside what costs nothing
 #
-# A share says little without others beside it. So all held-out sentences are given to five: once whole, to be copied,
+# A share says little without others beside it. So all held-out sentences are given to six: once whole, to be copied,
 # and several times with blanks, to be filled.
 
 # %% tags=["rough"]
@@ -306,22 +306,31 @@ print(held_out.table(scores))
 # The hardest row learns nothing either. *Both neighbours, counted* notes in the training text which tokens follow two
 # others, and which come before two others. At a blank it multiplies what the two sides say,
 #
-# $$P(w \mid \text{left})\; P(w \mid \text{right}) \;/\; P(w)^{0.8},$$
+# $$
+# P(w \mid \text{left})\; P(w \mid \text{right}) \;/\; P(w)^{0.8},
+# $$
 #
 # and adds what stood between these two neighbours before. Where two tokens were seen too seldom, it asks one
 # (Kneser-Ney smoothing: Chen and Goodman, 1999, "An empirical study of smoothing techniques for language modeling").
 
 # %% tags=["rough"]
 counted = BothNeighbours(data.training, V)
-for text in (
+
+
+def likely(text):
+    """The three likeliest tokens at the blank of a text, by counting."""
+    tokens = tokenizer.encode(text, blanks=True)
+    at = tokens.index(tokenizer.mask_id)
+    p = counted.between(tokens[at - 2 : at], tokens[at + 2 : at : -1])
+    return ", ".join(tokenizer.pieces[i] for i in p.argsort()[:-4:-1])
+
+
+for line in (
     "it was [MASK] to eat.",
     "my mother [MASK] a green cloth.",
     "they went [MASK] the river.",
 ):
-    ids = tokenizer.encode(text, blanks=True)
-    at = ids.index(tokenizer.mask_id)
-    p = counted.between(ids[at - 2 : at], ids[at + 2 : at : -1])
-    print(f"{text:32}", ", ".join(tokenizer.pieces[i] for i in p.argsort()[:-4:-1]))
+    print(f"{line:32} {likely(line)}")
 
 # %% [markdown] tags=["rough"]
 # It fills {{scores["both neighbours, counted"].blanks_filled:.0%}}. Counting is exact about what it has seen, and knows
