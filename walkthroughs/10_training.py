@@ -336,7 +336,7 @@ for line in (
 # It fills {{scores["both neighbours, counted"].blanks_filled:.0%}}. Counting is exact about what it has seen, and knows
 # nothing else: of `cat` it learns nothing from `dog`. Vectors are shared: what is learned of a token is learned of all
 # that lie near it. And attention sees the whole sentence, where a count of more than three tokens would hardly
-# ever be above 0. So with enough steps a model gets ahead, but not before: `minattn train` needs a minute or two for
+# ever be above 0. So with enough steps a model gets ahead, but not before: `minattn train` needs some minutes for
 # it, and starts each head with its eye on one neighbour (`RelativePositions`), where the counts are.
 #
 # ## Attention, before and after

@@ -18,7 +18,7 @@ from .options import add_usual, print_json
 
 EXAMPLES = """examples:
   minattn train
-    the shipped English reader; a minute on two cores
+    the shipped English reader; some minutes on two cores
   minattn train my.txt --out runs/mine --vocab-size 1000
     a text of your own
   minattn train --blanks 0 --positions none
