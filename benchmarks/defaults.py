@@ -61,7 +61,7 @@ def third_split(text: Text, tokenizer: WordPiece) -> Data:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = ", ".join(VARIATIONS)
-    parser.add_argument("variations", nargs="*", metavar="NAME", help=f"of {names} (all)")
+    parser.add_argument("variations", nargs="*", metavar="NAME", help=f"of {names} (all)".replace("%", "%%"))
     parser.add_argument("--text", default="en", help='a text file, or "en" or "zh"')
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args()

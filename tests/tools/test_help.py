@@ -31,4 +31,4 @@ def test_a_script_answers_help(script, tmp_path):
 def test_a_variation_that_is_not_there_is_refused_with_those_that_are():
     command = [sys.executable, str(ROOT / "benchmarks/defaults.py"), "width 12"]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "there is no variation 'width 12'; there are defaults, width 128" in done.stderr
+    assert done.returncode == 2 and "there is no variation 'width 12'; there are defaults, 1 layer" in done.stderr

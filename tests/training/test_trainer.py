@@ -16,7 +16,7 @@ from minattn.models import ReconstructionConfig
 from minattn.optim import learning_rate
 from minattn.parallel import share_batches
 from minattn.runs import Run
-from minattn.training import HeldOut, Score, Trainer, start_and_resume, train_new_model, training_config
+from minattn.training import HeldOut, Score, Trainer, train_new_model, training_config
 from minattn.training.settings import RECIPE
 from minattn.training.trainer import EVALUATIONS
 
@@ -260,8 +260,7 @@ def test_a_checkpoint_without_the_state_of_the_optimizer_is_refused(make):
 # --- as many steps as fit into some minutes
 
 
-def test_a_number_of_minutes_gets_the_steps_that_fit_into_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(start_and_resume, "MEASURED", 0.1)
+def test_a_number_of_minutes_gets_the_steps_that_fit_into_it(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("\n".join(f"line {i} has a word" for i in range(60)))
     options = {"minutes": 0.02, "width": 8, "heads": 2, "layers": 1, "out": str(tmp_path / "run"), "threads": 1}
