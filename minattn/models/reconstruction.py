@@ -46,8 +46,9 @@ class ReconstructionConfig:
         for name in ("vocab_size", "width", "heads", "hidden", "max_tokens", "farthest"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.max_tokens > 10**6:  # whose scores alone would be 10^12 numbers
-            raise InputError(f"max_tokens must be at most 1,000,000, got {self.max_tokens}")
+        for name in ("max_tokens", "farthest"):  # the scores alone of as many tokens would be 10^12 numbers
+            if getattr(self, name) > 10**6:
+                raise InputError(f"{name} must be at most 1,000,000, got {getattr(self, name)}")
         if self.layers < 0:
             raise InputError(f"layers must be at least 0, got {self.layers}")
         if self.width % self.heads:
@@ -68,7 +69,9 @@ class ReconstructionConfig:
     def matrices(self) -> dict[str, int]:
         """The numbers in the matrices of the embeddings, of each layer, and of the head."""
         table = self.vocab_size * self.width
-        return {"embeddings": table, "layer": (4 * self.width + 2 * self.hidden) * self.width, "head": table}
+        distances = (2 * self.farthest + 1) * self.heads if self.positions == "relative" else 0
+        layer = (4 * self.width + 2 * self.hidden) * self.width + distances
+        return {"embeddings": table, "layer": layer, "head": table}
 
 
 class ReconstructionModel(Module):
