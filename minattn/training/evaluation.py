@@ -183,7 +183,7 @@ class HeldOut:
         )
         where = np.arange(len(ids)) == blank
         inputs = [like(x[None], model.token_table()) for x in (ids, batch.attention_mask[row], where)]
-        with no_grad(), model.evaluating():
+        with no_grad(), model.evaluating(), np.errstate(all="ignore"):
             logits = to_host(model.logits(*inputs).data)[0]
         pieces = ", ".join(self.tokenizer.pieces[i] for i in np.argsort(-logits, kind="stable")[:best])
         return f"{self.tokenizer.decode(ids[: lengths[row]])}  ->  {pieces}"
@@ -240,7 +240,7 @@ def left_neighbour(training: list[list[int]], vocab_size: int) -> Callable[[Batc
 def _best_tokens(model: Model, batch: Batch, where: Array) -> Any:
     place = model.token_table()
     inputs = [like(array, place) for array in (batch.ids, batch.attention_mask, where)]
-    with no_grad():
+    with no_grad(), np.errstate(all="ignore"):  # what is not finite is looked for, and its op named
         logits = model.logits(*inputs)
     if not is_finite(logits.data):
         logits = model.logits(*inputs)  # now with the graph, which tells the op
