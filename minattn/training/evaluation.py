@@ -243,8 +243,9 @@ def _best_tokens(model: Model, batch: Batch, where: Array) -> Any:
     with no_grad(), np.errstate(all="ignore"):  # what is not finite is looked for, and its op named
         logits = model.logits(*inputs)
     if not is_finite(logits.data):
-        logits = model.logits(*inputs)  # now with the graph, which tells the op
-        trace_forward(logits.node, logits.data)
+        with np.errstate(all="ignore"):
+            logits = model.logits(*inputs)  # now with the graph, which tells the op
+            trace_forward(logits.node, logits.data)
     return to_host(logits.data.argmax(axis=-1))
 
 

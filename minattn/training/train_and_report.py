@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..errors import RunError
 from ..parallel import Threads
 from ..runs import MODEL, Run, read_json, write_atomically
 from ..terminal import Interrupt, Progress, Stopped, clock, print_command, print_wrapped
@@ -110,12 +111,18 @@ def train_and_report(trainer: Trainer, data: Data, stream: TextIO, draw: Draw | 
 def score_run(
     run: Run, model: Model, data: Data, held_out: HeldOut, seed: int, threads: Threads, device: str = "cpu"
 ) -> ScoreTable:
-    """The scores of a trained model beside what it has to beat; of a pretrained one also what it scored as it came."""
+    """The scores of a trained model beside what it has to beat; of a pretrained one also what it scored as it came.
+
+    Raises RunError where the model gives NaN or Inf.
+    """
     kind, first = model_kind(run), _first_score(run)
     untrained = kind.build(model.config, seed).to(device) if kind.starts_from_seed else None
     scores = {} if first is None else {"before fine-tuning": first}
-    scores |= held_out.compare(model, untrained, data.training, threads)
-    return held_out.table(scores, None if model.learns_from_blanks else held_out.pieces_copied(model, threads))
+    try:
+        scores |= held_out.compare(model, untrained, data.training, threads)
+        return held_out.table(scores, None if model.learns_from_blanks else held_out.pieces_copied(model, threads))
+    except FloatingPointError as error:
+        raise RunError(f"{run.folder}: the model cannot be scored: {error}") from None
 
 
 def remarks(rows: Sequence[Mapping[str, Any]], best: Best | None, scores: ScoreTable, copies: bool) -> Iterator[str]:
