@@ -24,7 +24,8 @@ class Successors:
 
     Interpolated Kneser-Ney (Chen and Goodman, 1999, equation 24): every count is lowered by D, and what that saves is
     given out by a shorter context, for which a token counts as often as it has different predecessors.
-    D = n1 / (n1 + 2 n2), where n1 and n2 counts are 1 and 2 (Ney, Essen and Kneser, 1994).
+    D = n1 / (n1 + 2 n2), where n1 and n2 counts are 1 and 2 (Ney, Essen and Kneser, 1994); 1/2 where none is 1, lest
+    a token that was not seen be impossible.
 
     ngrams: (N, n) ids, of which the last one follows the others; repeated as often as they are in the text
     """
@@ -35,7 +36,7 @@ class Successors:
         keys, first, counts = np.unique(ngrams @ self.powers, return_index=True, return_counts=True)
         self.shorter = Successors(ngrams[first, 1:], vocab_size) if ngrams.shape[1] > 1 else None
         once, twice = ((counts == n).sum() for n in (1, 2))
-        self.discount = float(once / (once + 2 * twice)) if once else 0.0
+        self.discount = float(once / (once + 2 * twice)) if once else 0.5
         self.contexts, self.tokens = np.divmod(keys, vocab_size)
         self.counts = counts - self.discount
 

@@ -14,8 +14,8 @@ def test_interpolated_kneser_ney_by_hand():
     bigrams = np.array([[1, 2], [1, 2], [1, 3], [4, 2], [5, 3]])
     model = Successors(bigrams, V)
     d = 3 / (3 + 2 * 1)
-    # below: 2 and 3 have two different predecessors each, so that no count is 1 and none is lowered
-    below = np.array([0, 0, 2, 2, 0, 0]) / 4
+    # below: 2 and 3 have two different predecessors each; no count is 1, so that all are lowered by 1/2
+    below = np.array([0, 0, 1.5, 1.5, 0, 0]) / 4 + 1 / 4 / V
     np.testing.assert_allclose(model.alone(), below)
     saved = d * 2 / 3
     np.testing.assert_allclose(model.after(1), saved * below + np.array([0, 0, 2 - d, 1 - d, 0, 0]) / 3)
@@ -43,6 +43,14 @@ def test_probabilities_of_every_context_add_up_to_1(text):
             p = side.told(far, near)
             assert p.min() >= 0
             assert abs(p.sum() - 1) < 1e-12
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_no_token_is_impossible_however_often_the_text_repeats_itself(text, times):
+    model = BothNeighbours(([*text[:3], [0, 2, 3, 1], [0, 3, 2, 1]]) * times, V)
+    for context in np.ndindex(V, V, V, V):
+        p = model.between(context[:2], context[2:])
+        assert np.isfinite(p).all() and p.min() > 0
 
 
 def test_no_context_crosses_the_end_of_a_sentence():
