@@ -27,7 +27,7 @@ def build(seed=0, **options):
 
 
 VARIANTS = [
-    *itertools.product([True, False], [True, False], ["sinusoidal", "learned", "none"], ["own"]),
+    *itertools.product([True, False], [True, False], ["relative", "sinusoidal", "learned", "none"], ["own"]),
     (True, True, "sinusoidal", "tied"),
     (False, True, "learned", "tied"),
     (False, True, "sinusoidal", "dot"),
@@ -220,3 +220,18 @@ def test_input_that_does_not_fit_is_refused_in_a_sentence(ids, mask, kind, messa
 def test_a_configuration_that_cannot_be_built_is_refused(options, message):
     with pytest.raises(InputError, match=message):
         ReconstructionConfig(**(SIZES | options))
+
+
+@pytest.mark.parametrize("layers", [0, 2])
+def test_a_loss_of_some_tokens_is_that_of_their_logits(layers):
+    """The last block computes what is wanted alone, and each vector is held to its own target."""
+    model, rng = build(layers=layers, positions="relative"), np.random.default_rng(3)
+    ids = rng.integers(0, SIZES["vocab_size"], (3, 5))
+    targets = np.where(rng.random(ids.shape) < 0.5, rng.integers(0, SIZES["vocab_size"], ids.shape), -100)
+    logits = model(ids).data[targets != -100]
+    p = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    p /= p.sum(axis=-1, keepdims=True)
+    wanted = targets[targets != -100]
+    expected = -np.log(p[np.arange(len(wanted)), wanted]).mean()
+    np.testing.assert_allclose(model.loss(ids, None, targets).item(), expected, rtol=1e-12)  # rounding
+    np.testing.assert_allclose(model.logits(ids, where=targets != -100).data, logits, rtol=1e-12)  # rounding

@@ -53,6 +53,12 @@ def test_no_token_is_impossible_however_often_the_text_repeats_itself(text, time
         assert np.isfinite(p).all() and p.min() > 0
 
 
+def test_the_left_side_is_read_forwards_and_the_right_side_backwards():
+    model = BothNeighbours([[0, 2, 3, 4, 1]] * 3, V)
+    assert model.left.told(2, 3).argmax() == 4 and model.right.told(4, 3).argmax() == 2
+    assert model.left.told(2, None).argmax() == 4 and model.right.told(4, None).argmax() == 2  # one between them
+
+
 def test_no_context_crosses_the_end_of_a_sentence():
     side = Side(np.array([2, 3, 4, 5]), np.array([0, 0, 1, 1]), V)
     np.testing.assert_array_equal(side.near.contexts, [2, 4])
