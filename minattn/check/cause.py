@@ -1,5 +1,6 @@
 """What is wrong with a gradient that is wrong: a mistake of the catalogue, a diagnosis, or at least where."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,14 +11,16 @@ from ..backend import Array
 from .catalogue.base import Mistake
 from .catalogue.match import match
 from .comparison import Comparison, is_measurable
-from .diagnosis import diagnose
+from .diagnosis import WHOLE_STAGES, diagnose, find_causes_together
 from .mistake_kinds import kinds
 from .problem import Problem
+from .redrawn import redrawn
 from .referee import measure_gradient
-from .report import EXACTLY, Evidence, Finding
+from .report import CONSISTENT, EXACTLY, Evidence, Finding
 
 KINDS_WITHOUT_NUMBERS = ("exception", "wrong_count", "no_gradient", "not_an_array")
 """Kinds for which there are no numbers to look at."""
+_SECONDS = 2.5
 _UPSTREAM_KINDS = ("nonlinear_in_upstream", "upstream_ignored")
 _CONSEQUENT_KINDS = ("shape", "nonlinear_in_upstream")
 """Kinds of the contract that follow from a mistake that has been named exactly."""
@@ -45,15 +48,19 @@ def find_causes(seen: Observations, like: str | None, options: Mapping[str, Any]
     like: class name of the op whose catalogue is looked through; options: that op's, None for unknown
     """
     names, worst = seen.problem.names, seen.worst
+    deadline = time.perf_counter() + _SECONDS
     structural = {finding.argument for finding in seen.findings if finding.kind in KINDS_WITHOUT_NUMBERS}
     findings = _from_catalogue(seen, like, options) if like is not None and None not in structural else []
     named = {finding.argument for finding in findings}
     rounded = {finding.argument for finding in seen.findings if finding.kind == "dtype"}
+    together, facts = _together(seen, deadline) if not structural and not named else ([], {})
+    findings += together
+    told_of = named | {name for finding in together for name in str(finding.argument).split(" and ")}
     for i in seen.problem.arguments:
-        if None in named or names[i] in named | structural:
+        if None in named or names[i] in told_of | structural:
             continue
         if i in worst and not (names[i] in rounded and _is_rounding(worst[i])):
-            findings += _diagnosed(worst[i])
+            findings += _diagnosed(worst[i], deadline, facts.get(i, []))
         elif i in seen.misshapen and i not in worst and is_measurable(seen.problem, i):
             true = measure_gradient(seen.problem, i)
             findings += [_completed(f) for f in diagnose(seen.problem, i, seen.misshapen[i], true)]
@@ -96,7 +103,7 @@ def _named(mistake: Mistake, point: Problem, argument: int | None, worst: dict[i
     return _completed(Finding(name, mistake.kind, mistake.sentence, evidence, EXACTLY))
 
 
-def _diagnosed(comparison: Comparison) -> list[Finding]:
+def _diagnosed(comparison: Comparison, deadline: float, facts: Sequence[str]) -> list[Finding]:
     """What the probes say of a wrong gradient; where they recognise nothing, that it is wrong, and where."""
     point, i = comparison.problem, comparison.argument
     name, size = point.names[i], point.inputs[i].size
@@ -104,11 +111,66 @@ def _diagnosed(comparison: Comparison) -> list[Finding]:
         text = f"the gradient of {name} disagrees with the slope of forward along random directions"
         advice = f"{name} has {size:,} entries, too many for a diagnosis; give smaller arrays of the same kind"
         return [Finding(name, "wrong", text, comparison.evidence, EXACTLY, advice)]
-    findings = diagnose(point, i, comparison.gradient, comparison.true)
+    findings = _held(diagnose(point, i, comparison.gradient, comparison.true, deadline=deadline), point, i, deadline)
+    if facts and not any(f.sure == EXACTLY for f in findings):
+        known = "; ".join(facts)
+        findings = [replace(f, sentence=f"{f.sentence}; {known}") for f in findings[:1]] + findings[1:]
+        findings = findings or [Finding(name, "wrong", f"the gradient of {name} is wrong: {known}", sure=CONSISTENT)]
     if not findings:
         text = f"the gradient of {name} is not the slope of forward, and looks like no mistake that is known here"
-        findings = [Finding(name, "wrong", text, sure=EXACTLY)]
+        findings = [Finding(name, "wrong", text, sure=CONSISTENT)]
     return [_completed(finding, comparison.evidence) for finding in findings]
+
+
+def _together(seen: Observations, deadline: float) -> tuple[list[Finding], dict[int, list[str]]]:
+    """What is wrong with several gradients at once, or with one, by the code of both passes; and what is known of
+    those of which this does not tell."""
+    worst = seen.worst
+    rounded = {finding.argument for finding in seen.findings if finding.kind == "dtype"}
+    worst = {i: j for i, j in worst.items() if not (seen.problem.names[i] in rounded and _is_rounding(j))}
+    if not worst or seen.misshapen or not all(j.is_entrywise for j in worst.values()):
+        return [], {}
+    point = max((j.problem for j in worst.values()), key=lambda p: sum(j.problem is p for j in worst.values()))
+    true = {i: j.true for i, j in worst.items() if j.problem is point}
+    found = []
+    causes, facts = find_causes_together(point, true, seen.problem, deadline)
+    for cause in causes:
+        names = " and ".join(point.names[i] for i in sorted(cause.arguments))
+        evidence = worst[min(cause.arguments)].evidence if min(cause.arguments) in worst else Evidence()
+        finding = Finding(names, cause.kind, cause.sentence, evidence, EXACTLY if cause.is_exact else CONSISTENT)
+        alone = worst.get(min(cause.arguments)) if len(cause.arguments) == 1 else None
+        found.append(_completed(_as_a_whole(finding, alone) if alone is not None else finding))
+    return found, facts
+
+
+def _as_a_whole(finding: Finding, comparison: Comparison) -> Finding:
+    """The finding after what is seen of the gradient as a whole: its sign turned, a constant factor, no upstream."""
+    if not comparison.is_entrywise:
+        return finding
+    point, i = comparison.problem, comparison.argument
+    whole = diagnose(point, i, comparison.gradient, comparison.true, stages=WHOLE_STAGES)
+    first = next((f for f in whole if f.sure == EXACTLY), None)
+    if first is None:
+        return finding
+    return replace(finding, kind=first.kind, sentence=f"{first.sentence}; {finding.sentence}")
+
+
+def _held(findings: list[Finding], point: Problem, argument: int, deadline: float) -> list[Finding]:
+    """The findings; what does not hold with other lengths is not exact."""
+    other = redrawn(point) if any(finding.sure == EXACTLY for finding in findings) else None
+    if other is None:
+        return findings
+    try:
+        got = other.gradients()[argument]
+    except Exception:  # a backward that is made for these lengths
+        return findings
+    if got is None or got.shape != other.inputs[argument].shape:
+        return findings
+    kinds_there = set()
+    if time.perf_counter() < deadline:
+        there = diagnose(other, argument, got, measure_gradient(other, argument), deadline=deadline)
+        kinds_there = {finding.kind for finding in there if finding.sure == EXACTLY}
+    return [f if f.kind in kinds_there or f.sure != EXACTLY else replace(f, sure=CONSISTENT) for f in findings]
 
 
 def _completed(finding: Finding, evidence: Evidence | None = None) -> Finding:

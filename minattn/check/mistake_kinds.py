@@ -113,6 +113,16 @@ kinds: dict[str, Kind] = {
         "normalised form, a function for its slope.",
         "the value in each formula: is it the one before or after this step, and of this operand or of the other?",
     ),
+    "missing_factor": Kind(
+        "A factor of the chain rule is missing, or stands there once too often: every function on the way contributes "
+        "its slope once, at the value that went into it.",
+        "the functions of the forward pass, one after the other: each has its slope in the gradient",
+    ),
+    "wrong_index": Kind(
+        "The right numbers land at other places: an index, an offset, a time step or a slice is another one than in "
+        "the forward pass.",
+        "each index of the backward pass beside its counterpart in the forward pass, for one entry by hand",
+    ),
     "wrong": Kind(
         "The gradient is not the slope of the forward pass, and it looks like no mistake that is known here.",
         "the worst entry: derive this one number by hand, and follow it through the backward pass",

@@ -165,7 +165,8 @@ def _row(result: ArgumentResult) -> tuple[str, ...]:
 def _describe(finding: Finding) -> list[tuple[str, str]]:
     """A finding in four parts, with what stands before each: where and what, in a sentence, by these numbers, next."""
     sure = "exactly" if finding.sure == EXACTLY else "probably"
-    about = f"{finding.argument}: {finding.kind} ({sure})" if finding.argument else f"{finding.kind} ({sure})"
+    label = finding.kind if finding.kind == "wrong" else f"{finding.kind} ({sure})"
+    about = f"{finding.argument}: {label}" if finding.argument else label
     parts = [("", about), ("   ", finding.told), ("   ", _evidence(finding.evidence)), ("   look at: ", finding.next)]
     return [part for part in parts if part[1]]
 

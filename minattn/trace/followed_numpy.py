@@ -54,6 +54,7 @@ def with_followed_numpy(function: Any, numpy: FollowedNumPy, apply: Apply) -> An
             cells = tuple(types.CellType() for _ in value.__closure__ or ())
             copy = types.FunctionType(value.__code__, scope, value.__name__, value.__defaults__, cells)
             copy.__kwdefaults__ = value.__kwdefaults__
+            copy.__dict__.update(value.__dict__)  # what one function keeps there for another
             known[id(value)] = copy
             for name in _names(value.__code__):
                 if name in scope:

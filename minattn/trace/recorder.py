@@ -1,18 +1,20 @@
 """The steps of a forward pass: NumPy's calls, recorded while it runs, so that each step can be run again by itself.
 
 A `RecordedArray` stands for an array and answers to NumPy's protocols (NEP 13 and 18): what is computed from it is
-computed as always, and written down as a `Step`. Where a function does what cannot be followed (`float(x)`, writing
-into a plain array), `record` returns None.
+computed as always, and written down as a `Step`. What cannot be followed (`float(x)`, writing into a plain array)
+raises Untraceable.
 """
 
 from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -35,12 +37,20 @@ class StepReference:
     step: int
 
 
+class Place(NamedTuple):
+    """Where a call stands: its file, line and instruction, and the code object that this is an instruction of."""
+
+    path: str
+    line: int
+    instruction: int
+    code: types.CodeType | None = None
+
+
 @dataclass(frozen=True)
 class Step:
     """One call: function(*args, **kwargs), where a StepReference stands for the value of an earlier step.
 
     parents: the steps that the arguments refer to, in order, one an operand
-    place: file, line and instruction of the call
     """
 
     name: str
@@ -48,27 +58,55 @@ class Step:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     parents: tuple[int, ...]
-    place: tuple[str, int, int]
+    place: Place
 
-    def run(self, operands: Iterable[Any]) -> Any:
+    def run(self, operands: Sequence[Any]) -> Any:
         """The call with other operands, one a parent."""
-        supply = iter(operands)
-        given = self.args, dict(self.kwargs)
-        args, kwargs = _map_leaves(lambda x: next(supply) if isinstance(x, StepReference) else x, given)
-        return self.function(*args, **kwargs)
+        return self._call(operands)
+
+    @cached_property
+    def _call(self) -> Callable[[Sequence[Any]], Any]:
+        """The call as a function of its operands: fast where they stand among the arguments themselves."""
+        function, args, kwargs = self.function, self.args, dict(self.kwargs)
+        places = [k for k, arg in enumerate(args) if isinstance(arg, StepReference)]
+        if len(places) < len(self.parents):
+
+            def call(operands: Sequence[Any]) -> Any:
+                supply = iter(operands)
+                given = _map_leaves(lambda x: next(supply) if isinstance(x, StepReference) else x, (args, kwargs))
+                return function(*given[0], **given[1])
+
+            return call
+        if len(args) == len(places) == 1:
+            return lambda operands: function(operands[0], **kwargs)
+        if len(args) == len(places) == 2:
+            return lambda operands: function(operands[0], operands[1], **kwargs)
+
+        def filled(operands: Sequence[Any]) -> Any:
+            given = list(args)
+            for place, operand in zip(places, operands, strict=True):
+                given[place] = operand
+            return function(*given, **kwargs)
+
+        return filled
 
 
 class Recorder:
-    """The steps so far, and the value of each."""
+    """The steps so far, at most so many, and the value of each."""
 
-    def __init__(self, inputs: Iterable[Any]) -> None:
+    def __init__(self, inputs: Iterable[Any], most: int = _MOST_STEPS) -> None:
         self.values: list[Any] = list(inputs)
-        self.steps = [Step("input", lambda: None, (), {}, (), ("", 0, 0)) for _ in self.values]
+        self.steps = [Step("input", lambda: None, (), {}, (), Place("", 0, 0)) for _ in self.values]
+        self.most = most
+
+    def follow(self, function: Any) -> Any:
+        """The function, written down while it runs."""
+        return with_followed_numpy(function, FollowedNumPy(self.apply, RecordedArray), self.apply)
 
     def apply(self, name: str, function: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """Call and write down; a RecordedArray for what is an array, anything else as it is."""
-        if len(self.steps) > _MOST_STEPS:
-            raise Untraceable(f"more than {_MOST_STEPS} steps")
+        if len(self.steps) > self.most:
+            raise Untraceable(f"more than {self.most} steps")
         parents: list[int] = []
         args, kwargs = _with_references((given, dict(named)), parents)
         step = Step(name, function, args, kwargs, tuple(parents), _place())
@@ -182,12 +220,12 @@ def _set(x: Array, key: Any, value: Any) -> Array:
     return x
 
 
-def _place() -> tuple[str, int, int]:
-    """File, line and instruction of the caller outside of this package and of NumPy."""
+def _place() -> Place:
+    """The place of the caller outside of this package and of NumPy."""
     frame = sys._getframe(2)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
         frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno, frame.f_lasti
+    return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_lasti, frame.f_code)
 
 
 def _with_references(item: Any, parents: list[int]) -> Any:
@@ -211,38 +249,3 @@ def _map_leaves(change: Callable[[Any], Any], item: Any) -> Any:
     if isinstance(item, slice):
         return slice(*(_map_leaves(change, part) for part in (item.start, item.stop, item.step)))
     return change(item)
-
-
-def record(function: Callable[..., Any], inputs: Iterable[Any], which: Iterable[int]) -> RecordedSteps | None:
-    """Run a function on inputs, following those at the places in `which`; None where it cannot be followed."""
-    everything = list(inputs)
-    places = list(which)
-    recorder = Recorder(everything[i] for i in places)
-    for step, i in enumerate(places):
-        everything[i] = RecordedArray(recorder, step)
-    try:
-        numpy = FollowedNumPy(recorder.apply, RecordedArray)
-        output = with_followed_numpy(function, numpy, recorder.apply)(*everything)
-    except Exception:  # whatever a stranger's function raises on what is not an array
-        return None
-    return RecordedSteps(recorder.steps, output._step, places) if isinstance(output, RecordedArray) else None
-
-
-@dataclass(frozen=True)
-class RecordedSteps:
-    """The recorded steps, the first of which are the followed inputs; output: the step that is the result."""
-
-    steps: list[Step]
-    output: int
-    followed_inputs: list[int]
-
-    def run(self, inputs: Iterable[Any], instead: Mapping[int, Callable[..., Any]] | None = None) -> list[Any]:
-        """The value of every step on other inputs (those that are followed); `instead`: another function for a step.
-
-        The function instead of a step's gets its operands, one a parent.
-        """
-        values: list[Any] = list(inputs)
-        for i, step in enumerate(self.steps[len(values) :], len(values)):
-            operands = [values[parent] for parent in step.parents]
-            values.append(instead[i](*operands) if instead and i in instead else step.run(operands))
-        return values

@@ -95,34 +95,37 @@ def test_a_length_is_told_from_another_by_changing_it():
 
     finding = diagnosed(forward, lambda g, x: g * 2 * x, normal(4, 6))[0]
     assert finding.kind == "constant_factor"
-    assert "4, the length of axis 0 of x (with one element less there it is 3)" in finding.sentence
+    assert "4, the length of axis 0 of x" in finding.sentence
 
     def twice(x):
         return 4 * x.sum(axis=0)
 
     measured = measurements_of(twice, lambda g, x: np.broadcast_to(g, x.shape) * 16.0, normal(4, 6))
-    assert describe_factor(measured, 4.0, lambda problem: 4.0) == "4"
-    assert "√(" not in describe_factor(measured, 1.2345678)
+    assert describe_factor(4.0, measured.problem, lambda problem: 4.0) == "4"
+    assert describe_factor(4.0, measured.problem, lambda problem: float(len(problem.inputs[0]))).startswith(
+        "4, the length"
+    )
+    assert describe_factor(1.2345678, measured.problem, lambda problem: None) == "1.23457"
 
 
 @pytest.mark.parametrize(
     ("factor", "name"),
     [
-        (math.sqrt(5), "√5, where 5 is the length of axis 1 of q"),
-        (1 / math.sqrt(5), "1/√5, where 5 is"),
-        (1 / 3, "1/3"),
-        (2.0, "2"),
-        (2 / 7, "2/7"),
+        (lambda q, k: math.sqrt(q.shape[1]), "√5, where 5 is the length of axis 1 of q"),
+        (lambda q, k: 1 / math.sqrt(q.shape[1]), "1/√5, where 5 is the length of axis 1 of q"),
+        (lambda q, k: 1 / len(k), "1/3, where 3 is the length of axis 0 of k"),
+        (lambda q, k: 1 / 3, "0.333333 = 1/3"),
+        (lambda q, k: 2.0, "2"),
+        (lambda q, k: 2 / len(q), "2/7, where 7 is the length of axis 0 of q"),
+        (lambda q, k: 0.3 / len(q), "0.3/7, where 7 is the length of axis 0 of q"),
     ],
 )
-def test_what_a_factor_is_equal_to_is_said(factor, name):
+def test_a_factor_is_called_a_length_only_if_it_follows_that_length(factor, name):
     measured = measurements_of(lambda q, k: q @ k.T, lambda g, q, k: (g @ k, g.T @ q), normal(7, 5), normal(3, 5))
-    assert name in describe_factor(measured, factor)
-
-
-def test_a_length_is_named_before_another_length_minus_one():
-    measured = measurements_of(lambda x: 2 * x, lambda g, x: 2 * g, normal(5, 4))
-    assert describe_factor(measured, 4.0) == "4, the length of axis 1 of x"
+    problem = measured.problem
+    assert name in describe_factor(factor(*problem.inputs), problem, lambda other: factor(*other.inputs))
+    alone = describe_factor(factor(*problem.inputs), problem, lambda other: factor(*problem.inputs))
+    assert "where" not in alone
 
 
 def test_a_factor_that_is_another_one_elsewhere_is_no_constant():

@@ -8,13 +8,15 @@ The same for a stretch of steps with a Jacobian of its own, of which only the di
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ...backend import Array
+from ..problem import Problem
 from .factors import describe_factor
-from .forward_steps import REARRANGEMENTS, ForwardSteps
+from .forward_steps import REARRANGEMENTS, ForwardSteps, follow_forward
 from .measurements import Diagnosis, Measurements
 from .step_values import DIFFERENCE_STEP, StepEdge, StepValues, is_elementwise
 
@@ -51,6 +53,8 @@ def two_paths(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnos
     parts = _parts(forward)
     left_out = None
     for i, first in enumerate(reversed(parts)):
+        if measured.is_late:
+            return
         for second in parts[: len(parts) - 1 - i]:
             change = _fit([first.effect, second.effect], forward.errors)
             if change is None or not forward.accounts_for(change[0] * first.effect + change[1] * second.effect):
@@ -59,10 +63,11 @@ def two_paths(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnos
             if abs(c - d) < 1e-6:
                 yield from _say(measured, forward, [first, second], c)
                 return
-            if min(abs(c), abs(d)) < 1e-6 and min(c, d) > -1e-6:
-                left_out = left_out or (first if abs(c) < 1e-6 else second)
+            if left_out is None and min(abs(c), abs(d)) < 1e-6 and min(c, d) > -1e-6:
+                left_out = (first, second, d) if abs(c) < 1e-6 else (second, first, c)
     if left_out is not None:
-        yield from _say(measured, forward, [left_out], 0.0)
+        yield from _say(measured, forward, [left_out[0]], 0.0)
+        yield from _say(measured, forward, [left_out[1]], left_out[2])
 
 
 def single_use_kept(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
@@ -127,7 +132,7 @@ def _say(measured: Measurements, forward: ForwardSteps, parts: Sequence[PathEffe
         yield Diagnosis("sign", f"what comes out when the part that goes through {through} has the wrong sign")
         return
     if abs(c) > 1e-6:
-        times = f"is multiplied by {describe_factor(measured, c)}"
+        times = f"is multiplied by {describe_factor(c, measured.problem, partial(_factor_again, measured, parts))}"
         yield Diagnosis("constant_factor", f"what comes out when the part that goes through {through} {times}")
         return
     kinds, names = zip(*(_cut(measured, forward, part) for part in parts), strict=True)
@@ -140,6 +145,24 @@ def _say(measured: Measurements, forward: ForwardSteps, parts: Sequence[PathEffe
             yield Diagnosis("missing_path", sentence, False)
     else:
         yield Diagnosis("missing_path", f"what comes out when {what} is not followed back")
+
+
+def _factor_again(measured: Measurements, parts: Sequence[PathEffect], problem: Problem) -> float | None:
+    """The factor of the same parts in another problem."""
+    there = measured.again(problem)
+    forward = None if there is None else follow_forward(there)
+    if forward is None:
+        return None
+    wanted = {(part.step, part.parent) for part in parts}
+    effects = [part.effect for part in _every_part(forward) if (part.step, part.parent) in wanted]
+    if len(effects) < len(wanted):
+        return None
+    change = _fit([np.sum(effects, axis=0)], forward.errors)
+    return (
+        None
+        if change is None or not forward.accounts_for(change[0] * np.sum(effects, axis=0))
+        else float(change[0]) + 1
+    )
 
 
 def _cut(measured: Measurements, forward: ForwardSteps, part: PathEffect) -> tuple[str, str]:
@@ -182,6 +205,8 @@ def _is_distribution(value: Array) -> bool:
 def diagonal_of_a_block(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """A stretch from u to v of the same shape, as softmax inside attention, of which only the diagonal is used."""
     for v, step in enumerate(forward.steps):
+        if measured.is_late:
+            return
         if not forward.active[v] or all(statistic(forward, parent) is None for parent in step.parents):
             continue
         shape = np.shape(forward.samples[0].values[v])

@@ -1,14 +1,14 @@
 """A factor, and what in a problem is equal to it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ...backend import Array
 from ..problem import Problem
-from .measurements import Measurements
+from ..redrawn import redrawn
 
 LengthFormula = Callable[[float], float]
 
@@ -47,69 +47,81 @@ def factor_between(a: Array, b: Array) -> float | None:
     return c if c != 0 and (np.abs(a - c * b) <= 1e-6 * np.abs(a).max()).all() else None
 
 
-def describe_factor(measured: Measurements, c: float, again: Callable[[Problem], float | None] | None = None) -> str:
-    """The value of a factor, and what in this problem is equal to it, if anything.
+def describe_factor(c: float, problem: Problem, again: Callable[[Problem], float | None]) -> str:
+    """The value of a factor, and what it is equal to, if anything: a number, or a length that it follows.
 
-    again: measures the factor in another problem; with it, the lengths of axes are changed to see which one it is
+    again: measures the factor in another problem; it is asked where lengths are others
     """
-    text, size = f"{c:.6g}", abs(c)
-    matching = [
-        (form, function, length)
-        for form, function in _LENGTH_FORMULAS.items()  # a length before a length minus 1
-        for length in lengths(measured.problem)
-        if _equal(function(length.n), size)
-    ]
-    if again is not None:
-        for form, function, length in matching:
-            shorter = _with_length(measured.problem, length.n, length.n - 1) if length.is_axis else None
-            changed = None if shorter is None else again(shorter)
-            if changed is not None and _equal(function(length.n - 1), abs(changed)):
-                proof = f"with one element less there it is {changed:.6g}"
-                return f"{_equation(text, form, length)} ({proof})"
-    for value, name in _KNOWN_NUMBERS.items():
-        for number, fixed in ((value, name), (1 / value, f"1/{name}")):
-            if _equal(number, size) and not (matching and again is None):
-                return text if fixed == text else f"{text} = {fixed}"
-    if matching:
-        return _equation(text, matching[0][0], matching[0][2])
-    return text
-
-
-def _equation(text: str, form: str, length: Length) -> str:
-    if form == "{}":
-        return f"{text}, {length.what}"
-    return f"{text} = {form.format(length.n)}, where {length.n} is {length.what}"
-
-
-def lengths(problem: Problem) -> list[Length]:
-    """The lengths of axes, the sizes of arrays and numbers of rows, and how many entries of a mask or of ids count."""
-    axes = [(name, axis, n) for name, x in problem.arrays for axis, n in enumerate(x.shape)]
-    found = [Length(n, f"the length of axis {axis} of {name}", True) for name, axis, n in axes]
-    for name, x in problem.arrays:
-        found.append(Length(math.prod(x.shape[:-1]), f"the number of rows of {name}", False))
-        found.append(Length(x.size, f"the size of {name}", False))
-        if x.dtype.kind == "b":
-            found.append(Length(int(x.sum()), f"how many entries of {name} are True", False))
-        if x.dtype.kind == "i":
-            found.append(Length(int((x >= 0).sum()), f"how many entries of {name} are not negative", False))
-    first = {length.n: length for length in reversed(found)}
-    return [length for length in found if length.n > 1 and length is first[length.n]]
-
-
-def _with_length(problem: Problem, old: int, new: int) -> Problem | None:
-    """The problem with every axis of one length cut to another; None where forward does not take it."""
-    if new < 1:
-        return None
-    inputs = [
-        x[tuple(slice(new if n == old else n) for n in x.shape)] if isinstance(x, np.ndarray) else x
-        for x in problem.inputs
-    ]
-    try:
-        shape = np.shape(problem.forward(*inputs))
-        return problem.at(inputs, np.random.default_rng(old).normal(size=shape))
-    except Exception:  # a forward that is made for this length alone
-        return None
+    other = redrawn(problem)
+    changed = None if other is None else again(other)
+    told = None
+    if other is not None and changed is not None:
+        told = explain_factors([c, changed], [problem, other])
+        if told is not None and "," in told:
+            return told if told.startswith(f"{c:.6g},") else f"{c:.6g} = {told}"
+    told = told or explain_factors([c], [problem], follows_lengths=False)
+    return f"{c:.6g}" if told in (None, f"{c:.6g}") else f"{c:.6g} = {told}"
 
 
 def _equal(a: float, b: float) -> bool:
     return abs(a - b) <= 1e-6 * abs(b)
+
+
+def explain_factors(values: Sequence[float], problems: Sequence[Problem], follows_lengths: bool = True) -> str | None:
+    """The words for a factor that was measured in several problems of different lengths: a number where it stays the
+    same, or the length that it follows; None where it is neither.
+    """
+    first = values[0]
+    if all(abs(c - first) <= 1e-5 * abs(first) for c in values):
+        for value, name in _KNOWN_NUMBERS.items():
+            for number, fixed in ((value, name), (1 / value, f"1/{name}")):
+                if _equal(number, abs(first)):
+                    return f"-{fixed}" if first < 0 else fixed
+        return f"{first:.6g}"
+    if not follows_lengths:
+        return None
+    found = [{length.what: length for length in _all_lengths(problem)} for problem in problems]
+    sign = "-" if first < 0 else ""
+    for form, function in _LENGTH_FORMULAS.items():
+        for what, length in found[0].items():
+            others = [lengths_there.get(what) for lengths_there in found]
+            if all(n is not None and _equal(function(n.n), abs(c)) for n, c in zip(others, values, strict=True)):
+                where = "" if form == "{}" else f"where {length.n} is "
+                return f"{sign}{form.format(length.n)}, {where}{what}"
+    for form, function in (("{0:.6g}/{1}", lambda n: 1 / n), ("{0:.6g} · {1}", float)):
+        for what, length in found[0].items():
+            lengths = [lengths_there[what].n if what in lengths_there else 0 for lengths_there in found]
+            if 0 in lengths or len(set(lengths)) == 1:
+                continue
+            k = first / function(length.n)
+            if all(_equal(k * function(n), c) for n, c in zip(lengths, values, strict=True)):
+                return f"{form.format(k, length.n)}, where {length.n} is {what}"
+    return None
+
+
+def _all_lengths(problem: Problem) -> list[Length]:
+    axes = [
+        Length(n, f"the length of axis {axis} of {name}", True)
+        for name, x in problem.arrays
+        for axis, n in enumerate(x.shape)
+    ]
+    axes += [
+        Length(x.shape[a] * x.shape[b], f"the product of the lengths of axes {a} and {b} of {name}", False)
+        for name, x in problem.arrays
+        for a in range(x.ndim)
+        for b in range(a + 1, x.ndim)
+        if x.ndim > 2
+    ]
+    sizes = [Length(x.size, f"the size of {name}", False) for name, x in problem.arrays]
+    rows = [Length(math.prod(x.shape[:-1]), f"the number of rows of {name}", False) for name, x in problem.arrays]
+    counts = [
+        Length(int(x.sum()), f"how many entries of {name} are True", False)
+        for name, x in problem.arrays
+        if x.dtype.kind == "b"
+    ]
+    counts += [
+        Length(int((x >= 0).sum()), f"how many entries of {name} are not negative", False)
+        for name, x in problem.arrays
+        if x.dtype.kind == "i"
+    ]
+    return [length for length in [*axes, *sizes, *rows, *counts] if length.n > 1]

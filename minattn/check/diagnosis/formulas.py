@@ -1,14 +1,16 @@
 """Probes that look for a formula: is backward's gradient the upstream, or the true gradient, times something?"""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 
 import numpy as np
 
 from ...backend import Array
 from ...ops.base import sum_to_shape
+from ..problem import Problem
 from .factors import describe_factor, factor_between
-from .forward_steps import ForwardSteps
+from .forward_steps import ForwardSteps, follow_forward
 from .measurements import Diagnosis, Measurements, are_equal
 from .step_values import StepValues
 
@@ -74,11 +76,18 @@ def other_formula(measured: Measurements, forward: ForwardSteps) -> Iterator[Dia
     for name, index in product(_FORMS, forward.real_steps()):
         c = _constant(forward, name, index, [sample.got for sample in forward.samples])
         if c is not None:
-            times = "" if abs(c - 1) < 1e-6 else f" times {describe_factor(measured, c)}"
+            again = partial(_constant_again, measured, name, index)
+            times = "" if abs(c - 1) < 1e-6 else f" times {describe_factor(c, measured.problem, again)}"
             what = name.format(forward.name_of(index))
             sentence = f"this is the upstream gradient times {what}{times}, which does not belong there"
             yield Diagnosis("wrong_variable", sentence)
             return
+
+
+def _constant_again(measured: Measurements, name: str, index: int, problem: Problem) -> float | None:
+    there = measured.again(problem)
+    forward = None if there is None else follow_forward(there)
+    return None if forward is None else _constant(forward, name, index, [sample.got for sample in forward.samples])
 
 
 def sign_of_a_term(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:

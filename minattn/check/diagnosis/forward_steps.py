@@ -90,7 +90,7 @@ class ForwardSteps:
 
     def line_of(self, step: int) -> str:
         """The line of code of a step, for a sentence."""
-        path, number, _ = self.steps[step].place
+        path, number, *_ = self.steps[step].place
         line = "" if path.startswith(_OUR_FOLDER) else linecache.getline(path, number).strip()
         return f"`{line}` (line {number})" if line else self.steps[step].name
 
@@ -115,6 +115,8 @@ def follow_forward(measured: Measurements) -> ForwardSteps | None:
     samples: list[StepValues] = []
     for _ in range(2 if measured.x.size > 3 else 4):
         for spread in _SPREADS:
+            if measured.is_late:
+                return None
             inputs = here if not samples else [_moved(measured, x, spread) for x in here]
             sample = measure_steps(measured, trace, active, argument, inputs)
             if sample is not None or not samples:

@@ -128,6 +128,8 @@ def one_contribution_kept(measured: Measurements) -> Iterator[Diagnosis]:
 def sum_over_wrong_axis(measured: Measurements) -> Iterator[Diagnosis]:
     """got is the sum of the upstream over other axes."""
     g = measured.problem.upstream
+    if not any(are_equal(g.sum(axis=axis), measured.right) for axis in range(g.ndim)):
+        return
     for axis in range(g.ndim):
         if measured.got.size > 1 and are_equal(g.sum(axis=axis), measured.got):
             sentence = f"the sum of the upstream gradient over axis {axis}; another one was repeated"
@@ -137,18 +139,24 @@ def sum_over_wrong_axis(measured: Measurements) -> Iterator[Diagnosis]:
 
 def scaled_coupling(measured: Measurements) -> Iterator[Diagnosis]:
     """Off its diagonal M is c J: the term through which the elements of a row act on each other, times c."""
-    p = jacobian_pattern(measured)
-    if p is None or p.out != p.into or p.leaks.any():
-        return
-    off = p.is_live & ~p.own
-    c = factor_between(p.matrix[off], p.jacobian[off]) if off.sum() > 1 else None
+    c = _coupling(measured)
     if c is None or abs(c - 1) < 1e-6:
         return
     term = "the term through which elements act on each other's outputs"
     if abs(c + 1) < 1e-6:
         yield Diagnosis("sign", f"{term} has the wrong sign", False)
     else:
-        yield Diagnosis("constant_factor", f"{term} is multiplied by {describe_factor(measured, c)}", False)
+        factor = describe_factor(c, measured.problem, lambda problem: _coupling(measured.again(problem)))
+        yield Diagnosis("constant_factor", f"{term} is multiplied by {factor}", False)
+
+
+def _coupling(measured: Measurements | None) -> float | None:
+    """c, if M is c J off its diagonal."""
+    p = None if measured is None else jacobian_pattern(measured)
+    if p is None or p.out != p.into or p.leaks.any():
+        return None
+    off = p.is_live & ~p.own
+    return factor_between(p.matrix[off], p.jacobian[off]) if off.sum() > 1 else None
 
 
 def missing_shortcut(measured: Measurements) -> Iterator[Diagnosis]:
@@ -161,7 +169,12 @@ def missing_shortcut(measured: Measurements) -> Iterator[Diagnosis]:
 def right_pattern_wrong_values(measured: Measurements) -> Iterator[Diagnosis]:
     """M ≠ 0 only where J ≠ 0: every entry hears from the right outputs, in other measures. A value is another one."""
     p = jacobian_pattern(measured)
-    if p is not None and not p.leaks.any():
+    if p is None or p.leaks.any():
+        return
+    if missing := int((p.is_live & ~p.is_used).any(axis=0).sum()):
+        count = f"{missing} of {measured.x.size} entries of {measured.name} get"
+        yield Diagnosis("missing_path", f"{count} nothing from some of the outputs that they act on", False)
+    else:
         sentence = (
             f"each entry of {measured.name} gets its gradient from the right outputs and from no other, but with other "
             "weights: a value in the formula is not the one that belongs there"

@@ -1,8 +1,11 @@
 """What every probe works with: backward and the true slopes, measured at any place."""
 
+from __future__ import annotations
+
+import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, combinations, permutations
 from typing import Any, NamedTuple
@@ -11,7 +14,7 @@ import numpy as np
 
 from ...backend import Array
 from ..problem import Problem
-from ..referee import TrueGradient
+from ..referee import TrueGradient, measure_gradient
 
 TOLERANCE = 1e-7
 """The share of the largest entry by which two gradients may differ and still be called the same."""
@@ -40,12 +43,26 @@ class Measurements:
     got: Array
     true: TrueGradient
     strict: bool = False
+    deadline: float = math.inf
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng([7, 11])  # none that a caller would draw the upstream with
         self.x: Array = self.problem.inputs[self.argument]
         self.name = self.problem.names[self.argument]
         self.right, self.jacobian = self.true.value, self.true.jacobian
+
+    def again(self, problem: Problem) -> Measurements | None:
+        """The same of another problem; None where backward fails there or gives another shape."""
+        there = replace(self, problem=problem)
+        got = there.gradients_at()[self.argument]
+        if got is None or got.shape != there.x.shape:
+            return None
+        return replace(there, got=got, true=measure_gradient(problem, self.argument))
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time for a diagnosis is over."""
+        return time.perf_counter() > self.deadline
 
     @property
     def has_wrong_shape(self) -> bool:
@@ -171,7 +188,7 @@ def is_zero(a: Array, scale: float = 1.0) -> bool:
 
 def axis_orders(ndim: int) -> list[tuple[int, ...]]:
     """The orders in which that many axes may stand, but for their own; none where these are too many to try."""
-    return list(permutations(range(ndim)))[1:] if ndim <= 4 else []
+    return list(permutations(range(ndim)))[1:] if ndim <= 5 else []
 
 
 def axis_sets(ndim: int) -> Iterator[tuple[int, ...]]:

@@ -1,5 +1,6 @@
 """The probes in their order, and what is reported of what they say."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -49,12 +50,17 @@ def by_steps(measured: Measurements) -> Iterator[Diagnosis]:
             return
 
 
-STAGES: tuple[tuple[Probe, ...], ...] = (
+WHOLE_STAGES: tuple[tuple[Probe, ...], ...] = (
     (whole_gradient.wrong_shape,),
     (whole_gradient.not_finite,),
     (whole_gradient.zero_gradient,),
     (whole_gradient.upstream_dependence,),
     (whole_gradient.exchanged_arguments, whole_gradient.constant_multiple, whole_gradient.permuted_axes),
+)
+"""What is seen of a gradient as a whole, before any code is looked at."""
+
+STAGES: tuple[tuple[Probe, ...], ...] = (
+    *WHOLE_STAGES,
     (whole_gradient.gradient_of_another,),
     (
         jacobian.diagonal_only,
@@ -81,6 +87,7 @@ def diagnose(
     *,
     stages: Sequence[Sequence[Probe]] = STAGES,
     strict: bool = False,
+    deadline: float = math.inf,
 ) -> list[Finding]:
     """What is probably wrong with the gradient of one argument, the likeliest first.
 
@@ -88,6 +95,7 @@ def diagnose(
         got: what backward gave for the argument
         true: its true gradient
         stages: the probes, in the order in which they are asked
+        deadline: on the clock of `time.perf_counter`, from which on no probe is asked any more
         strict: let the exception of a probe through, as tests do; else the probe is silent
 
     Returns:
@@ -95,7 +103,7 @@ def diagnose(
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # wrong code divides by zero, takes means of nothing
-        measured = Measurements(problem, argument, got, true, strict)
+        measured = Measurements(problem, argument, got, true, strict, deadline)
         here = measured.gradients_at()[argument]
         if here is not None:  # `got` may be from another point, where its shape was wrong
             measured.got = here
@@ -122,6 +130,8 @@ def _ranked(measured: Measurements, stages: Sequence[Sequence[Probe]]) -> list[D
 
 def _ask(probe: Callable[..., Iterator[Diagnosis]], measured: Measurements, *steps: Any) -> list[Diagnosis]:
     """What a probe says; nothing where it raises, for the gradient is wrong whatever happens in here."""
+    if measured.is_late:
+        return []
     try:
         return list(probe(measured, *steps))
     except Exception:

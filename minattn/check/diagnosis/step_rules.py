@@ -33,6 +33,8 @@ class Rule(NamedTuple):
 def wrong_rule(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:
     """The first wrong rule at one step that makes backward's gradient."""
     for edge in sorted(forward.edges, reverse=True):
+        if measured.is_late:
+            return
         for kind, sentence, back in _rules(forward, edge):
             if _fits(forward, edge, back):
                 yield Diagnosis(kind, f"what comes out when {sentence} in {forward.line_of(edge.step)}")
@@ -45,6 +47,8 @@ def wrong_rule_in_loop(measured: Measurements, forward: ForwardSteps) -> Iterato
     for edge in forward.edges:
         runs.setdefault((forward.steps[edge.step].place, edge.operand), []).append(edge)
     for edges in runs.values():
+        if measured.is_late:
+            return
         if len(edges) < 2 or not 0 < edges[0].step < len(forward.steps):
             continue
         for together in zip(*(_rules(forward, edge) for edge in edges), strict=False):

@@ -18,7 +18,7 @@ from .measurements import Measurements, are_equal
 DIFFERENCE_STEP = 1e-5
 _LINES = 6  # random lines through the argument along which a guess is held against backward's gradient
 _MOST_NUMBERS = 20_000  # in all steps together
-_LINEAR = {
+LINEAR = {
     *("matmul", "sum", "mean", "add.reduce", "transpose", "swapaxes", "reshape", "getitem", "concatenate", "stack"),
     *("moveaxis", "expand_dims", "squeeze", "broadcast_to", "repeat", "tile", "roll", "flip", "astype", "copy"),
     *("ravel", "flatten", "matrix_transpose", "einsum", "dot", "tensordot", "cumsum", "take", "take_along_axis"),
@@ -195,7 +195,7 @@ def local_gradient(step: Step, operands: list[Any], k: int, g: Array) -> Array:
         return sum_to_shape(np.broadcast_to(g * local_slope(step, operands, k), g.shape), np.shape(operands[k]))
     x = np.asarray(operands[k])
     back = np.zeros(x.shape)
-    h = 1.0 if step.name in _LINEAR else DIFFERENCE_STEP * max(1e-3, float(np.abs(x[np.isfinite(x)]).max(initial=0.0)))
+    h = 1.0 if step.name in LINEAR else DIFFERENCE_STEP * max(1e-3, float(np.abs(x[np.isfinite(x)]).max(initial=0.0)))
     for entry in range(x.size):
         ends = []
         for t in (h, -h):

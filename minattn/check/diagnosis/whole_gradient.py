@@ -161,7 +161,7 @@ def constant_multiple(measured: Measurements) -> Iterator[Diagnosis]:
     if abs(c + 1) < 1e-6:
         yield Diagnosis("sign", "the right gradient with the sign turned")
     else:
-        factor = describe_factor(measured, c, lambda problem: _factor_at(measured, problem))
+        factor = describe_factor(c, measured.problem, lambda problem: _factor_at(measured, problem))
         yield Diagnosis("constant_factor", f"the right gradient times {factor}")
 
 
@@ -194,7 +194,11 @@ def permuted_axes(measured: Measurements) -> Iterator[Diagnosis]:
     """got = true with its axes in another order, where the lengths do not give it away."""
     for axes in axis_orders(measured.got.ndim):
         if are_equal(measured.got.transpose(axes), measured.right):
-            if measured.problem.output.size < measured.got.size and _is_repeated(measured.right):
+            if (
+                measured.problem.output.size < measured.got.size
+                and _is_repeated(measured.right)
+                and _is_repeated(measured.got)
+            ):
                 yield Diagnosis("wrong_axis", "the right numbers, but repeated along another axis")
             else:
                 sentence = f"the right numbers with the axes in another order: .transpose{axes} puts it right"

@@ -1,0 +1,202 @@
+"""The diagnosis of all wrong gradients together: one cause that explains several is one finding."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from ...trace import Untraceable
+from ..problem import Problem, bolder_points, second_point
+from ..redrawn import redrawn
+from ..referee import TrueGradient
+from .both_passes import BothPasses
+from .dropped_uses import Dropped, explain, hypotheses, is_what_came
+from .known_facts import known_facts
+from .local_jacobians import LocalJacobians
+from .repair import Fix, Search, Tried, adding_up, repair
+from .values_over_time import Edit
+
+_MOST_PAIRS = 20
+_PLAUSIBLE = 0.9  # cost of an edit that may be the second of two mistakes
+
+
+class Cause(NamedTuple):
+    """One thing that is wrong: with which arguments, its kind and sentence, and how unlikely a slip it is."""
+
+    arguments: frozenset[int]
+    kind: str
+    sentence: str
+    cost: float
+    is_exact: bool = True
+
+
+class WholeBackward:
+    """A backward pass that is wrong, at several places: where it was found to be, with other lengths, at other inputs.
+
+    problem, true: where it is wrong, and the true gradients there as far as they are known
+    first: the problem as it was given, where it is tried too
+    """
+
+    def __init__(self, problem: Problem, true: Mapping[int, TrueGradient], first: Problem, deadline: float) -> None:
+        self.deadline = deadline
+        self.problem, self.first = problem, first
+        self.passes = BothPasses(problem, true)
+
+    @cached_property
+    def elsewhere(self) -> list[BothPasses]:
+        """The other places at which both passes can be followed."""
+        first = None if self.first is self.problem else self.first
+        other = redrawn(self.problem)
+        rng = np.random.default_rng(11)
+        moved = second_point(other or self.problem, rng)
+        anywhere = next(bolder_points(self.problem, rng), None)  # where signs are others, and so are branches and masks
+        found = []
+        for place in (first, moved or other, anywhere):
+            if place is not None:
+                with contextlib.suppress(Untraceable):
+                    found.append(BothPasses(place))
+        return found
+
+    @cached_property
+    def here(self) -> LocalJacobians | None:
+        """The local Jacobians of forward's steps; None where they cannot be measured."""
+        try:
+            return LocalJacobians(self.passes)
+        except Exception:  # a step that cannot be run by itself
+            return None
+
+    @cached_property
+    def there(self) -> list[LocalJacobians]:
+        """Those at the other places where they can be measured."""
+        found = []
+        for place in self.elsewhere:
+            with contextlib.suppress(Exception):  # a step that cannot be run by itself
+                found.append(LocalJacobians(place))
+        return found
+
+    def is_over(self) -> bool:
+        """Whether time is up."""
+        return time.perf_counter() > self.deadline
+
+    def causes(self) -> list[Cause]:
+        """The likeliest causes that together explain as many of the wrong gradients as can be."""
+        wrong = frozenset(self.passes.wrong)
+        if not wrong:
+            return []
+        options: list[list[Cause]] = []
+        here = self.here
+        for hypothesis, explained in explain(here, lambda: self.there, self.is_over) if here else ():
+            options.append([Cause(explained, hypothesis.kind, hypothesis.sentence, hypothesis.cost)])
+            if explained == wrong and hypothesis.cost < 1:
+                break
+        tried, search = Tried(), Search(lambda: self.elsewhere, self.deadline)
+        fixes = repair(self.passes, search, tried)
+        options += [[_of_fix(fix)] for fix in tried.fixes]
+        options += [_of_fixes(fixes)] if fixes else []
+        if here is not None and not options and len(wrong) == 1:
+            options += list(self._mixed([here, *self.there], tried, next(iter(wrong))))
+        return _cover(options, wrong)
+
+    def _mixed(self, places: Sequence[LocalJacobians], tried: Tried, argument: int) -> Iterator[list[Cause]]:
+        """A use that is not followed, and a slip in what is: together they are what came."""
+        place, passes = places[0], self.passes
+        true, got = passes.true[argument].value.ravel(), np.ravel(passes.values[passes.outputs[argument]])
+        if true.size != got.size:
+            return
+        dropped = [h for h in hypotheses(place) if h.cost < 1]
+        dropped = [
+            h for h in dropped if np.abs(place.gradients(h.factors(place))[argument]).max() > 1e-6 * np.abs(true).max()
+        ]
+        rows = [true - place.gradients(h.factors(place))[argument].ravel() for h in dropped]
+        edits = [(edit, effect[argument]) for edit, effect in tried.effects if argument in effect]
+        edits = [(edit, effect) for edit, effect in edits if edit.cost <= _PLAUSIBLE]
+        pairs = adding_up([*rows, *(effect for _, effect in edits)], true - got)
+        for i, j in pairs[:_MOST_PAIRS]:
+            if i < len(rows) <= j and not self.is_over():
+                use, edit = dropped[i], edits[j - len(rows)][0]
+                if all(_is_what_comes_after(there, use, edit, argument) for there in places):
+                    one = frozenset({argument})
+                    sentence = f"two mistakes at once, it seems: it is {use.sentence}; and {edit.sentence}"
+                    yield [Cause(one, use.kind, sentence, use.cost + edit.cost + 1, False)]
+                    return
+
+
+def _is_what_comes_after(place: LocalJacobians, use: Dropped, edit: Edit, argument: int) -> bool:
+    edited = place.passes.edited(edit)
+    return edited is not None and is_what_came(edited, argument, place.gradients(use.factors(place))[argument])
+
+
+def _of_fixes(fixes: Sequence[Fix]) -> list[Cause]:
+    """One cause for each fix; for those of one and the same gradient one, because they hold only together."""
+    causes: list[Cause] = []
+    for fix in fixes:
+        same = next((k for k, cause in enumerate(causes) if cause.arguments == fix.fixed), None)
+        if same is None:
+            causes.append(_of_fix(fix))
+        else:
+            first = causes[same]
+            together = f"{first.sentence}; and with it, {fix.edit.sentence}: both have to be mended"
+            causes[same] = first._replace(sentence=together, cost=first.cost + fix.edit.cost + 1)
+    return causes
+
+
+def _of_fix(fix: Fix) -> Cause:
+    return Cause(fix.fixed, fix.edit.kind, fix.edit.sentence, fix.edit.cost)
+
+
+def _cover(options: Sequence[Sequence[Cause]], wrong: frozenset[int]) -> list[Cause]:
+    """The cheapest options that together explain all arguments, or as many as can be."""
+    best: list[Cause] = []
+    left = wrong
+    while left:
+        useful = [option for option in options if left & _explained(option)]
+        if not useful:
+            break
+        chosen = min(useful, key=lambda option: (_price(option) / len(left & _explained(option)), _price(option)))
+        best += chosen
+        left -= _explained(chosen)
+    return best
+
+
+def _explained(option: Sequence[Cause]) -> frozenset[int]:
+    return frozenset().union(*(cause.arguments for cause in option))
+
+
+def _price(option: Sequence[Cause]) -> float:
+    return sum(cause.cost for cause in option) + len(option)
+
+
+def find_causes_together(
+    problem: Problem,
+    true: Mapping[int, TrueGradient],
+    first: Problem,
+    deadline: float,
+    *,
+    strict: bool = False,
+) -> tuple[list[Cause], dict[int, list[str]]]:
+    """The causes of what is wrong with several gradients, and of each that stays without one what is known of it; none
+    where backward cannot be followed.
+
+    problem, true: where it is wrong, and the true gradients there; first: the problem as it was given; deadline: on the
+    clock of `time.perf_counter`, from which on nothing is tried any more; strict: let an exception of what is done here
+    through, as tests do; else nothing is said
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # wrong code divides by zero, takes means of nothing
+        try:
+            whole = WholeBackward(problem, true, first, deadline)
+            causes = whole.causes()
+            left = set(whole.passes.wrong) - _explained(causes)
+            return causes, {i: known_facts(whole.passes, whole.here, i) for i in left}
+        except Untraceable:
+            return [], {}
+        except Exception:  # the gradients are wrong whatever happens in here
+            if strict:
+                raise
+            return [], {}
