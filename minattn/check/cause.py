@@ -64,6 +64,11 @@ def find_causes(seen: Observations, like: str | None, options: Mapping[str, Any]
         elif i in seen.misshapen and i not in worst and is_measurable(seen.problem, i):
             true = measure_gradient(seen.problem, i)
             findings += [_completed(f) for f in diagnose(seen.problem, i, seen.misshapen[i], true)]
+    told_of = {name for finding in (*findings, *seen.findings) for name in str(finding.argument).split(" and ")}
+    for i, gradient in seen.misshapen.items():
+        if names[i] not in told_of | structural and None not in named:
+            text = f"the gradient of {names[i]} has shape {gradient.shape}, at inputs a little beside the given ones"
+            findings.append(_completed(Finding(names[i], "shape", text, sure=EXACTLY)))
     if not any(finding.kind == "not_repeatable" for finding in seen.findings):
         findings += _right_at_first(seen, findings)
     unstable = {finding.argument for finding in seen.findings if finding.kind == "not_repeatable"}
@@ -139,7 +144,8 @@ def _together(seen: Observations, deadline: float) -> tuple[list[Finding], dict[
         evidence = worst[min(cause.arguments)].evidence if min(cause.arguments) in worst else Evidence()
         finding = Finding(names, cause.kind, cause.sentence, evidence, EXACTLY if cause.is_exact else CONSISTENT)
         alone = worst.get(min(cause.arguments)) if len(cause.arguments) == 1 else None
-        found.append(_completed(_as_a_whole(finding, alone) if alone is not None else finding))
+        finding = _as_a_whole(finding, alone) if alone is not None else finding
+        found.append(finding if cause.says_where else _completed(finding))
     return found, facts
 
 

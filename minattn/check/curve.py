@@ -79,6 +79,26 @@ class Curve:
         figure.savefig(os.fspath(path), dpi=150)
 
 
+def taylor_rate(problem: Problem, argument: int, gradient: Array) -> float:
+    """The rate at which the Taylor remainder |f(x + hd) - f(x) - h g·d| falls with h, f the upstream times the output:
+    2 for a right gradient, 1 for a wrong one (Farrell et al., 2013, section 6); NaN where nothing is left to fall.
+    """
+    x = problem.inputs[argument]
+    direction = np.random.default_rng(1).normal(size=x.shape) * step_lengths(x)
+    slope, live = float((gradient * direction).sum()), problem.upstream != 0
+    remainders = []
+    with np.errstate(all="ignore"):
+        here = problem.output[live] * problem.upstream[live]
+        for h in (1e-2, 5e-3, 2.5e-3):
+            moved = (*problem.inputs[:argument], x + h * direction, *problem.inputs[argument + 1 :])
+            there = problem.run_forward_beside(moved)[live] * problem.upstream[live]
+            remainders.append(abs(float((there - here).sum()) - h * slope))
+    size = float(np.abs(here).sum()) + abs(slope)
+    if not all(math.isfinite(r) and r > 1e-12 * size for r in remainders):
+        return math.nan
+    return math.log2(remainders[0] / remainders[2]) / 2
+
+
 def measure_curve(
     problem: Problem, argument: int, gradient: Array, is_right: bool, still: Array | None = None
 ) -> Curve:

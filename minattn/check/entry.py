@@ -13,8 +13,8 @@ from ..tensor import Tensor
 from .catalogue import find_op
 from .graph_check import gradients_of, wrong_ops
 from .op_check import check_on_samples, check_once
-from .prepare import names_of, prepare
-from .problem import SEED_SALT, has_gradient
+from .prepare import joined, names_of, prepare
+from .problem import SEED_SALT, Code, has_gradient
 from .problem_check import check_problem
 from .report import Report
 
@@ -27,14 +27,18 @@ def check_backward(
     names: Sequence[str] | None = None,
     seed: int = 0,
     name: str | None = None,
+    *,
+    code: Code | None = None,
 ) -> Report:
     """Check a backward pass against its forward, and say what is probably wrong with it.
 
-    forward(*inputs) -> array; backward(upstream, *inputs) -> gradient, or a tuple of gradients, one an input, None for
-    integers. Before every backward, forward is called on the same inputs.
+    forward(*inputs) -> array, or a tuple of arrays; backward(upstream, *inputs) -> gradient, or a tuple of gradients,
+    one an input, None for integers. Where forward gives a tuple, upstream is one too. Before every backward, forward is
+    called on the same inputs.
     inputs: arrays; a numpy Generator among them is handed on as a copy, so that every call draws the same numbers
     like: a registered op that computes the same ("layer_norm"); the mistakes that people make there are looked for too
     names: of the inputs, if not those of forward's parameters; name: of the whole, for the report
+    code: the passes as they were written, where forward and backward only hand on to them
 
     Raises InputError where nothing can be checked: a forward that raises, inputs without real numbers, an unknown op.
 
@@ -45,9 +49,38 @@ def check_backward(
     """
     rng = np.random.default_rng([seed, SEED_SALT])
     op = None if like is None else find_op(like, "like: ")
-    problem, notes = prepare(forward, backward, inputs, names, rng)
+    given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+    passes = joined(forward, backward, given)
+    if passes[0] is not forward:
+        names = names_of(forward, len(given), names)
+    problem, notes = prepare(*passes, inputs, names, rng)
+    problem = replace(problem, code=code)
     called = getattr(backward, "__name__", "<lambda>").replace("<lambda>", like or "backward")
     return check_problem(problem, name or called, rng, notes, op)
+
+
+def assert_right(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    inputs: Any,
+    like: str | None = None,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Report:
+    """`check_backward` for a test of one line: the report, if the backward pass is right.
+
+    Raises AssertionError with the report, the diagnosis in it, where it is wrong, or nothing could be proven; and
+    InputError as `check_backward` does.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(3, 4))
+    >>> assert_right(np.sin, lambda g, x: g * np.cos(x), [x]).ok
+    True
+    """
+    report = check_backward(forward, backward, inputs, like, names, seed)
+    if report.ok is not True:
+        raise AssertionError(f"the backward pass is {'wrong' if report.ok is False else 'not proven'}\n\n{report}")
+    return report
 
 
 def check_op(

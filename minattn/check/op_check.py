@@ -96,7 +96,9 @@ def merged(name: str, reports: Sequence[Report]) -> Report:
             rows.setdefault(row.name, []).append(row)
     ok = False if wrong else True if any(report.ok for report in reports) else None
     arguments = tuple(_merged_row(same) for same in rows.values())
-    return Report(name, ok, wrong[0].findings if wrong else (), tuple(notes), arguments, (wrong or reports)[0].measure)
+    first = (wrong or reports)[0]
+    left_out = tuple(dict.fromkeys(item for report in reports for item in report.left_out))
+    return Report(name, ok, wrong[0].findings if wrong else (), tuple(notes), arguments, first.measure, left_out)
 
 
 def _merged_row(rows: list[ArgumentResult]) -> ArgumentResult:

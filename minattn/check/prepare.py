@@ -67,7 +67,7 @@ def first_output(forward: Callable[..., Any], inputs: Sequence[Any], randomness:
         raise InputError("forward returned None; it must return an array: is there a return statement at its end?")
     if isinstance(output, tuple | list | dict):
         raise InputError(
-            f"forward returned a {type(output).__name__} of {len(output)}; it must return one array, "
+            f"forward returned a {type(output).__name__} of {len(output)}; it must return one array or a tuple, "
             "and backward, which is given the inputs too, can compute again what it needs"
         )
     array = np.asarray(output)
@@ -127,3 +127,41 @@ def _kind(x: Any) -> str:
     if isinstance(x, np.ndarray):
         return f"an array of {x.dtype}"
     return "None" if x is None else f"of type {type(x).__name__}"
+
+
+def joined(
+    forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any]
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The two passes with one output, all numbers of forward's in a row, if it gives a tuple; else as they are.
+
+    backward is then given a tuple of upstream gradients, one an output, in forward's order.
+
+    Raises InputError for an output that is not an array of real numbers.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            outputs = forward(*copies(inputs))
+    except Exception:  # said in its place, where forward is called for the first time
+        return forward, backward
+    if not isinstance(outputs, tuple) or not outputs:
+        return forward, backward
+    for k, output in enumerate(outputs):
+        if np.asarray(output).dtype.kind != "f":
+            raise InputError(f"output {k} of forward must be an array of real numbers, got {type(output).__name__}")
+    shapes: dict[int, tuple[int, ...]] = {}
+
+    def one_output(*given: Any) -> Array:
+        found = forward(*given)
+        shapes.update({k: np.shape(output) for k, output in enumerate(found)})
+        row: Array = np.concatenate([np.ravel(output) for output in found])
+        return row
+
+    def back(upstream: Array, *given: Any) -> Any:
+        parts, start = [], 0
+        for shape in shapes.values():
+            size = int(np.prod(shape, dtype=int))
+            parts.append(upstream[start : start + size].reshape(shape))
+            start += size
+        return backward(tuple(parts), *given)
+
+    return one_output, back

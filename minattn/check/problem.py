@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ SEED_SALT = 0x6D61
 """Goes into every seed of a check, so that inputs drawn with the same seed do not equal the upstream."""
 
 
+class Code(NamedTuple):
+    """The two passes as somebody wrote them for another library, and how that is followed."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    dialect: Callable[[Any], Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A forward and a backward at one point, with one upstream gradient.
@@ -26,7 +34,8 @@ class Problem:
     forward(*inputs) -> output; backward(upstream, *inputs) -> a gradient, or a tuple of gradients, one an input
     inputs: float64 arrays, which have gradients; anything else (ids, masks, None, a Generator) is handed on as it is
     names: of the inputs; output: forward's at these inputs; upstream: like output, in float64
-    seconds: what a call of forward takes, 0 for not known
+    seconds: what a call of forward takes, 0 for not known; code: what to follow instead of forward and backward, where
+    these hand everything to another library
 
     `run_forward` and `run_backward` hand out copies, and rewind every generator of random numbers first, so that they
     may be called as often as one likes, in any order.
@@ -40,6 +49,7 @@ class Problem:
     upstream: Array
     randomness: Randomness
     seconds: float = 0.0
+    code: Code | None = None
 
     @property
     def arguments(self) -> list[int]:
@@ -99,7 +109,8 @@ class Problem:
         Raises what forward raises.
         """
         g = self.upstream if upstream is None else upstream
-        return replace(self, inputs=tuple(inputs), upstream=g, output=self.run_forward(*inputs))
+        arrays = tuple(np.asarray(x) if isinstance(x, np.generic) else x for x in inputs)  # 0-d arrays stay arrays
+        return replace(self, inputs=arrays, upstream=g, output=self.run_forward(*arrays))
 
 
 def has_gradient(x: Any) -> bool:

@@ -13,10 +13,10 @@ from .catalogue import fitting_options
 from .cause import Observations, find_causes
 from .comparison import DIRECTIONS, Comparison, compare, compare_ties
 from .contract import check_contract
-from .curve import Curve, measure_curve
+from .curve import Curve, measure_curve, taylor_rate
 from .error_location import describe_error
 from .prepare import make_repeatable
-from .problem import Problem, bolder_points, second_point
+from .problem import Problem, bolder_points, has_gradient, second_point
 from .report import EXACTLY, ArgumentResult, Evidence, Finding, Report
 
 
@@ -61,7 +61,8 @@ def check_problem(
         rows = [_row(seen, i, findings) for i in problem.arguments]
         all_notes += _lack_of_power(seen)
         ok = False if findings else True if any(row.ok for row in rows) else None
-        return Report(name, ok, tuple(findings), tuple(all_notes), tuple(rows), partial(_curve, seen))
+        left_out = tuple(_left_out(problem))
+        return Report(name, ok, tuple(findings), tuple(all_notes), tuple(rows), partial(_curve, seen), left_out)
     finally:
         problem.randomness.rewind()  # as if nothing had been drawn
 
@@ -181,7 +182,21 @@ def _row(seen: Observations, argument: int, findings: Sequence[Finding]) -> Argu
     wrong = max(int(j.wrong.sum()) for j in comparisons)
     ok = False if wrong or is_named else True if any(j.has_power for j in comparisons) else None
     error, tolerance = max(j.error for j in comparisons), max(j.tolerance for j in comparisons)
-    return ArgumentResult(name, shape, methods, checked, error, tolerance, wrong, ok)
+    first = comparisons[0]
+    is_kinked = bool((first.true.low < first.true.high).any())
+    rate = math.nan
+    if first.gradient.shape == shape and not is_kinked:
+        rate = taylor_rate(first.problem, argument, first.gradient)
+    return ArgumentResult(name, shape, methods, checked, error, tolerance, wrong, ok, rate)
+
+
+def _left_out(problem: Problem) -> Iterator[str]:
+    """The inputs that have no gradient, and why."""
+    for name, x in zip(problem.names, problem.inputs, strict=True):
+        if not has_gradient(x):
+            kind = getattr(x, "dtype", None)
+            why = {"i": "whole numbers", "u": "whole numbers", "b": "True and False", "f": "not finite"}
+            yield f"{name} ({why.get(kind.kind, kind.name) if kind is not None else type(x).__name__})"
 
 
 def _curve(seen: Observations, argument: str | None) -> Curve:

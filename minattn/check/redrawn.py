@@ -20,16 +20,20 @@ _MOST_AXES_OF_ONE_LENGTH = 8
 _STEPS = (2, 3, 1, 5, 4)  # by which lengths grow, in turn, so that they stay apart
 
 
-def free_axes(problem: Problem) -> list[tuple[Axis, ...]]:
-    """The groups of axes that can change their length together, each the smallest in which its axes can."""
+def _by_length(problem: Problem) -> list[tuple[Axis, ...]]:
     by_length: dict[int, list[Axis]] = {}
     for i, x in enumerate(problem.inputs):
         if isinstance(x, np.ndarray):
             for axis, n in enumerate(x.shape):
                 if n > 1:
                     by_length.setdefault(n, []).append((i, axis))
+    return [tuple(axes) for axes in by_length.values()]
+
+
+def free_axes(problem: Problem) -> list[tuple[Axis, ...]]:
+    """The groups of axes that can change their length together, each the smallest in which its axes can."""
     groups: list[tuple[Axis, ...]] = []
-    for axes in by_length.values():
+    for axes in _by_length(problem):
         left = list(axes)
         for group in _subsets(axes):
             if set(group) <= set(left) and redraw(problem, dict.fromkeys(group, 2)) is not None:
@@ -45,10 +49,14 @@ def _subsets(axes: Sequence[Axis]) -> Iterator[tuple[Axis, ...]]:
     return chain.from_iterable(combinations(axes, n) for n in range(1, len(axes) + 1))
 
 
-def redrawn(problem: Problem) -> Problem | None:
-    """The problem with every length that can change changed, no two by the same; None where none can."""
+def redrawn(problem: Problem, tied: bool = False) -> Problem | None:
+    """The problem with every length that can change changed, no two by the same; None where none can.
+
+    tied: whether axes of one length stay so, though forward would run: it may then leave a part of an input unused
+    """
     growth: dict[Axis, int] = {}
-    for k, group in enumerate(free_axes(problem)):
+    groups = _by_length(problem) if tied else free_axes(problem)
+    for k, group in enumerate(groups):
         n = problem.inputs[group[0][0]].shape[group[0][1]]
         added = {axis: _STEPS[(n + k) % len(_STEPS)] for axis in group}
         if redraw(problem, growth | added) is not None:

@@ -54,7 +54,8 @@ class Finding:
         if text.startswith(("what comes out ", "the gradient that comes out ", "the right gradient ")):
             text = f"This is {'exactly' if self.sure == EXACTLY else 'probably'} {text}"
         first = text.partition(" ")[0]
-        start = first.capitalize() if first.isalpha() and first.islower() and len(first) > 2 else first
+        is_word = first.isalpha() and first.islower() and (len(first) > 2 or first in ("in", "to", "of"))
+        start = first.capitalize() if is_word else first
         return start + text[len(first) :] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
@@ -64,7 +65,8 @@ class ArgumentResult:
 
     method: how the true gradient was found; checked: entries compared at each point, or directions where there are too
     many; error: the largest error and tolerance: the largest that is allowed, both as a share of the largest true
-    entry; wrong: entries that are wrong; ok: None where the check could prove nothing.
+    entry; wrong: entries that are wrong; ok: None where the check could prove nothing; rate: at which the Taylor
+    remainder falls, 2 for a right gradient and 1 for a wrong one, NaN where nothing is left to fall, or at a kink.
     """
 
     name: str
@@ -75,13 +77,15 @@ class ArgumentResult:
     tolerance: float
     wrong: int
     ok: bool | None
+    rate: float = math.nan
 
 
 @dataclass(frozen=True, repr=False)
 class Report:
     """The result of a check.
 
-    ok: True, False, or None where the check could prove nothing; notes: what else is worth knowing, a sentence each
+    ok: True, False, or None where the check could prove nothing; notes: what else is worth knowing, a sentence each;
+    left_out: the inputs that were not checked, each with the reason
     """
 
     name: str
@@ -90,6 +94,7 @@ class Report:
     notes: tuple[str, ...]
     arguments: tuple[ArgumentResult, ...]
     measure: Callable[[str | None], Curve] = field(repr=False, compare=False)
+    left_out: tuple[str, ...] = ()
 
     def curve(self, argument: str | None = None) -> Curve:
         """Error against step size for one argument; by default for the one that is most wrong.
@@ -106,6 +111,7 @@ class Report:
             "findings": [_plain(asdict(finding)) for finding in self.findings],
             "arguments": [_plain(asdict(row)) for row in self.arguments],
             "notes": list(self.notes),
+            "left_out": list(self.left_out),
         }
 
     def __str__(self) -> str:
@@ -128,6 +134,8 @@ class Report:
             blocks.append("\n".join(f"  {line}" for line in lines))
         blocks += ["\n".join(fitted(*part) for part in _describe(finding)) for finding in self.findings]
         blocks += [fitted("note: ", note) for note in self.notes]
+        if self.left_out:
+            blocks.append(fitted("left out: ", ", ".join(self.left_out)))
         return "\n\n".join(blocks)
 
     __repr__ = __str__
@@ -158,6 +166,7 @@ def _row(result: ArgumentResult) -> tuple[str, ...]:
     if result.ok is False and result.method and not result.wrong:
         verdict = "right, but"  # its numbers are; a finding says what is not
     how = f"{result.checked}, {result.method}" if result.method else result.checked
+    how += f", rate {result.rate:.2f}" if math.isfinite(result.rate) else ""
     numbers = (_share(result.error), _share(result.tolerance)) if result.method else ("", "")
     return (result.name, str(result.shape), verdict, *numbers, how)
 

@@ -1,6 +1,7 @@
 """Looking into what runs: which op made a NaN, and which NumPy calls a function makes. The one door to it."""
 
 from .op_errors import call_sites, describe_call, finite_results, is_finite, trace_backward, trace_forward
+from .other_libraries import jax_dialect, torch_dialect
 from .recorder import Place, Step, StepReference, Untraceable
 from .recording import RecordedPasses, RecordedSteps, record, record_passes
 from .unfollowed_numpy import answer_without_graph
@@ -17,8 +18,10 @@ __all__ = [
     "describe_call",
     "finite_results",
     "is_finite",
+    "jax_dialect",
     "record",
     "record_passes",
+    "torch_dialect",
     "trace_backward",
     "trace_forward",
 ]

@@ -1,7 +1,7 @@
 """A copy of a function in which NumPy's new arrays can be followed too, so that results may be written into them."""
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -31,18 +31,25 @@ class FollowedNumPy:
     def _read(self, name: str, x: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(x, self._recorded_array):
             return self._apply("copy", np.copy, (x,), {})
-        if isinstance(x, list | tuple) and any(isinstance(item, self._recorded_array) for item in x):
-            return self._apply("stack", np.stack, (list(x),), {})
+        if self._holds(x):
+            rows = [self._read("array", item) if isinstance(item, list | tuple) else item for item in x]
+            return self._apply("stack", np.stack, (rows,), {})
         return getattr(np, name)(x, *args, **kwargs)
 
+    def _holds(self, x: Any) -> bool:
+        """Whether there is something followed in a list, or in a list in it."""
+        if isinstance(x, self._recorded_array):
+            return True
+        return isinstance(x, list | tuple) and any(map(self._holds, x))
 
-def with_followed_numpy(function: Any, numpy: FollowedNumPy, apply: Apply) -> Any:
-    """The function, and the functions that it names, with this NumPy in place of the real one."""
+
+def with_followed_numpy(function: Any, modules: Mapping[int, Any], apply: Apply) -> Any:
+    """The function, and the functions that it names, with others in place of the modules of these ids, as of NumPy."""
     known: dict[int, Any] = {}
 
     def replace(value: Any) -> Any:
-        if value is np:
-            return numpy
+        if id(value) in modules:
+            return modules[id(value)]
         if isinstance(value, np.vectorize):
             return lambda *args: apply("vectorize", value, args, {})
         if isinstance(value, types.MethodType):

@@ -91,17 +91,32 @@ class Step:
         return filled
 
 
+class Dialect(NamedTuple):
+    """Another library's way to say what NumPy says: what stands for an array, and by id what stands for its modules."""
+
+    array: Callable[[Recorder, int], Any]
+    modules: Mapping[int, Any]
+
+
 class Recorder:
     """The steps so far, at most so many, and the value of each."""
 
-    def __init__(self, inputs: Iterable[Any], most: int = _MOST_STEPS) -> None:
+    def __init__(
+        self, inputs: Iterable[Any], most: int = _MOST_STEPS, dialect: Callable[[Recorder], Dialect] | None = None
+    ) -> None:
         self.values: list[Any] = list(inputs)
         self.steps = [Step("input", lambda: None, (), {}, (), Place("", 0, 0)) for _ in self.values]
         self.most = most
+        self.dialect = dialect(self) if dialect is not None else Dialect(RecordedArray, {})
 
     def follow(self, function: Any) -> Any:
         """The function, written down while it runs."""
-        return with_followed_numpy(function, FollowedNumPy(self.apply, RecordedArray), self.apply)
+        modules = {id(np): FollowedNumPy(self.apply, RecordedArray), **self.dialect.modules}
+        return with_followed_numpy(function, modules, self.apply)
+
+    def stand_in(self, step: int) -> Any:
+        """What stands for the value of a step."""
+        return self.dialect.array(self, step)
 
     def apply(self, name: str, function: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """Call and write down; a RecordedArray for what is an array, anything else as it is."""
@@ -117,7 +132,7 @@ class Recorder:
             return value
         self.steps.append(step)
         self.values.append(np.asarray(value))
-        return RecordedArray(self, len(self.steps) - 1)
+        return self.stand_in(len(self.steps) - 1)
 
 
 class RecordedArray(NDArrayOperatorsMixin):

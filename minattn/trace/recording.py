@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .recorder import RecordedArray, Recorder, Step
+from .recorder import Dialect, RecordedArray, Recorder, Step
 
 _MOST_STEPS_OF_BOTH_PASSES = 1500
 
@@ -69,6 +69,7 @@ def record_passes(
     inputs: Sequence[Any],
     which: Sequence[int],
     upstream: Any,
+    dialect: Callable[[Recorder], Dialect] | None = None,
 ) -> RecordedPasses | None:
     """Run forward(*inputs), then backward(upstream, *inputs), following the inputs at the places in `which` and the
     upstream. What forward keeps for backward is followed too. A forward that cannot be followed runs beside the record.
@@ -76,12 +77,12 @@ def record_passes(
     Returns: None where backward cannot be followed.
     """
     for follows_forward in (True, False):
-        recorder = Recorder((*(inputs[i] for i in which), upstream), _MOST_STEPS_OF_BOTH_PASSES)
+        recorder = Recorder((*(inputs[i] for i in which), upstream), _MOST_STEPS_OF_BOTH_PASSES, dialect)
 
         def followed(recorder: Recorder = recorder) -> list[Any]:
             everything = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
             for step, i in enumerate(which):
-                everything[i] = RecordedArray(recorder, step)
+                everything[i] = recorder.stand_in(step)
             return everything
 
         try:
@@ -92,7 +93,7 @@ def record_passes(
                 y = forward(*(x.copy() if isinstance(x, np.ndarray) else x for x in inputs))
             output = y._step if isinstance(y, RecordedArray) else None
             start = len(recorder.steps)
-            result = second(RecordedArray(recorder, len(which)), *followed())
+            result = second(recorder.stand_in(len(which)), *followed())
         except Exception:  # whatever a stranger's functions raise on what is not an array
             continue
         items = result if isinstance(result, tuple | list) else (result,)

@@ -138,7 +138,8 @@ def test_like_takes_the_options_from_forward_and_tells_where_it_is_another_funct
     [
         (lambda x: x.nothing, X, {}, "forward raised AttributeError"),
         (lambda x: None, X, {}, "forward returned None"),
-        (lambda x: (x, x), X, {}, "forward returned a tuple of 2; it must return one array"),
+        (lambda x: [x, x], X, {}, "forward returned a list of 2; it must return one array"),
+        (lambda x: (x, x > 0), X, {}, "output 1 of forward must be an array of real numbers"),
         (lambda x: x > 0, X, {}, "forward must return real numbers, got an array of bool"),
         (lambda x: x * np.nan, X, {}, "nothing but NaN or infinity"),
         (lambda x: x * 1.0, np.arange(3), {}, "no input holds real numbers.*x is an array of int64"),

@@ -49,7 +49,9 @@ class BothPasses:
         arrays = [i for i, x in enumerate(problem.inputs) if isinstance(x, np.ndarray)]
         for self.followed in (arrays, arguments):  # masks and ids are followed too, where that is possible
             problem.randomness.rewind()
-            recorded = record_passes(problem.forward, problem.backward, problem.inputs, self.followed, problem.upstream)
+            forward, backward, dialect = problem.code or (problem.forward, problem.backward, None)
+            inputs, upstream = problem.inputs, problem.upstream
+            recorded = record_passes(forward, backward, inputs, self.followed, upstream, dialect)
             if recorded is not None:
                 break
         if recorded is None:
@@ -145,29 +147,33 @@ class BothPasses:
         found: dict[object, ValuesOverTime] = {}
         for k, i in enumerate(self.followed):
             found["input", i] = ValuesOverTime((k,), self.problem.names[i], True)
-        found["upstream"] = ValuesOverTime((self.upstream,), upstream_name(self.problem.backward), False)
+        found["upstream"] = ValuesOverTime(
+            (self.upstream,), upstream_name((self.problem.code or self.problem).backward), False
+        )
         for i, x in enumerate(self.problem.inputs):
             if isinstance(x, np.ndarray) and i not in self.followed:
                 found["input", i] = ValuesOverTime((self._keep(x),), self.problem.names[i], True)
-        by_site: dict[Site, list[int]] = {}
+        by_site: dict[tuple[bool, Site], list[int]] = {}
         for i in range(self.upstream + 1, len(self.steps)):
-            by_site.setdefault(site_of(self.steps[i]), []).append(i)
+            by_site.setdefault((i < self.first, site_of(self.steps[i])), []).append(i)
         slopes: dict[object, ValuesOverTime] = {}
-        for site, steps in by_site.items():
+        for which, steps in by_site.items():  # a helper runs in both passes
             expression = expression_at(self.steps[steps[0]].place)
             if expression is None:
                 continue
-            is_forward = steps[0] < self.first
+            is_forward = which[0]
             name = expression.name or str(expression)
-            found["result", site] = ValuesOverTime(tuple(steps), name, is_forward)
+            found["result", which] = ValuesOverTime(tuple(steps), name, is_forward)
             counts = {len(self.steps[i].parents) for i in steps}
             for k in range(min(counts)) if len(counts) == 1 and len(steps) > 1 else ():
                 operand = operand_words(self.steps[steps[0]], k, expression) or f"operand {k + 1}"
                 parents = tuple(self.steps[i].parents[k] for i in steps)
-                found["operand", site, k] = ValuesOverTime(parents, f"`{operand}` of {expression}", is_forward)
+                found["operand", which, k] = ValuesOverTime(parents, f"`{operand}` of {expression}", is_forward)
             if is_elementwise(self.steps[steps[0]]) and not self._depends_on_upstream(steps[0]):
                 for k, kept in self._slopes(steps):
-                    slopes["slope", site, k] = ValuesOverTime(kept, f"the slope of {expression}", is_forward)
+                    varied = operand_words(self.steps[steps[0]], k, expression)
+                    by = f" by `{varied}`" if varied and len(expression.operands) > 1 else ""
+                    slopes["slope", which, k] = ValuesOverTime(kept, f"the slope of {expression}{by}", is_forward)
         return found | slopes
 
     @cached_property

@@ -17,7 +17,7 @@ from .both_passes import BothPasses
 from .expressions import Expression, expression_at
 from .local_jacobians import LocalJacobians, Use
 from .step_values import StepEdge
-from .values_over_time import operand_words
+from .values_over_time import Site, operand_words
 
 _MOST_USES_FOR_PAIRS = 40
 
@@ -93,9 +93,9 @@ def hypotheses(place: LocalJacobians) -> Iterator[Dropped]:
                 yield Dropped("missing_path", sentence, 0.9, _without_time(use, kept))
     for uses in _gathered(place, named):
         expression = _expression(place, uses[0])
-        for which, alone in (("last", uses[-1]), ("first", uses[0])):
+        for which, alone in (("last", -1), ("first", 0)):
             sentence = f"what comes out when the gradient of {expression} goes back to its {which} part alone"
-            yield Dropped("missing_path", sentence, 0.8, _all_of([use for use in uses if use != alone], 0.0))
+            yield Dropped("missing_path", sentence, 0.8, _part_alone(uses[0].site, alone))
     by_site: dict[object, list[Use]] = {}
     for use, _ in named:
         by_site.setdefault(use.site, []).append(use)
@@ -153,6 +153,14 @@ def _told(place: LocalJacobians, use: Use, expression: Expression) -> tuple[str,
 
 def _all_of(uses: Sequence[Use], c: float) -> Callable[[LocalJacobians], Mapping[StepEdge, float]]:
     return lambda place: {edge: c for use in uses for edge in place.uses.get(use, ())}
+
+
+def _part_alone(site: Site, alone: int) -> Callable[[LocalJacobians], Mapping[StepEdge, float]]:
+    def factors(place: LocalJacobians) -> Mapping[StepEdge, float]:
+        uses = sorted(use for use in place.uses if use.site == site)
+        return {edge: 0.0 for use in uses if use != uses[alone] for edge in place.uses[use]}
+
+    return factors
 
 
 def _one_time(use: Use, kept: int) -> Callable[[LocalJacobians], Mapping[StepEdge, float]]:

@@ -98,7 +98,7 @@ def _is_module(node: ast.AST) -> bool:
     """np, numpy, np.linalg, F …: a name that a function is taken from rather than an array that has a method."""
     while isinstance(node, ast.Attribute):
         node = node.value
-    return isinstance(node, ast.Name) and node.id in ("np", "numpy", "scipy", "math")
+    return isinstance(node, ast.Name) and node.id in ("np", "numpy", "scipy", "math", "torch", "F", "jax", "jnp")
 
 
 @lru_cache(maxsize=32)

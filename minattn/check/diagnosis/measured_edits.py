@@ -13,7 +13,7 @@ from .both_passes import BothPasses
 from .expressions import Expression
 from .step_changes import everywhere, then, with_value
 from .step_values import is_real
-from .value_edits import cost_of_value, in_backticks, time_words
+from .value_edits import cost_of_value, has_few_values, in_backticks, stretches, time_words
 from .values_over_time import Alignment, Edit, Site
 
 
@@ -43,7 +43,7 @@ def measured_edits(passes: BothPasses, site: Site) -> Iterator[Measured]:
             named, cost = in_backticks(sequence.name) + time_words(alignment), cost_of_value(key, sequence.name)
             where = _Where(site, key, alignment, expression, named, cost, _new_axis(w.shape, np.shape(value)))
             if w.dtype.kind in "fb" and where.axis is not None and not (is_operand and w.size == 1):
-                for form in _FORMS if w.dtype.kind == "f" else ("{}", "(1 - {})"):
+                for form in _FORMS if w.dtype.kind == "f" and not has_few_values(w) else ("{}", "(1 - {})"):
                     yield Measured(1.0, partial(_factor, where, form))
             if w.dtype.kind == "f" and w.shape == np.shape(value):
                 yield Measured(1.0, partial(_term, where))
@@ -77,20 +77,13 @@ class _Where(NamedTuple):
 
 
 def _new_axis(small: tuple[int, ...], large: tuple[int, ...]) -> int | None:
-    if _stretches(small, large):
+    if stretches(small, large):
         return -1
     if len(small) < len(large):
         for axis in range(len(small) + 1):
-            if _stretches((*small[:axis], 1, *small[axis:]), large):
+            if stretches((*small[:axis], 1, *small[axis:]), large):
                 return axis
     return None
-
-
-def _stretches(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(small, large) == large
-    except ValueError:
-        return False
 
 
 def _scaled(site: Site, expression: Expression, c: float, told: str) -> Edit:
@@ -138,7 +131,7 @@ def _times(
 def _term(where: _Where, c: float, told: str) -> Edit:
     times = "-" if abs(c + 1) < 1e-6 else f"{told} times " if told else ""
     change = with_value(where.site, where.key, where.alignment, partial(_plus_times, c))
-    if where.key == ("result", where.site) and not times:
+    if where.key == ("result", (False, where.site)) and not times:
         kept = f"of the times that {where.expression} runs the last alone is kept"
         sentence = f"{kept}: each overwrites the one before, and += belongs there"
         return Edit("overwritten_not_accumulated", sentence, where.site, change, 0.5)

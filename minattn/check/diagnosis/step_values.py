@@ -209,7 +209,9 @@ def local_gradient(step: Step, operands: list[Any], k: int, g: Array) -> Array:
 def is_elementwise(step: Step) -> bool:
     """Whether each number of the result comes from one number of each operand."""
     function = step.function
-    return (isinstance(function, np.ufunc) and function.signature is None) or function in (np.where, np.clip)
+    if isinstance(function, np.ufunc):
+        return function.signature is None
+    return function in (np.where, np.clip) or bool(getattr(function, "is_elementwise", False))
 
 
 def local_slope(step: Step, operands: list[Any], k: int, at: Array | None = None) -> Array:

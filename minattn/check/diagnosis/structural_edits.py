@@ -51,7 +51,7 @@ def structural_edits(passes: BothPasses, site: Site) -> Iterator[Edit]:
         for told, function in _WITH_NUMBER.items():
             slip = f"in {expression}, {told.format(name)}"
             yield Edit("wrong_variable", slip, site, everywhere(site, partial(then, partial(function, number))), 1.1)
-    for slip, change in _numbers(step, expression):
+    for slip, change in _numbers(passes, step, expression):
         yield Edit("constant_factor", f"in {expression}, {slip}", site, everywhere(site, change), 1.0)
 
 
@@ -158,7 +158,14 @@ def _powers(step: Step, words: list[str]) -> Iterator[tuple[str, str, Change]]:
                 yield "wrong_variable", slip, partial(to_the_power, m)
 
 
-def _numbers(step: Step, expression: Expression) -> Iterator[tuple[str, Change]]:
+def _numbers(passes: BothPasses, step: Step, expression: Expression) -> Iterator[tuple[str, Change]]:
+    for k, arg in enumerate(step.args):
+        for name, number in passes.numbers.items() if type(arg) in (int, float, np.float64) else ():
+            if number != arg and step.name not in ("getitem", "reshape"):
+                yield (
+                    f"the number {arg:.6g} stands where {name} belongs, as in forward",
+                    partial(with_number, k, number),
+                )
     if step.name in ("add", "subtract", "multiply", "divide"):
         for k, arg in enumerate(step.args):
             written = expression.operands[k] if k < len(expression.operands) else ""

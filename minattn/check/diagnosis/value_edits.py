@@ -34,7 +34,9 @@ def value_edits(passes: BothPasses, site: Site) -> Iterator[Edit]:
                 pairs = passes.at_time(key, alignment, site)
                 if pairs is None or all(_stands_there(passes, here, place, there) for here, there in pairs.items()):
                     continue
-                if np.shape(passes.values[next(iter(pairs.values()))]) == np.shape(old):
+                cost = cost_of_value(key, sequence.name)
+                w = passes.values[next(iter(pairs.values()))]
+                if np.shape(w) == np.shape(old) or (cost < _PLAIN_NAME and stretches(np.shape(old), np.shape(w))):
                     told = in_backticks(sequence.name) + time_words(alignment)
                     if alignment.is_reversed and told.strip("`").startswith(named):
                         told += " in the reverse order"
@@ -42,9 +44,10 @@ def value_edits(passes: BothPasses, site: Site) -> Iterator[Edit]:
                     if changed := _changed_in_place(passes, arg, next(iter(pairs.values()))):
                         sentence = f"in {expression}, `{named}` has been changed in place by {changed}; {_BEFORE}"
                     change = with_value(site, key, alignment, partial(operand_replaced, place), alignment != ONCE)
-                    yield Edit("wrong_variable", sentence, site, change, cost_of_value(key, sequence.name))
+                    yield Edit("wrong_variable", sentence, site, change, cost)
 
 
+_PLAIN_NAME = 0.7  # cost of a value that has a name
 _BEFORE = "the value that it had before belongs there"
 
 
@@ -91,14 +94,21 @@ def _other_forms(x: Any) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
         yield "missing_path", "{0} + {0}ᵀ", lambda x: x + x.swapaxes(-1, -2)
     if np.ndim(x) > 1:
         yield "cross_terms_missing", "the sum of all of {}", lambda x: np.broadcast_to(x.sum(), x.shape)
+    yield "sign", "-{}", np.negative
+    yield "sign", "|{}|", np.abs
+    if has_few_values(x):
+        return
     yield "wrong_variable", "{}²", np.square
     yield "wrong_variable", "√{}", np.sqrt
     yield "wrong_variable", "1/{}", np.reciprocal
     yield "wrong_variable", "1 - {}", lambda x: 1 - x
     yield "wrong_variable", "exp({})", np.exp
     yield "wrong_variable", "log({})", np.log
-    yield "sign", "-{}", np.negative
-    yield "sign", "|{}|", np.abs
+
+
+def has_few_values(x: Any) -> bool:
+    """Whether an array has so few different values, as a mask has, that a function of it may fit by chance."""
+    return np.size(x) > 3 and len(np.unique(x)) < 4
 
 
 def time_words(alignment: Alignment) -> str:
@@ -111,3 +121,11 @@ def time_words(alignment: Alignment) -> str:
 def in_backticks(name: str) -> str:
     """A name as code, where it is not a description."""
     return name if "`" in name or " " in name else f"`{name}`"
+
+
+def stretches(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether an array of one shape is stretched to the other by broadcasting."""
+    try:
+        return np.broadcast_shapes(small, large) == large
+    except ValueError:
+        return False

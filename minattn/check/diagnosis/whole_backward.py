@@ -27,13 +27,17 @@ _PLAUSIBLE = 0.9  # cost of an edit that may be the second of two mistakes
 
 
 class Cause(NamedTuple):
-    """One thing that is wrong: with which arguments, its kind and sentence, and how unlikely a slip it is."""
+    """One thing that is wrong: with which arguments, its kind and sentence, and how unlikely a slip it is.
+
+    is_exact: whether it accounts for the gradients at all places; says_where: whether it names the expression to mend
+    """
 
     arguments: frozenset[int]
     kind: str
     sentence: str
     cost: float
     is_exact: bool = True
+    says_where: bool = False
 
 
 class WholeBackward:
@@ -46,21 +50,24 @@ class WholeBackward:
     def __init__(self, problem: Problem, true: Mapping[int, TrueGradient], first: Problem, deadline: float) -> None:
         self.deadline = deadline
         self.problem, self.first = problem, first
+        self.tied = False
         self.passes = BothPasses(problem, true)
 
     @cached_property
     def elsewhere(self) -> list[BothPasses]:
         """The other places at which both passes can be followed."""
         first = None if self.first is self.problem else self.first
-        other = redrawn(self.problem)
         rng = np.random.default_rng(11)
+        other = redrawn(self.problem, self.tied)
         moved = second_point(other or self.problem, rng)
         anywhere = next(bolder_points(self.problem, rng), None)  # where signs are others, and so are branches and masks
         found = []
         for place in (first, moved or other, anywhere):
             if place is not None:
                 with contextlib.suppress(Untraceable):
-                    found.append(BothPasses(place))
+                    there = BothPasses(place)
+                    if not set(there.wrong) - set(self.passes.wrong):  # else forward leaves a part of an input unused
+                        found.append(there)
         return found
 
     @cached_property
@@ -87,8 +94,17 @@ class WholeBackward:
     def causes(self) -> list[Cause]:
         """The likeliest causes that together explain as many of the wrong gradients as can be."""
         wrong = frozenset(self.passes.wrong)
-        if not wrong:
-            return []
+        best = self._causes(wrong) if wrong else []
+        if _explained(best) < wrong and not self.is_over():
+            self.tied = True
+            for name in ("elsewhere", "there"):
+                self.__dict__.pop(name, None)
+            again = self._causes(wrong)
+            if len(_explained(again)) > len(_explained(best)):
+                return again
+        return best
+
+    def _causes(self, wrong: frozenset[int]) -> list[Cause]:
         options: list[list[Cause]] = []
         here = self.here
         for hypothesis, explained in explain(here, lambda: self.there, self.is_over) if here else ():
@@ -147,7 +163,7 @@ def _of_fixes(fixes: Sequence[Fix]) -> list[Cause]:
 
 
 def _of_fix(fix: Fix) -> Cause:
-    return Cause(fix.fixed, fix.edit.kind, fix.edit.sentence, fix.edit.cost)
+    return Cause(fix.fixed, fix.edit.kind, fix.edit.sentence, fix.edit.cost, says_where=True)
 
 
 def _cover(options: Sequence[Sequence[Cause]], wrong: frozenset[int]) -> list[Cause]:

@@ -237,7 +237,7 @@ def rearranged_numbers(measured: Measurements) -> Iterator[Diagnosis]:
             return
     if measured.got.ndim < 2 or not measured.right.all():
         yield Diagnosis("wrong_variable", "the right numbers, but laid at other places")
-    elif measured.problem.output.size < measured.got.size:
+    elif measured.problem.output.size < measured.got.size and _is_repeated(measured.right):
         yield Diagnosis("wrong_axis", "the right numbers, but at other places: they are repeated along another axis")
     else:
         yield Diagnosis("transposed", "the right numbers, but at other places: the axes are in another order")
