@@ -66,7 +66,8 @@ def check_autograd_function(
             self.saved_tensors = saved
 
     kept: dict[str, Any] = {}
-    first, second = function.forward, function.backward
+    first: Any = function.forward
+    second: Any = function.backward
 
     def forward_code(*given: Any) -> Any:
         kept["context"] = Context()
@@ -112,7 +113,8 @@ def check_custom_vjp(function: Any, inputs: Sequence[Any], names: Sequence[str] 
         return tuple(np.asarray(g) if np.asarray(x).dtype.kind == "f" else None for g, x in pairs)
 
     kept: dict[str, Any] = {}
-    first, second = function.fwd, function.bwd
+    first: Any = function.fwd
+    second: Any = function.bwd
 
     def forward_code(*given: Any) -> Any:
         output, kept["residuals"] = first(*given)

@@ -22,7 +22,8 @@ from .error_location import describe_error
 class UserFile:
     """What a file has to be checked.
 
-    op: an op of theirs, or None where there are plain functions; inputs: None where the file has none; like: the name
+    op: an op of theirs, or None where there are plain functions; function: a `torch.autograd.Function` or a
+    `jax.custom_vjp` of theirs, or None; inputs: None where the file has none; like: the name
     of a registered op, from the file's `like` or its name, None where neither is one
     """
 
@@ -33,17 +34,19 @@ class UserFile:
     inputs: tuple[Any, ...] | None
     like: str | None
     is_like_guessed: bool
+    function: Any = None
 
 
 def load_user_file(path: Path, name: str | None, seed: int) -> UserFile:
     """Run a file and find in it what is to be checked: `forward` and `backward`; or, by name, a class with these
-    methods, or the functions `name_forward` and `name_backward`.
+    methods, the functions `name_forward` and `name_backward`, or a function of PyTorch or JAX with its own backward.
 
     `inputs` in the file is a tuple of arrays, or a function that makes one, of a generator if it takes one argument;
     `like` the name of a registered op. Raises InputError where the file cannot be run, or has nothing to check.
     """
     module = run_file(path)
     found = _find(module, path, name)
+    of_other_library = found if _library(found) else None
     inputs = getattr(module, f"{name}_inputs", getattr(module, "inputs", None))
     if callable(inputs):
         inputs = _make_inputs(inputs, path, seed)
@@ -57,12 +60,13 @@ def load_user_file(path: Path, name: str | None, seed: int) -> UserFile:
         find_op(like, f"{path}: like: ")
     return UserFile(
         name or path.stem,
-        found.forward,
-        found.backward,
+        getattr(found, "forward", found),
+        getattr(found, "backward", found),
         found if isinstance(found, Op) else None,
         tuple(inputs) if isinstance(inputs, tuple | list) else None if inputs is None else (inputs,),
         like,
         guessed,
+        of_other_library,
     )
 
 
@@ -110,6 +114,8 @@ def _find(module: types.ModuleType, path: Path, name: str | None) -> Any:
     if found is None:
         there = ", ".join(_candidates(module)) or "nothing with a forward and a backward"
         raise InputError(f"{path} has no {name}; it has {there}")
+    if _library(found):
+        return found
     if isinstance(found, type):
         try:
             found = found()
@@ -118,6 +124,14 @@ def _find(module: types.ModuleType, path: Path, name: str | None) -> Any:
     if not (hasattr(found, "forward") and hasattr(found, "backward")):
         raise InputError(f"{path}: {name} has no forward and backward")
     return found if isinstance(found, Op) else _PassesWithMemory(found)
+
+
+def _library(found: Any) -> str | None:
+    """The library whose function with a backward of its own this is, if it is one."""
+    kinds = found.__mro__ if isinstance(found, type) else type(found).__mro__
+    if isinstance(found, type) and any(kind.__module__ == "torch.autograd.function" for kind in kinds):
+        return "torch"
+    return "jax" if any(kind.__name__ == "custom_vjp" for kind in kinds) else None
 
 
 class _PassesWithMemory:
@@ -137,7 +151,8 @@ def _candidates(module: types.ModuleType) -> list[str]:
     pairs = [n.removesuffix("_forward") for n in vars(module) if n.endswith("_forward")]
     pairs = [n for n in pairs if hasattr(module, f"{n}_backward")]
     classes = [(n, x) for n, x in vars(module).items() if isinstance(x, type) and x.__module__ == module.__name__]
-    return [*pairs, *(n for n, x in classes if hasattr(x, "backward"))]
+    functions = [n for n, x in vars(module).items() if not isinstance(x, type) and _library(x)]
+    return [*pairs, *(n for n, x in classes if hasattr(x, "backward")), *functions]
 
 
 def _make_inputs(inputs: Callable[..., Any], path: Path, seed: int) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from ..check.catalogue import find_op
 from ..check.entry import check_backward, check_op
 from ..check.op_check import merged
+from ..check.other_libraries import check_autograd_function, check_custom_vjp
 from ..check.report import Report
 from ..check.user_file import UserFile, load_user_file
 from ..errors import InputError
@@ -26,6 +27,8 @@ EXAMPLES = """examples:
   minattn check mine.py:Softmax   a class in a file
   minattn check mine.py:softmax   softmax_forward and
                                   softmax_backward in it
+  minattn check mine.py:Softmax   or a function of PyTorch
+                                  or JAX with its backward
 
 The file says on which inputs: inputs = (array, array), or
 like = "softmax" for those of a registered op, whose
@@ -94,7 +97,12 @@ def _check_file(loaded: UserFile, path: str, seed: int) -> Report:
             f"{path} has no inputs to check on; add, after its imports, for example "
             "inputs = (np.random.default_rng(0).normal(size=(3, 4)),), or the name of an op: like = 'softmax'"
         )
-    if loaded.op is not None:
+    if loaded.function is not None:
+        check = check_autograd_function if isinstance(loaded.function, type) else check_custom_vjp
+        if loaded.inputs is None:
+            raise InputError(f"{path} has no inputs to check on; add inputs = (…) to the file")
+        report = check(loaded.function, loaded.inputs, seed=seed)
+    elif loaded.op is not None:
         report = check_op(loaded.op, loaded.inputs, loaded.like, seed)
     elif loaded.inputs is not None:
         report = check_backward(loaded.forward, loaded.backward, loaded.inputs, loaded.like, seed=seed)

@@ -1,9 +1,14 @@
 """Backward passes that were written for PyTorch or JAX: the same findings as for NumPy."""
 
+import importlib.util
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from minattn.check import check_autograd_function, check_custom_vjp
+from minattn.check import check_autograd_function
+from minattn.cli import main
 from minattn.errors import InputError
 
 torch = pytest.importorskip("torch")
@@ -125,28 +130,60 @@ def test_what_is_no_function_of_the_library_is_refused_in_a_sentence():
         check_autograd_function(np.sin, [normal(3)])
 
 
-def test_a_custom_vjp_is_checked_and_diagnosed():
-    jax = pytest.importorskip("jax")
-    jnp = jax.numpy
+JAX = """
+import numpy as np, jax
+from minattn.check import check_custom_vjp
+from minattn.errors import InputError
+jnp = jax.numpy
 
-    def made(slope):
-        layer = jax.custom_vjp(lambda x, w: jnp.tanh(x @ w))
 
-        def forward(x, w):
-            t = jnp.tanh(x @ w)
-            return t, (x, w, t)
+def made(slope):
+    layer = jax.custom_vjp(lambda x, w: jnp.tanh(x @ w))
 
-        def backward(kept, g):
-            x, w, t = kept
-            ds = g * slope(t)
-            return ds @ w.T, x.T @ ds
+    def forward(x, w):
+        t = jnp.tanh(x @ w)
+        return t, (x, w, t)
 
-        layer.defvjp(forward, backward)
-        return layer
+    def backward(kept, g):
+        x, w, t = kept
+        ds = g * slope(t)
+        return ds @ w.T, x.T @ ds
 
-    inputs = [normal(3, 4), normal(4, 5)]
-    assert check_custom_vjp(made(lambda t: 1 - t**2), inputs).ok is True
-    (finding,) = check_custom_vjp(made(lambda t: 1 + t**2), inputs).findings
-    assert (finding.argument, finding.kind, finding.sure) == ("x and w", "sign", "exactly")
-    with pytest.raises(InputError, match=r"jax.custom_vjp"):
-        check_custom_vjp(jnp.tanh, inputs)
+    layer.defvjp(forward, backward)
+    return layer
+
+
+inputs = [np.random.default_rng(0).normal(size=shape) for shape in ((3, 4), (4, 5))]
+assert check_custom_vjp(made(lambda t: 1 - t**2), inputs).ok is True
+(finding,) = check_custom_vjp(made(lambda t: 1 + t**2), inputs).findings
+assert (finding.argument, finding.kind, finding.sure) == ("x and w", "sign", "exactly"), finding
+assert "`1 + t**2`" in finding.sentence, finding
+try:
+    check_custom_vjp(jnp.tanh, inputs)
+except InputError as error:
+    assert "jax.custom_vjp" in str(error)
+else:
+    raise AssertionError("a plain function was taken")
+"""
+
+
+def test_a_custom_vjp_is_checked_and_diagnosed(tmp_path):
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("JAX is not installed")
+    file = tmp_path / "layer.py"  # a process of its own: JAX has threads, and other tests fork
+    file.write_text(JAX)
+    ran = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_a_file_with_an_autograd_function_is_checked_from_the_command_line(tmp_path, capsys):
+    file = tmp_path / "cube.py"
+    file.write_text(
+        "import numpy as np\nimport torch\n\n\nclass Cube(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, x):\n        ctx.save_for_backward(x)\n        return x * x * x\n\n"
+        "    @staticmethod\n    def backward(ctx, g):\n        (x,) = ctx.saved_tensors\n        return 3 * x * g\n\n\n"
+        "inputs = (np.random.default_rng(0).normal(size=(3, 4)),)\n"
+    )
+    assert main(["check", str(file)]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "x: missing_factor (exactly)" in said and "the factor `x` is missing" in said
