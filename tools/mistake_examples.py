@@ -101,6 +101,14 @@ examples: dict[str, Example] = {
     "nonlinear_in_upstream": Example("x", "np.maximum(x, 0)", "g * (g > 0)", X, "g * (x > 0)"),
     "elementwise_for_matmul": Example("x, w", "x @ w", "g * w, x.T @ g", SQUARES, "g @ w.T, x.T @ g"),
     "wrong_variable": Example("x", "np.tanh(x)", "g * (1 - x**2)", X, "g * (1 - np.tanh(x) ** 2)"),
+    "missing_factor": Example("x", "np.sin(x**2)", "g * np.cos(x**2)", X, "g * np.cos(x**2) * 2 * x"),
+    "wrong_index": Example(
+        "x",
+        "3 * x[1:]",
+        "dx = np.zeros_like(x)\ndx[:-1] = 3 * g\ndx",
+        "[normal(5)]",
+        "dx = np.zeros_like(x)\ndx[1:] = 3 * g\ndx",
+    ),
     "wrong": Example("x", "np.roll(x, 1)", "g - np.roll(g, 1)", "[normal(5)]", "np.roll(g, -1)"),
     "ties": Example(
         "x", "x.max()", "g * (x == x.max())", "[np.array([1.0, 2.0, 2.0])]", "g * (x == x.max()) / (x == x.max()).sum()"

@@ -20,7 +20,7 @@ from .report import CONSISTENT, EXACTLY, Evidence, Finding
 
 KINDS_WITHOUT_NUMBERS = ("exception", "wrong_count", "no_gradient", "not_an_array")
 """Kinds for which there are no numbers to look at."""
-_SECONDS = 2.5
+_SECONDS = 2.5  # of this thread's own time, for the diagnosis
 _UPSTREAM_KINDS = ("nonlinear_in_upstream", "upstream_ignored")
 _CONSEQUENT_KINDS = ("shape", "nonlinear_in_upstream")
 """Kinds of the contract that follow from a mistake that has been named exactly."""
@@ -48,19 +48,23 @@ def find_causes(seen: Observations, like: str | None, options: Mapping[str, Any]
     like: class name of the op whose catalogue is looked through; options: that op's, None for unknown
     """
     names, worst = seen.problem.names, seen.worst
-    deadline = time.perf_counter() + _SECONDS
+    deadline = time.thread_time() + _SECONDS
     structural = {finding.argument for finding in seen.findings if finding.kind in KINDS_WITHOUT_NUMBERS}
     findings = _from_catalogue(seen, like, options) if like is not None and None not in structural else []
     named = {finding.argument for finding in findings}
     rounded = {finding.argument for finding in seen.findings if finding.kind == "dtype"}
     together, facts = _together(seen, deadline) if not structural and not named else ([], {})
-    findings += together
-    told_of = named | {name for finding in together for name in str(finding.argument).split(" and ")}
+    sure = [finding for finding in together if finding.sure == EXACTLY]
+    guessed = {finding.argument: finding for finding in together if finding.sure != EXACTLY}
+    findings += sure
+    told_of = named | {name for finding in sure for name in str(finding.argument).split(" and ")}
     for i in seen.problem.arguments:
         if None in named or names[i] in told_of | structural:
             continue
         if i in worst and not (names[i] in rounded and _is_rounding(worst[i])):
-            findings += _diagnosed(worst[i], deadline, facts.get(i, []))
+            diagnosed = _diagnosed(worst[i], deadline, facts.get(i, []))
+            is_certain = any(finding.sure == EXACTLY for finding in diagnosed)
+            findings += diagnosed if is_certain or names[i] not in guessed else [guessed[names[i]]]
         elif i in seen.misshapen and i not in worst and is_measurable(seen.problem, i):
             true = measure_gradient(seen.problem, i)
             findings += [_completed(f) for f in diagnose(seen.problem, i, seen.misshapen[i], true)]
@@ -173,7 +177,7 @@ def _held(findings: list[Finding], point: Problem, argument: int, deadline: floa
     if got is None or got.shape != other.inputs[argument].shape:
         return findings
     kinds_there = set()
-    if time.perf_counter() < deadline:
+    if time.thread_time() < deadline:
         there = diagnose(other, argument, got, measure_gradient(other, argument), deadline=deadline)
         kinds_there = {finding.kind for finding in there if finding.sure == EXACTLY}
     return [f if f.kind in kinds_there or f.sure != EXACTLY else replace(f, sure=CONSISTENT) for f in findings]

@@ -127,7 +127,8 @@ class Recorder:
         step = Step(name, function, args, kwargs, tuple(parents), _place())
         value = step.run([self.values[i] for i in parents])
         if isinstance(value, list | tuple):  # np.split and the like: a step for each of the arrays
-            return type(value)(self.apply(name, _item(function, i), given, named) for i in range(len(value)))
+            items = [self.apply(name, _item(function, i), given, named) for i in range(len(value))]
+            return value._make(items) if hasattr(value, "_make") else type(value)(items)
         if not isinstance(value, np.ndarray | np.generic):
             return value
         self.steps.append(step)

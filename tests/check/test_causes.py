@@ -34,7 +34,7 @@ def causes_of(forward, backward, inputs):
     """What is found within half a minute; an error of the search is let through."""
     first = problem_of(forward, backward, inputs)
     moved = second_point(first, np.random.default_rng(1))
-    return find_causes_together(moved or first, {}, first, time.perf_counter() + 30, strict=True)
+    return find_causes_together(moved or first, {}, first, time.thread_time() + 30, strict=True)
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -51,7 +51,7 @@ def test_the_line_is_quoted_as_it_stands_there():
     mistake = MISTAKES["a neighbour's slope"]
     (finding,) = check_backward(mistake.forward, mistake.backward, mistake.inputs).findings
     line = inspect.getsourcelines(mistake.backward)[1] + 2
-    assert f"In `g * (1 - t)` (line {line}), `1 - t` stands where the slope of `np.tanh(x @ w)`" in finding.told
+    assert f"In `g * (1 - t)` (line {line}), `1 - t` stands where the slope of tanh at `x @ w` (line" in finding.told
 
 
 def test_two_slips_in_different_gradients_are_both_named():

@@ -211,7 +211,7 @@ MISTAKES = {
         two_layers_without_relu,
         [normal(3, 4), normal(4, 5), normal(5), normal(5, 2)],
         "x and w1 and b1",
-        "missing_factor",
+        "mask_leak",
         "the slope of `np.maximum(x @ w1 + b1, 0)`",
     ),
     "no carry": LearnersMistake(

@@ -172,8 +172,10 @@ class BothPasses:
             if is_elementwise(self.steps[steps[0]]) and not self._depends_on_upstream(steps[0]):
                 for k, kept in self._slopes(steps):
                     varied = operand_words(self.steps[steps[0]], k, expression)
-                    by = f" by `{varied}`" if varied and len(expression.operands) > 1 else ""
-                    slopes["slope", which, k] = ValuesOverTime(kept, f"the slope of {expression}{by}", is_forward)
+                    called = f"the slope of {expression}" + (f" by `{varied}`" if varied else "")
+                    if varied and len(self.steps[steps[0]].args) == 1:
+                        called = f"the slope of {self.steps[steps[0]].name} at `{varied}` (line {expression.line})"
+                    slopes["slope", which, k] = ValuesOverTime(kept, called, is_forward)
         return found | slopes
 
     @cached_property

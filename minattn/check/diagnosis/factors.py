@@ -87,7 +87,8 @@ def explain_factors(values: Sequence[float], problems: Sequence[Problem], follow
             others = [lengths_there.get(what) for lengths_there in found]
             if all(n is not None and _equal(function(n.n), abs(c)) for n, c in zip(others, values, strict=True)):
                 where = "" if form == "{}" else f"where {length.n} is "
-                return f"{sign}{form.format(length.n)}, {where}{what}"
+                words = form.format(length.n)
+                return f"{sign}({words}), {where}{what}" if sign and " - " in words else f"{sign}{words}, {where}{what}"
     for form, function in (("{0:.6g}/{1}", lambda n: 1 / n), ("{0:.6g} · {1}", float)):
         for what, length in found[0].items():
             lengths = [lengths_there[what].n if what in lengths_there else 0 for lengths_there in found]

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...trace import StepReference
 from .both_passes import BothPasses
 from .expressions import Expression
-from .step_changes import everywhere, then, with_value
+from .step_changes import everywhere, operand_changed, then, with_value
 from .step_values import is_real
 from .value_edits import cost_of_value, has_few_values, in_backticks, stretches, time_words
 from .values_over_time import Alignment, Edit, Site
@@ -41,12 +42,16 @@ def measured_edits(passes: BothPasses, site: Site) -> Iterator[Measured]:
                 continue
             w = np.asarray(passes.values[next(iter(pairs.values()))])
             named, cost = in_backticks(sequence.name) + time_words(alignment), cost_of_value(key, sequence.name)
-            where = _Where(site, key, alignment, expression, named, cost, _new_axis(w.shape, np.shape(value)))
+            is_mask = w.dtype.kind == "b" or (w.dtype.kind == "f" and bool((np.abs(w * (1 - w)) < 1e-6).all()))
+            where = _Where(site, key, alignment, expression, named, cost, _new_axis(w.shape, np.shape(value)), is_mask)
             if w.dtype.kind in "fb" and where.axis is not None and not (is_operand and w.size == 1):
                 for form in _FORMS if w.dtype.kind == "f" and not has_few_values(w) else ("{}", "(1 - {})"):
                     yield Measured(1.0, partial(_factor, where, form))
             if w.dtype.kind == "f" and w.shape == np.shape(value):
                 yield Measured(1.0, partial(_term, where))
+            for place, shape in _untouched(passes, i) if w.dtype.kind in "fb" else ():
+                if stretches(w.shape, shape):
+                    yield Measured(1.0, partial(_operand_factor, where, place))
     yield Measured(None, partial(_scaled, site, expression))
     yield Measured(None, partial(_shifted, site, expression))
 
@@ -65,7 +70,8 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
 
 
 class _Where(NamedTuple):
-    """A value to be brought in at an expression. axis: a new axis that makes it fit, -1 for none, None if none does."""
+    """A value to be brought in at an expression. axis: a new axis that makes it fit, -1 for none, None if none does;
+    is_mask: whether it is 0 or 1 everywhere."""
 
     site: Site
     key: object
@@ -74,6 +80,7 @@ class _Where(NamedTuple):
     name: str
     cost: float
     axis: int | None
+    is_mask: bool
 
 
 def _new_axis(small: tuple[int, ...], large: tuple[int, ...]) -> int | None:
@@ -106,12 +113,35 @@ def _factor(where: _Where, form: str, c: float, told: str) -> Edit:
         sentence += f": {where.name} stands there once too often, or a division by it is missing"
     change = with_value(where.site, where.key, where.alignment, partial(_times, c, _FORMS[form], where.axis))
     return Edit(
-        "missing_factor",
+        "mask_leak" if where.is_mask else "missing_factor",
         sentence,
         where.site,
         change,
         where.cost + 0.1 + (0 if form in ("{}", "1/{}") else 0.3 + 0.5 * is_slope),
     )
+
+
+def _untouched(passes: BothPasses, i: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """The arguments of a step that are an input or the upstream itself, which no expression before it could change,
+    each with its shape."""
+    for place, arg in enumerate(passes.steps[i].args):
+        if isinstance(arg, StepReference) and arg.step <= passes.upstream and passes.steps[i].name in _WHOLE:
+            yield place, np.shape(passes.values[arg.step])
+
+
+_WHOLE = ("sum", "mean", "matmul", "dot", "einsum", "add.reduce", "cumsum", "outer")
+
+
+def _operand_factor(where: _Where, place: int, c: float, told: str) -> Edit:
+    expression = where.expression
+    named = expression.operands[place] if place < len(expression.operands) else "an operand"
+    times = f"{told} times " if told else ""
+    sentence = f"in {expression}, `{named}` stands where `{named}` times {times}{where.name} belongs"
+
+    def change(passes: BothPasses, i: int, values: list[Any], w: Any) -> Any:
+        return operand_changed(place, lambda x: x * (c * np.asarray(w, float)), passes, i, values)
+
+    return Edit("missing_factor", sentence, where.site, with_value(where.site, where.key, where.alignment, change), 1.0)
 
 
 def _times(

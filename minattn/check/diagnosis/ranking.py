@@ -56,11 +56,12 @@ WHOLE_STAGES: tuple[tuple[Probe, ...], ...] = (
     (whole_gradient.zero_gradient,),
     (whole_gradient.upstream_dependence,),
     (whole_gradient.exchanged_arguments, whole_gradient.constant_multiple, whole_gradient.permuted_axes),
+    (substitutions.right_at_initial_values,),
 )
 """What is seen of a gradient as a whole, before any code is looked at."""
 
 STAGES: tuple[tuple[Probe, ...], ...] = (
-    *WHOLE_STAGES,
+    *WHOLE_STAGES[:-1],
     (whole_gradient.gradient_of_another,),
     (
         jacobian.diagonal_only,
@@ -95,7 +96,7 @@ def diagnose(
         got: what backward gave for the argument
         true: its true gradient
         stages: the probes, in the order in which they are asked
-        deadline: on the clock of `time.perf_counter`, from which on no probe is asked any more
+        deadline: on the clock of `time.thread_time`, from which on no probe is asked any more
         strict: let the exception of a probe through, as tests do; else the probe is silent
 
     Returns:

@@ -44,7 +44,7 @@ class Search(NamedTuple):
     @property
     def is_over(self) -> bool:
         """Whether time is up."""
-        return time.perf_counter() > self.deadline
+        return time.thread_time() > self.deadline
 
     def after(self, edit: Edit) -> Search | None:
         """The same search where an edit has been made; None where that is not possible."""

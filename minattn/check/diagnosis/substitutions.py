@@ -119,7 +119,8 @@ def right_at_initial_values(measured: Measurements) -> Iterator[Diagnosis]:
         if measured.is_right(here, place):
             pairs = zip(parameters, values, strict=True)
             where = " and ".join(f"{names[i]} is {value:g}" for i, value in pairs if value is not None)
-            yield Diagnosis("wrong_place", f"right where {where}, as at the start of training, and wrong elsewhere")
+            sentence = f"right where {where}, as at the start of training, and wrong elsewhere"
+            yield Diagnosis("wrong_place", sentence, 1.0 in values)  # at 0 much is right that has no effect there
             return
 
 

@@ -89,7 +89,7 @@ class WholeBackward:
 
     def is_over(self) -> bool:
         """Whether time is up."""
-        return time.perf_counter() > self.deadline
+        return time.thread_time() > self.deadline
 
     def causes(self) -> list[Cause]:
         """The likeliest causes that together explain as many of the wrong gradients as can be."""
@@ -200,7 +200,7 @@ def find_causes_together(
     where backward cannot be followed.
 
     problem, true: where it is wrong, and the true gradients there; first: the problem as it was given; deadline: on the
-    clock of `time.perf_counter`, from which on nothing is tried any more; strict: let an exception of what is done here
+    clock of `time.thread_time`, from which on nothing is tried any more; strict: let an exception of what is done here
     through, as tests do; else nothing is said
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
