@@ -5,6 +5,7 @@
 The report is to name both, or at least to say that there is more than one; one finding alone, called exact, is false.
 """
 
+import argparse
 import functools
 import warnings
 from collections import Counter
@@ -65,6 +66,7 @@ def made_pairs():
 
 def main() -> None:
     """Print a row for each way of asking."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     warnings.simplefilter("ignore")
     pairs = list(made_pairs())
     print(f"{len(pairs)} pairs of {len({op for op, *_ in pairs})} ops")

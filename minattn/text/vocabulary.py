@@ -18,11 +18,11 @@ UNCASED: Mapping[str, Any] = {"lowercase": True}  # options of the library's Ber
 SEEN_AT_LEAST = 2  # a pair that occurs only once is never merged
 
 
-def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
+def learned(texts: Sequence[str], vocab_size: int, grows: bool = False) -> Tokenizer:
     """Learn a vocabulary and make a tokenizer of it, the same one in every process.
 
     texts: what to learn from
-    vocab_size: the most pieces to have
+    vocab_size: the most pieces to have; grows: whether to take more where the letters alone are as many
     Returns a tokenizer in which every letter of the texts has a form at the start of a word and one inside,
     so that no known letter makes a word unknown.
     Raises InputError when there is no letter, or vocab_size cannot hold all these forms.
@@ -38,6 +38,8 @@ def learned(texts: Sequence[str], vocab_size: int) -> Tokenizer:
     # Marks and Chinese characters are words of their own, and have no form inside of one.
     inside = [PREFIX + letter for letter in letters if len(_words(f"a{letter}a")) == 1]
     alphabet = [*SPECIALS, *letters, *inside]
+    if grows and vocab_size < len(alphabet):
+        vocab_size = 3 * len(alphabet) // 2
     if vocab_size < len(alphabet):
         raise InputError(
             f"vocab_size: expected at least {len(alphabet)} to hold {len(SPECIALS)} special tokens and the "

@@ -66,15 +66,16 @@ class WordPiece:
         return f"WordPiece({self.vocab_size} pieces, fingerprint {self.fingerprint[:8]})"
 
     @classmethod
-    def train(cls, sentences: Iterable[str], vocab_size: int) -> WordPiece:
+    def train(cls, sentences: Iterable[str], vocab_size: int, grows: bool = False) -> WordPiece:
         """Learn a vocabulary from sentences, always the same one from the same sentences.
 
         sentences: text of any kind
         vocab_size: the most pieces to have; a small text gives fewer, so read `vocab_size` back
+        grows: whether to take more pieces where the letters of the text alone are as many, as in Chinese
         Raises InputError when there is no letter, or vocab_size cannot hold the special tokens and each
         letter twice, at the start of a word and inside one.
         """
-        return cls(learned(_checked_all(sentences, "train"), vocab_size).to_str())
+        return cls(learned(_checked_all(sentences, "train"), vocab_size, grows).to_str())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> WordPiece:

@@ -101,7 +101,7 @@ def choose_tokenizer(text: Text, vocab_size: int | None) -> WordPiece:
     if vocab_size is None and text.is_shipped:
         return WordPiece.load(shipped(f"{text.name}/tokenizer.json"))
     sentences = [sentence for piece in text.pieces for sentence in piece.sentences]
-    return WordPiece.train(sentences, VOCAB_SIZE if vocab_size is None else vocab_size)
+    return WordPiece.train(sentences, VOCAB_SIZE if vocab_size is None else vocab_size, grows=vocab_size is None)
 
 
 def split_text(text: Text | str | os.PathLike[str]) -> tuple[list[Piece], list[Piece], int]:

@@ -128,3 +128,13 @@ def test_settings_out_of_range_are_refused(changes, complaint):
 def test_the_ends_of_a_range_are_allowed():
     TrainingConfig(blanks=0, warmup=0, weight_decay=0, seed=0, steps=1, batch=1, save_every=1)
     TrainingConfig(blanks=1, warmup=1)
+
+
+def test_a_text_of_more_letters_than_the_usual_vocabulary_gets_a_larger_one(tmp_path):
+    letters = [chr(0x4E00 + i) for i in range(VOCAB_SIZE + 200)]
+    lines = ["".join(letters[i : i + 12]) + "。" for i in range(0, len(letters), 4)]
+    (tmp_path / "many.txt").write_text("\n".join(lines), encoding="utf-8")
+    text = Text.read(str(tmp_path / "many.txt"))
+    assert choose_tokenizer(text, None).vocab_size > VOCAB_SIZE + 200
+    with pytest.raises(InputError, match="vocab_size: expected at least"):
+        choose_tokenizer(text, VOCAB_SIZE)
