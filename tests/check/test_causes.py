@@ -65,6 +65,21 @@ def test_two_slips_in_different_gradients_are_both_named():
     assert {(f.argument, f.kind) for f in report.findings} == {("q", "constant_factor"), ("k", "sign")}
 
 
+def test_three_slips_in_a_square_attention_are_three_findings_each_once():
+    def backward(g, q, k, v):
+        p = softmax(q @ k.T / np.sqrt(q.shape[1]))
+        dp = g @ v.T
+        ds = p * (dp - (dp * p).sum(axis=-1))
+        return ds @ k, ds.T @ q / np.sqrt(q.shape[1]), p @ g
+
+    causes, _ = causes_of(attention, backward, [normal(3, 4), normal(3, 4), normal(3, 2)])
+    told = [c.sentence.partition(", ")[2] for c in causes]
+    assert len(told) == 3 and any("keepdims=True is missing" in words for words in told)
+    assert any("`p` is to be transposed" in words for words in told) and any(
+        "√4" in c.sentence or "np.sqrt" in c.sentence for c in causes
+    )
+
+
 def test_two_slips_in_one_gradient_are_never_one_that_is_called_exact():
     def backward(g, q, k, v):
         p = softmax(q @ k.T / np.sqrt(q.shape[1]))

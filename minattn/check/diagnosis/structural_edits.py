@@ -182,6 +182,11 @@ def _reductions(step: Step, operands: list[Any], value: Any) -> Iterator[tuple[s
     ndim, axis = np.ndim(operands[0]), step.kwargs.get("axis", "none")
     if axis == "none" and len(step.args) > 1:
         return  # an axis given by position
+    if isinstance(axis, int):
+        axis %= max(ndim, 1)
+        if not step.kwargs.get("keepdims") and step.name not in ("cumsum", "argmax"):
+            slip = "keepdims=True is missing: what comes out is used along another axis"
+            yield "wrong_axis", slip, partial(rerun, {"keepdims": True})
     for other in (None, *range(ndim)):
         if other != (None if axis == "none" else axis):
             along = "over everything" if other is None else f"along axis {other}"

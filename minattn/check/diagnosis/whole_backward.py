@@ -175,9 +175,11 @@ def _cover(options: Sequence[Sequence[Cause]], wrong: frozenset[int]) -> list[Ca
         if not useful:
             break
         chosen = min(useful, key=lambda option: (_price(option) / len(left & _explained(option)), _price(option)))
-        best += chosen
+        best += [cause for cause in chosen if cause not in best]
         left -= _explained(chosen)
-    return best
+    whole = [option for option in options if _explained(option) >= wrong]
+    cheapest = min(whole, key=_price, default=None)
+    return list(cheapest) if cheapest is not None and _price(cheapest) <= _price(best) else best
 
 
 def _explained(option: Sequence[Cause]) -> frozenset[int]:
