@@ -93,6 +93,23 @@ def test_two_slips_in_one_gradient_are_never_one_that_is_called_exact():
         assert len(found) > 1 or found[0].sure == "consistent" or "and with it" in found[0].sentence, found
 
 
+def test_what_was_seen_at_one_place_alone_is_not_called_exact():
+    here = normal(3, 4)
+
+    def forward(x):
+        if not np.allclose(x, here, rtol=0, atol=2e-3):
+            raise ValueError("made for these numbers alone")
+        return np.tanh(x)
+
+    def backward(g, x):
+        if not np.array_equal(x, here):
+            raise ValueError("made for these numbers alone")
+        return g * (1 - np.tanh(x))
+
+    causes, _ = causes_of(forward, backward, [here])
+    assert [cause.is_exact for cause in causes] == [False]
+
+
 def test_slices_that_are_exchanged_are_told_for_each():
     report = check_backward(joined, joined_exchanged, [normal(3, 2), normal(3, 2)])
     assert {f.argument for f in report.findings} == {"a", "b"}

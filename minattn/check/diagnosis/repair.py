@@ -29,7 +29,7 @@ _GOOD_ENOUGH = 1.2  # cost of an edit beside which no two others are looked for
 
 
 class Fix(NamedTuple):
-    """An edit, and the arguments whose gradients are right after it, and those that it takes a part in."""
+    """An edit, and the arguments whose gradients are right after it."""
 
     edit: Edit
     fixed: frozenset[int]

@@ -210,6 +210,8 @@ def find_causes_together(
         try:
             whole = WholeBackward(problem, true, first, deadline)
             causes = whole.causes()
+            if not whole.elsewhere:  # nothing is exact that was seen at one place alone
+                causes = [cause._replace(is_exact=False) for cause in causes]
             left = set(whole.passes.wrong) - _explained(causes)
             return causes, {i: known_facts(whole.passes, whole.here, i) for i in left}
         except Untraceable:
