@@ -103,7 +103,7 @@ def test_a_second_ctrl_c_ends_a_training_at_once(place, monkeypatch, capsys):
 
 
 def test_ctrl_c_outside_the_steps_is_one_sentence(place, monkeypatch, capsys):
-    def train(*_):
+    def train(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(WordPiece, "train", train)
