@@ -21,6 +21,7 @@ from wrong_passes import wrong_passes
 
 from minattn.check import assert_right, check_backward
 from minattn.check.diagnosis import find_causes_together
+from minattn.check.diagnosis.both_passes import BothPasses
 from minattn.check.prepare import prepare
 from minattn.check.problem import second_point
 from minattn.check.redrawn import free_axes, redrawn
@@ -127,13 +128,28 @@ def test_no_function_of_two_values_is_believed_because_it_fits_by_chance():
     assert "√" not in finding.sentence and "²" not in finding.sentence
 
 
-def test_a_slip_in_a_helper_that_forward_runs_too_is_not_looked_for_there():
-    def turned(x, angle):
-        return np.stack([x[0] * np.cos(angle) - x[1], x[0] + x[1] * np.cos(angle)])
+def test_no_slip_is_looked_for_in_a_helper_that_forward_runs_too():
+    def doubled(x):
+        return 2 * x
 
-    report = check_backward(turned, lambda g, x, angle: (turned(g, angle), None), [normal(2, 3), np.arange(3)])
-    assert report.ok is False
-    assert all("belongs" not in f.sentence for f in report.findings)
+    def backward(g, x):
+        return g * doubled(x)
+
+    passes = BothPasses(problem_of(lambda x: doubled(x) ** 2 / 2, backward, [normal(3, 4)]))
+    assert {passes.expression(site).text for site in passes.sites} == {"g * doubled(x)"}
+
+
+def test_a_use_is_not_called_dropped_where_a_right_gradient_speaks_against_it():
+    def forward(x, w):
+        s = x * w
+        return np.sin(s) + s**2
+
+    def backward(g, x, w):
+        s = x * w
+        return 2 * g * s * w, (g * (np.cos(s) + 2 * s) * x).sum(axis=0)
+
+    causes, _ = causes_of(forward, backward, [normal(3, 4), normal(4)])
+    assert not any("np.sin(s)" in cause.sentence for cause in causes)
 
 
 def test_nothing_is_said_of_code_that_cannot_be_read_or_followed():

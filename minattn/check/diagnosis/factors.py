@@ -35,7 +35,6 @@ class Length(NamedTuple):
 
     n: int
     what: str
-    is_axis: bool
 
 
 def factor_between(a: Array, b: Array) -> float | None:
@@ -102,26 +101,26 @@ def explain_factors(values: Sequence[float], problems: Sequence[Problem], follow
 
 def _all_lengths(problem: Problem) -> list[Length]:
     axes = [
-        Length(n, f"the length of axis {axis} of {name}", True)
+        Length(n, f"the length of axis {axis} of {name}")
         for name, x in problem.arrays
         for axis, n in enumerate(x.shape)
     ]
     axes += [
-        Length(x.shape[a] * x.shape[b], f"the product of the lengths of axes {a} and {b} of {name}", False)
+        Length(x.shape[a] * x.shape[b], f"the product of the lengths of axes {a} and {b} of {name}")
         for name, x in problem.arrays
         for a in range(x.ndim)
         for b in range(a + 1, x.ndim)
         if x.ndim > 2
     ]
-    sizes = [Length(x.size, f"the size of {name}", False) for name, x in problem.arrays]
-    rows = [Length(math.prod(x.shape[:-1]), f"the number of rows of {name}", False) for name, x in problem.arrays]
+    sizes = [Length(x.size, f"the size of {name}") for name, x in problem.arrays]
+    rows = [Length(math.prod(x.shape[:-1]), f"the number of rows of {name}") for name, x in problem.arrays]
     counts = [
-        Length(int(x.sum()), f"how many entries of {name} are True", False)
+        Length(int(x.sum()), f"how many entries of {name} are True")
         for name, x in problem.arrays
         if x.dtype.kind == "b"
     ]
     counts += [
-        Length(int((x >= 0).sum()), f"how many entries of {name} are not negative", False)
+        Length(int((x >= 0).sum()), f"how many entries of {name} are not negative")
         for name, x in problem.arrays
         if x.dtype.kind == "i"
     ]

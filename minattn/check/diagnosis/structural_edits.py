@@ -210,7 +210,7 @@ _SIBLINGS: dict[str, tuple[str, ...]] = {
     "greater_equal": ("less", "greater"), "less_equal": ("greater", "less"), "sqrt": ("square",), "square": ("sqrt",),
     "tanh": ("tan",), "floor_divide": ("remainder",), "remainder": ("floor_divide",), "arctan": ("tan",),
     "equal": ("not_equal",), "not_equal": ("equal",), "tril": ("triu",), "triu": ("tril",), "repeat": ("tile",),
-    "tile": ("repeat",), "abs": ("sign",), "absolute": ("sign",), "log1p": ("log",), "triu_": (),
+    "tile": ("repeat",), "abs": ("sign",), "absolute": ("sign",), "log1p": ("log",),
 }  # fmt: skip
 
 
