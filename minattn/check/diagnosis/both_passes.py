@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...backend import Array
-from ...trace import Step, Untraceable, record_passes
+from ...trace import Expression, Step, Untraceable, expression_at, record_passes
 from ..problem import Problem
 from ..referee import TrueGradient, measure_gradient
-from .expressions import Expression, expression_at
 from .measurements import are_equal
 from .step_values import is_elementwise, is_real, local_slope
 from .values_over_time import (

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...backend import Array
-from ...trace import Step
+from ...trace import Expression, Step, expression_at
 from .both_passes import BothPasses
-from .expressions import Expression, expression_at
 from .local_jacobians import LocalJacobians, Use
 from .step_values import StepEdge
 from .values_over_time import Site, operand_words

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...backend import Array
+from ...trace import expression_at
 from ..referee import TrueGradient
 from .both_passes import BothPasses
-from .expressions import expression_at
 from .local_jacobians import LocalJacobians
 from .values_over_time import mark, site_of
 

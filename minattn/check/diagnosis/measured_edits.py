@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...trace import StepReference
+from ...trace import Expression, StepReference
 from .both_passes import BothPasses
-from .expressions import Expression
 from .step_changes import everywhere, operand_changed, then, with_value
 from .step_values import is_real
 from .value_edits import cost_of_value, has_few_values, in_backticks, stretches, time_words

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...trace import Step
+from ...trace import Expression, Step
 from .both_passes import BothPasses
-from .expressions import Expression
 from .index_edits import index_slips
 from .measurements import axis_orders
 from .step_changes import (

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...trace import StepReference
+from ...trace import StepReference, expression_at
 from .both_passes import BothPasses
-from .expressions import expression_at
 from .step_changes import averaged, everywhere, operand_changed, operand_replaced, summed, with_value
 from .values_over_time import ONCE, Alignment, Edit, Site
 

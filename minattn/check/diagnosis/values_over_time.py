@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...trace import Step, StepReference
-from .expressions import Expression
+from ...trace import Expression, Step, StepReference
 
 Site = tuple[int, int]
 """An instruction of somebody's code: its code object's id and its number there. In a loop it runs several times."""

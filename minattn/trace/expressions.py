@@ -1,4 +1,4 @@
-"""The words of a learner's own code: the expression that a step was, what its operands are called, and the names that
+"""The words of the code that ran: the expression that a step was, what its operands are called, and the names that
 values were given."""
 
 import ast
@@ -9,29 +9,32 @@ from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
 
-from ...trace import Place
+from .recorder import Place
 
-_OUR_FOLDER = str(Path(__file__).parents[2])
+_OUR_FOLDER = str(Path(__file__).parents[1])
 
 Span = tuple[int, int, int, int]
 """First line, last line, and the first and last column of each, columns counted in bytes."""
 
 
 class Expression(NamedTuple):
-    """An expression of somebody's code: its text, its line, what its operands are, the name that it is assigned to."""
+    """An expression of somebody's code: its text, its line, what its operands are, the name that it is assigned to,
+    and where it stands.
+    """
 
     text: str
     line: int
     operands: tuple[str, ...]
     name: str | None
+    span: Span
 
     def __str__(self) -> str:
         return f"`{self.text}` (line {self.line})"
 
 
-def expression_at(place: Place) -> Expression | None:
-    """The expression of a call; None where there is no source, or where it is our own."""
-    if place.code is None or place.path.startswith((_OUR_FOLDER, "<__array_function__")):
+def expression_at(place: Place, ours: bool = False) -> Expression | None:
+    """The expression of a call; None where there is no source, or where it is our own and this is not wanted."""
+    if place.code is None or place.path.startswith("<__array") or (not ours and place.path.startswith(_OUR_FOLDER)):
         return None
     return _expression(place.code, place.instruction)
 
@@ -46,7 +49,7 @@ def _expression(code: CodeType, instruction: int) -> Expression | None:
         if text.startswith("for "):
             text = text.partition(": ")[0]
         operands = tuple(_operands(text))
-        return Expression(_short(text), span[0], tuple(map(_short, operands)), _names(lines).get(span))
+        return Expression(_short(text), span[0], tuple(map(_short, operands)), _names(lines).get(span), span)
     return None
 
 
