@@ -1,6 +1,7 @@
 """The array module of an array: NumPy, or CuPy where an array lives on a GPU. Only this file knows that CuPy exists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -29,6 +30,16 @@ _devices: dict[str, Device] = {"cpu": Device("cpu", np, np.ndarray, np.asarray, 
 def register_device(device: Device) -> None:
     """Make a device known by its name, and its arrays by their type."""
     _devices[device.name] = device
+
+
+@contextmanager
+def known_device(device: Device) -> Iterator[None]:
+    """The device is known for as long as the block lasts."""
+    register_device(device)
+    try:
+        yield
+    finally:
+        del _devices[device.name]
 
 
 def get_device(name: str) -> Device:

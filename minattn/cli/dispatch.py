@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "train a model to restore text, and show what it learned",
     "reconstruct": "give a trained model a sentence and see what comes back",
     "vocab": "make a WordPiece vocabulary from a text",
+    "show": "click every number of a training step, on a page",
     "info": "show what is in a run",
     "check": "check a backward pass and say what is wrong with it",
     "learn": "exercises: write backward passes, be told what is wrong",
@@ -31,7 +32,6 @@ COMMANDS = {
 HINT = "minattn COMMAND --help shows its options"
 EXAMPLE = """example:
   minattn train
-  minattn reconstruct "The old [MASK] slept by the fire."
 """
 
 

@@ -145,8 +145,10 @@ def norm_of(arrays: list[Array], order: float = 2.0) -> float:
     """(Σ |x|^order)^(1/order) over all elements of all arrays, also where a power would overflow or round to 0."""
     if not order > 0:
         raise ValueError(f"the order of a norm must be above 0, got {order}")
-    if order == 2 and 1e-30 < (squares := sum(float(array_module(x).vdot(x, x)) for x in arrays)) < math.inf:
-        return math.sqrt(squares)
+    squares: Any = sum(array_module(x).vdot(x, x).item() for x in arrays) if order == 2 else 0
+    if 1e-30 < squares < math.inf:
+        length: float = squares**0.5
+        return length
     largest = float(np.max([0.0, *(float(abs(x).max(initial=0.0)) for x in arrays)]))  # NaN if there is one
     if not largest < math.inf:
         raise FloatingPointError(f"the length of the gradients is {largest}; one of them is not finite")

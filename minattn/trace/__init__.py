@@ -5,9 +5,12 @@ from .op_errors import call_sites, describe_call, finite_results, is_finite, tra
 from .other_libraries import jax_dialect, torch_dialect
 from .recorder import Place, Step, StepReference, Untraceable
 from .recording import RecordedPasses, RecordedSteps, record, record_passes
+from .recording_device import DeviceArray, DeviceRecorder, value_of
 from .unfollowed_numpy import answer_without_graph
 
 __all__ = [
+    "DeviceArray",
+    "DeviceRecorder",
     "Expression",
     "Place",
     "RecordedPasses",
@@ -27,4 +30,5 @@ __all__ = [
     "torch_dialect",
     "trace_backward",
     "trace_forward",
+    "value_of",
 ]

@@ -118,9 +118,10 @@ def _names(lines: tuple[str, ...]) -> dict[Span, str]:
             and len(node.targets) == 1
             and isinstance(node.targets[0], ast.Name | ast.Attribute)
         ):
-            value = node.value
-            span = (value.lineno, value.end_lineno or 0, value.col_offset, value.end_col_offset or 0)
-            found[span] = ast.unparse(node.targets[0])
+            branches = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
+            for value in branches:
+                span = (value.lineno, value.end_lineno or 0, value.col_offset, value.end_col_offset or 0)
+                found[span] = ast.unparse(node.targets[0])
     return found
 
 

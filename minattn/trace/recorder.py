@@ -133,7 +133,11 @@ class Recorder:
             return value
         self.steps.append(step)
         self.values.append(np.asarray(value))
+        self.noted(len(self.steps) - 1)
         return self.stand_in(len(self.steps) - 1)
+
+    def noted(self, step: int) -> None:
+        """Called for each step that was written down, while what called it still runs."""
 
 
 class RecordedArray(NDArrayOperatorsMixin):

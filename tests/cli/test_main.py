@@ -22,7 +22,7 @@ from minattn.terminal import columns
 from minattn.text import WordPiece, shipped
 from minattn.training.data import VOCAB_SIZE
 
-COMMANDS = ("train", "reconstruct", "vocab", "info", "check", "learn", "embed", "deembed", "fill")
+COMMANDS = ("train", "reconstruct", "vocab", "show", "info", "check", "learn", "embed", "deembed", "fill")
 
 
 def said(capsys, *arguments, code=0):

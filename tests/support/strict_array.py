@@ -313,11 +313,8 @@ strict = Module(
 @contextmanager
 def strict_device():
     """The device "strict", known to minattn for as long as the block lasts."""
-    backend.register_device(backend.Device("strict", strict, StrictArray, asarray, asnumpy))
-    try:
+    with backend.known_device(backend.Device("strict", strict, StrictArray, asarray, asnumpy)):
         yield
-    finally:
-        del backend._devices["strict"]
 
 
 def to_strict(value):
