@@ -71,6 +71,8 @@ def fuzz(
     with Runner() as runner:
         if files:
             chosen = [subject for subject in subjects(folder, runner) if only is None or only in subject.name]
+            for subject in chosen:
+                subject.start(Random(0))
             names = [subject.name for subject in chosen]
             weights = [WEIGHTS.get(name, 10) for name in names]
 
@@ -92,9 +94,9 @@ def fuzz(
 
 
 def subjects(folder: Path, runner: Runner) -> list[Subject]:
-    """Everything that is damaged, each of which is accepted as it is."""
+    """Everything that is damaged."""
     encoders = encoder_subjects(folder)
-    made = [
+    return [
         run_subject(folder / "a run"),
         run_subject(folder / "tuned", encoders[0].folder),
         *encoders,
@@ -104,9 +106,6 @@ def subjects(folder: Path, runner: Runner) -> list[Subject]:
         exercise_subject(folder / "exercise", runner),
         progress_subject(folder / "progress"),
     ]
-    for subject in made:
-        subject.start(Random(0))
-    return made
 
 
 def repeat(count: int, first: int, what: str, seed: int, once: Callable[[int, Random], None]) -> None:

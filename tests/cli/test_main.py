@@ -510,9 +510,8 @@ def test_a_training_says_how_many_sentences_it_holds_out_and_leaves_out(place, c
     assert int(learned) + int(held_out) + int(left_out[1] if left_out else 0) == 61
 
 
-def test_a_training_says_what_its_curves_and_its_table_are_scored_on(place, capsys):
-    out = said(capsys, "train", "small.txt", *OPTIONS, "--out", "new")
-    assert "the curves are scored on one of the 8 draws of blanks, the table on all" in out.splitlines()
+def test_a_training_says_what_its_curves_and_its_table_are_scored_on(trained, place, capsys):
+    assert "the curves are scored on one of the 8 draws of blanks, the table on all" in trained.err.splitlines()
     assert "draws" not in said(capsys, "train", "small.txt", *PLAIN, "--out", "newer").partition("trained  ")[2]
 
 

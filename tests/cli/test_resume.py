@@ -176,16 +176,26 @@ def test_kill_9_at_random_moments_loses_at_most_save_every_steps_and_changes_no_
 # --- going on
 
 
-def stopped(capsys):
+@pytest.fixture(scope="module")
+def stopped_once(trained, tmp_path_factory):
     """A training that was stopped by Ctrl-C at a step."""
+    folder = tmp_path_factory.mktemp("stopped") / "new"
     with ctrl_c_at(5):
-        assert main(["train", "small.txt", *PLAIN, "--out", "new"]) == 130
-    capsys.readouterr()
-    assert checkpoint("new")[0] == 5
+        assert main(["train", str(trained.text), *PLAIN, "--out", str(folder)]) == 130
+    assert checkpoint(folder)[0] == 5
+    return folder
 
 
-def test_a_training_goes_on_where_it_stopped_from_any_folder(trained, place, capsys, monkeypatch, tmp_path_factory):
-    stopped(capsys)
+@pytest.fixture
+def stopped(stopped_once, place):
+    """A copy of it in the folder to work in, as if it had been trained on the text there."""
+    shutil.copytree(stopped_once, "new")
+    edit_config("new", lambda config: config["text"].update(name=str(place / "small.txt")))
+
+
+def test_a_training_goes_on_where_it_stopped_from_any_folder(
+    trained, place, stopped, capsys, monkeypatch, tmp_path_factory
+):
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     assert main(["train", "--resume", str(place / "new"), "--json", "--no-figures"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -195,8 +205,7 @@ def test_a_training_goes_on_where_it_stopped_from_any_folder(trained, place, cap
     assert checkpoint(place / "new") == checkpoint(trained.run)
 
 
-def test_more_steps_are_remembered_when_the_training_is_stopped_again(place, capsys):
-    stopped(capsys)
+def test_more_steps_are_remembered_when_the_training_is_stopped_again(place, stopped, capsys):
     with ctrl_c_at():
         assert main(["train", "--resume", "new", "--steps", "20", "--save-every", "3", "--no-figures"]) == 130
     capsys.readouterr()
@@ -277,8 +286,7 @@ def change_text(place):
         (lambda place: next(place.glob("new/checkpoints/*/weights*")).write_bytes(b"x"), "is damaged: it has 1 bytes"),
     ],
 )
-def test_a_run_whose_files_were_changed_is_refused_and_left_alone(place, capsys, change, complaint):
-    stopped(capsys)
+def test_a_run_whose_files_were_changed_is_refused_and_left_alone(place, stopped, capsys, change, complaint):
     change(place)
     before = contents(place)
     assert complaint in resume(capsys, code=2)
@@ -308,8 +316,7 @@ def test_a_run_whose_files_were_changed_is_refused_and_left_alone(place, capsys,
     ],
 )
 @pytest.mark.parametrize("command", ["train", "info"])
-def test_a_config_that_was_edited_by_hand_is_one_sentence(place, capsys, change, complaint, command):
-    stopped(capsys)
+def test_a_config_that_was_edited_by_hand_is_one_sentence(place, stopped, capsys, change, complaint, command):
     edit_config("new", change)
     before = contents(place)
     if command == "train":
@@ -321,8 +328,7 @@ def test_a_config_that_was_edited_by_hand_is_one_sentence(place, capsys, change,
     assert contents(place) == before
 
 
-def test_a_gpu_that_is_not_there_leaves_a_run_as_it_was(place, capsys, monkeypatch):
-    stopped(capsys)
+def test_a_gpu_that_is_not_there_leaves_a_run_as_it_was(place, stopped, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
     before = contents(place)
     assert "CuPy is not installed" in resume(capsys, "--device", "gpu", code=2)

@@ -328,6 +328,16 @@ def stop(ask):
     return stop
 
 
+@pytest.fixture(scope="module")
+def stopped(folders, tmp_path_factory):
+    """A fine-tuning that was stopped at step 3."""
+    folder = tmp_path_factory.mktemp("stopped")
+    command = ["train", write_text(folder / "small.txt"), "--from", folders / "bert", *FAST, *PARTS, "--no-figures"]
+    with ctrl_c_at(3):
+        assert main([str(word) for word in (*command, "--out", folder / "new")]) == 130
+    return folder / "new"
+
+
 @pytest.mark.parametrize(
     "options", [("--from", "bert", "--threads", "2", *PARTS), ("--from", "encoder"), ("--from", "distilbert")]
 )
@@ -423,8 +433,8 @@ def test_a_run_without_a_model_of_this_kind_says_why(place, ask, stop):
         (lambda config: config["from"].update(freeze="head"), "optimizer state"),
     ],
 )
-def test_a_config_that_was_edited_by_hand_is_one_sentence(place, ask, stop, change, complaint):
-    stop(3, "--from", "bert", *PARTS)
+def test_a_config_that_was_edited_by_hand_is_one_sentence(place, ask, stopped, change, complaint):
+    shutil.copytree(stopped, "new")
     edit_config("new", change)
     before = contents(place)
     assert complaint in ask("train", "--resume", "new", code=2)

@@ -2,7 +2,7 @@
 
 import pytest
 from mistake_examples import examples
-from mistake_pages import PAGES, pages, run_example, write_pages
+from mistake_pages import PAGES, run_example, write_pages
 
 from minattn.check.mistake_kinds import kinds
 
@@ -20,14 +20,20 @@ def test_each_example_is_named_as_its_own_kind_and_what_is_right_there_passes(na
     assert run_example(name, example, example.right).ok is True
 
 
-def test_the_pages_are_those_that_the_vocabulary_makes():
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The pages, written into a new folder."""
+    folder = tmp_path_factory.mktemp("pages") / "a" / "b"
+    write_pages(folder)
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+
+
+def test_the_pages_are_those_that_the_vocabulary_makes(written):
     """After a change: python tools/mistake_pages.py"""
-    made = pages()
-    assert {path.name for path in PAGES.iterdir()} == set(made)
-    for name, text in made.items():
+    assert {path.name for path in PAGES.iterdir()} == set(written)
+    for name, text in written.items():
         assert (PAGES / name).read_text(encoding="utf-8") == text, name
 
 
-def test_pages_are_written_into_a_new_folder(tmp_path):
-    write_pages(tmp_path / "a" / "b")
-    assert len(list((tmp_path / "a" / "b").iterdir())) == len(kinds) + 1
+def test_pages_are_written_into_a_new_folder(written):
+    assert len(written) == len(kinds) + 1

@@ -1,6 +1,7 @@
 """Using a trained run: what is shown of each token, and which runs and texts are refused."""
 
 import json
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -28,6 +29,12 @@ def save(data, folder, **changes):
 @pytest.fixture(scope="module")
 def trainer(data, tmp_path_factory):
     return save(data, tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture
+def run(trainer, tmp_path):
+    """A copy of the run, to spoil."""
+    return Run.open(shutil.copytree(trainer.run.folder, tmp_path / "run"))
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +133,7 @@ def test_a_run_gives_the_model_that_was_trained_with_dropout_off(data, trainer, 
 
 
 def edit(run, change):
-    """A copy of a run whose config a person has edited."""
+    """A run whose config a person has edited."""
     edit_config(run.folder, change)
     return Run.open(run.folder)
 
@@ -151,16 +158,16 @@ def edit(run, change):
         (lambda config: config["model"].update(vocab_size=7), "embedding.weight with shape"),
     ],
 )
-def test_a_config_that_was_edited_by_hand_is_refused_with_what_is_wrong(data, tmp_path, change, complaint):
-    run = edit(save(data, tmp_path / "run").run, change)
+def test_a_config_that_was_edited_by_hand_is_refused_with_what_is_wrong(run, change, complaint):
+    run = edit(run, change)
     before = contents(run.folder)
     with pytest.raises(InputError, match=complaint):
         load_model(run)
     assert contents(run.folder) == before
 
 
-def test_a_whole_number_may_stand_for_a_float_in_a_config(data, tmp_path):
-    run = edit(save(data, tmp_path / "run").run, lambda config: config["model"].update(dropout=0))
+def test_a_whole_number_may_stand_for_a_float_in_a_config(run):
+    run = edit(run, lambda config: config["model"].update(dropout=0))
     assert model_config(run).dropout == 0
 
 
@@ -174,8 +181,7 @@ def test_a_tokenizer_with_another_number_of_pieces_than_the_model_is_refused(dat
         load_model(run)
 
 
-def test_a_tokenizer_that_was_exchanged_is_refused(data, tmp_path):
-    run = save(data, tmp_path / "run").run
+def test_a_tokenizer_that_was_exchanged_is_refused(run):
     (run.folder / "tokenizer.json").write_text(WordPiece.train(["a cat"], 30).to_json())
     with pytest.raises(InputError, match="belongs to another tokenizer"):
         load_model(Run.open(run.folder))
@@ -228,8 +234,8 @@ def test_a_scale_is_a_number_in_its_range(name, number):
         ReconstructionConfig(10, **{name: number})
 
 
-def test_a_choice_that_no_shape_shows_is_refused_where_it_is_another_than_was_trained(data, tmp_path):
-    run = edit(save(data, tmp_path / "run").run, lambda config: config["model"].update(heads=4))
+def test_a_choice_that_no_shape_shows_is_refused_where_it_is_another_than_was_trained(run):
+    run = edit(run, lambda config: config["model"].update(heads=4))
     with pytest.raises(InputError, match=r"state\.json belongs to another model than the run's config\.json describes"):
         load_model(run)
 

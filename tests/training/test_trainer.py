@@ -80,11 +80,10 @@ def test_another_seed_gives_other_weights_and_other_losses(make):
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
-@pytest.mark.parametrize("stops", [[1], [7], [0, 3, 3, 11]], ids=str)
-def test_a_training_that_was_stopped_and_resumed_equals_one_that_was_not(make, variant, stops):
+def test_a_training_that_was_stopped_and_resumed_equals_one_that_was_not(make, variant):
     whole, part = make(**variant), make(**variant)
     assert whole.train()
-    for step in stops:
+    for step in (0, 1, 3, 3, 7, 11):
         assert not part.train(stop=lambda: part.step == step)  # noqa: B023
         assert checkpoint(part.run.folder)[0] == step
         part = again(make, part, **variant)
