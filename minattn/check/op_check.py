@@ -98,7 +98,8 @@ def merged(name: str, reports: Sequence[Report]) -> Report:
     arguments = tuple(_merged_row(same) for same in rows.values())
     first = (wrong or reports)[0]
     left_out = tuple(dict.fromkeys(item for report in reports for item in report.left_out))
-    return Report(name, ok, wrong[0].findings if wrong else (), tuple(notes), arguments, first.measure, left_out)
+    findings = wrong[0].findings if wrong else ()
+    return Report(name, ok, findings, tuple(notes), arguments, first.measure, left_out, first.comparisons)
 
 
 def _merged_row(rows: list[ArgumentResult]) -> ArgumentResult:

@@ -62,7 +62,9 @@ def check_problem(
         all_notes += _lack_of_power(seen)
         ok = False if findings else True if any(row.ok for row in rows) else None
         left_out = tuple(_left_out(problem))
-        return Report(name, ok, tuple(findings), tuple(all_notes), tuple(rows), partial(_curve, seen), left_out)
+        shown = tuple(max(js, key=lambda j: not j.is_right) for js in seen.comparisons.values() if js)
+        curve = partial(_curve, seen)
+        return Report(name, ok, tuple(findings), tuple(all_notes), tuple(rows), curve, left_out, shown)
     finally:
         problem.randomness.rewind()  # as if nothing had been drawn
 

@@ -85,7 +85,8 @@ class Report:
     """The result of a check.
 
     ok: True, False, or None where the check could prove nothing; notes: what else is worth knowing, a sentence each;
-    left_out: the inputs that were not checked, each with the reason
+    left_out: the inputs that were not checked, each with the reason; comparisons: of each gradient with the true one,
+    where it is wrong if it is
     """
 
     name: str
@@ -95,6 +96,7 @@ class Report:
     arguments: tuple[ArgumentResult, ...]
     measure: Callable[[str | None], Curve] = field(repr=False, compare=False)
     left_out: tuple[str, ...] = ()
+    comparisons: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
     def curve(self, argument: str | None = None) -> Curve:
         """Error against step size for one argument; by default for the one that is most wrong.

@@ -16,6 +16,7 @@ from ..check.report import Report
 from ..check.user_file import UserFile, load_user_file
 from ..errors import InputError
 from ..ops import registry
+from ..show import check_page
 from ..terminal import print_wrapped, width_of
 from .options import add_usual, print_json
 
@@ -45,6 +46,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--curve", action="store_true", help="draw error against step size: a V if right, flat if wrong"
     )
+    parser.add_argument("--html", metavar="FILE", help="write a page of the numbers beside the right ones")
 
 
 def run_check(options: argparse.Namespace, seed: int = 0) -> int:
@@ -56,12 +58,17 @@ def run_check(options: argparse.Namespace, seed: int = 0) -> int:
     if options.all and target is not None:
         raise InputError(f"--all checks every registered op; leave out {target}, or --all")
     if target is None:
+        if options.html:
+            raise InputError("--html shows one backward pass; name an op or a file")
         return _check_all(options.json, seed)
     with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
         try:
             report = _check_target(target, seed)
         except SystemExit:
             raise InputError("the code that is checked stops Python; leave out exit() and quit()") from None
+    if options.html:
+        page = check_page(report).save(options.html)
+        print_wrapped(f"the numbers, each explained: {page}\n", stream=sys.stderr if options.json else sys.stdout)
     if options.json:
         print_json(report.to_dict())
         return 0 if report.ok else 1

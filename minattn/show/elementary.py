@@ -10,8 +10,9 @@ from ..trace import Place, StepReference
 from .recording import Recording
 
 ELEMENTWISE = {
-    *("add", "subtract", "multiply", "divide", "power", "negative", "absolute", "sign", "square", "reciprocal", "sqrt"),
-    *("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "maximum", "minimum", "clip", "where", "astype"),
+    *("add", "subtract", "multiply", "divide", "power", "negative", "positive", "absolute", "sign", "square", "sqrt"),
+    *("reciprocal", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos"),
+    *("maximum", "minimum", "clip", "where", "astype"),
     *("greater", "greater_equal", "less", "less_equal", "equal", "not_equal"),
     *("bitwise_and", "bitwise_or", "logical_and", "logical_or", "logical_not", "invert"),
 }
@@ -40,7 +41,7 @@ class Elementary(NamedTuple):
 
 
 class Elementaries:
-    """The elementary steps of a recording that lead to its outputs.
+    """The elementary steps of a recording that lead to its outputs, or have a name.
 
     steps: in order
     place_of: which of them a step of the recording has become; several may be one, where nothing was computed
@@ -57,7 +58,7 @@ class Elementaries:
                 self.place_of[i] = self._lowered(i)
 
     def _used(self) -> set[int]:
-        steps, stack = self.recording.steps, list(self.recording.outputs.values())
+        steps, stack = self.recording.steps, [*self.recording.outputs.values(), *self.recording.names]
         used: set[int] = set()
         while stack:
             if (i := stack.pop()) not in used:
@@ -83,13 +84,15 @@ class Elementaries:
 
     def _lowered(self, i: int) -> int:
         """The place of a step of the recording, which is added, or is one that is there already."""
-        step, value = self.recording.steps[i], self.recording.values[i]
+        step, value, outputs = self.recording.steps[i], self.recording.values[i], self.recording.outputs.values()
         name = OTHER_NAMES.get(step.name.removesuffix(".reduce"), step.name)
         if name == "input":
             return self._add(Elementary("input", (), {}, value, i))
         known = self._same(name, step.args, step.kwargs, value)
         if known is not None:
-            return known
+            if i not in outputs or known not in {self.place_of.get(k) for k in outputs if k != i}:
+                return known
+            return self._add(Elementary("positive", (known,), {}, value, i, step.place))  # each output is its own
         try:
             function, operands, options = self._elementary(name, step.args, dict(step.kwargs), value)
         except (LookupError, TypeError, ValueError):

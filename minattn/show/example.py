@@ -21,7 +21,11 @@ _STEPS, _RATE = 60, 1e-2
 
 
 def small_model() -> tuple[ReconstructionModel, Batch, list[str]]:
-    """A model of width 4 after a short training, a sentence with a blank and padding, and its vocabulary."""
+    """Train the model for a moment.
+
+    Returns:
+        the model, of width 4; a batch of one sentence with a blank and one place of padding, ids (1, 5); the pieces
+    """
     pieces = [*SPECIALS, *sorted({word for sentence in SENTENCES for word in sentence.split()})]
     table = np.array([[pieces.index(word) for word in sentence.split()] for sentence in SENTENCES])
     generator = np.random.default_rng(0)

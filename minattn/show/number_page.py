@@ -24,7 +24,7 @@ from .page_data import as_data
 from .recording import record_op, record_step
 
 _FOLDER = Path(__file__).parent / "page"
-_SCRIPTS = ["arrays", "functions", "replay", "words", "grid", "explain", "top", "tour", "view"]
+_SCRIPTS = ("arrays", "functions", "replay", "words", "grid", "explain", "marks", "top", "tour", "view")
 LANGUAGES = ("en", "zh")
 Note = tuple[str, ...]
 """A sentence on the page: its key, and what is filled in."""
@@ -100,7 +100,7 @@ def page(
         tokens = [pieces[i] for i in batch.ids.reshape(-1)]
         if len(batch.ids) == 1:
             labels |= {"T": tokens, "N": [t for t, y in zip(tokens, batch.targets[0], strict=True) if y != -100]}
-    return _built([as_data(recording, _letters_of(model, batch), labels)], title, notes, language)
+    return built([as_data(recording, _letters_of(model, batch), labels)], title, notes, language)
 
 
 def op_page(name: str, *, language: str = "en") -> NumberPage:
@@ -115,7 +115,7 @@ def op_page(name: str, *, language: str = "en") -> NumberPage:
     entry = registry[op_name]
     samples = list(entry.samples(np.random.default_rng(0)))
     recordings = [as_data(record_op(entry.op, sample)) for sample in samples]
-    return _built(recordings, f"{op_name}, number by number", (), language)
+    return built(recordings, f"{op_name}, number by number", (), language)
 
 
 def _letters_of(model: Model, batch: Any) -> dict[str, Letters]:
@@ -138,7 +138,7 @@ def _file(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _built(
+def built(
     recordings: list[dict[str, Any]],
     title: str,
     notes: Sequence[Note],

@@ -141,7 +141,7 @@ def _parts(recording: Recording, elementaries: Elementaries) -> list[dict[str, A
                 entry[key] = elementaries.place_of[step]
         if part.op is not None:
             entry |= {"op": type(part.op).__name__, "doc": derivation(type(part.op)), "options": _options(part)}
-        if entry["forward"] or entry["backward"]:
+        if entry["forward"] or entry["backward"] or "upstream" in entry:
             found.append(entry)
     return found
 

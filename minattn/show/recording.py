@@ -4,7 +4,7 @@ import copy
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from ..backend import Array
 from ..nn import Module
 from ..ops import Op
-from ..ops.base import Sample
+from ..ops.base import Sample, norm_of
 from ..ops.kernels import textbook
 from ..optim import AdamW, Optimizer, clip_grad_norm_
 from ..tensor import Tensor
@@ -107,7 +107,7 @@ class PartRecorder(DeviceRecorder):
                 op, is_backward = owner.node.op, True
             elif isinstance(owner, Optimizer) and name == "step":
                 key = title = f"{type(owner).__name__} {names.get('name', '')}".strip()
-            elif name == "clip_grad_norm_":
+            elif name == "_clip":
                 key = title = "clip_grad_norm_"
             elif name == "walk" and op is None:  # a second use sends its share
                 tensor, is_backward = names["tensor"], True
@@ -176,18 +176,26 @@ def record_step(
         _link(recorder, loss)
         loss.backward()
         outputs |= {f"gradient {name}": p.grad._step for name, p in twin.named_parameters() if p.grad is not None}
-        clip_grad_norm_(list(twin.parameters()), max_norm)
+        _clip(list(twin.parameters()), max_norm)
         optimizer.step()
         outputs |= {f"updated {name}": p.data._step for name, p in twin.named_parameters()}
         for slot, arrays in optimizer.state.items():
             outputs |= {f"updated {slot} of {name}": x._step for name, x in arrays.items()}
     by_name = {name: step for step, name in recorder.names.items()}
-    recording = _finished(recorder, title, outputs)
+    recording = finished(recorder, title, outputs)
     for name in state:
         if f"gradient {name}" in outputs:
             recording.gradient_of[by_name[name]] = outputs[f"gradient {name}"]
     _compare(recording, _run_plainly(model, batch, lr, weight_decay, max_norm))
     return recording
+
+
+def _clip(parameters: Sequence[Any], max_norm: float) -> None:
+    """What `clip_grad_norm_` does, its condition written as a minimum, which can be followed when numbers change."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    factor = np.minimum(max_norm / (norm_of(gradients) + 1e-6), 1.0)
+    for g in gradients:
+        g *= factor
 
 
 def _twin(model: Model) -> Any:
@@ -239,7 +247,7 @@ def record_op(op_class: type[Op], sample: Sample, seed: int = 0) -> Recording:
     for name, gradient in zip(names, gradients, strict=True):
         if gradient is not None:
             outputs[f"gradient {name}"] = gradient._step
-    recording = _finished(recorder, f"{op}: {sample.name}", outputs)
+    recording = finished(recorder, f"{op}: {sample.name}", outputs)
     plain_gradients = zip(names, plain.gradients(g), strict=True)
     _compare(recording, {"y": y} | {f"gradient {name}": x for name, x in plain_gradients if x is not None})
     for name, step in part.inputs.items():
@@ -277,7 +285,7 @@ def _link(recorder: PartRecorder, loss: Tensor) -> None:
                 stack.append(given)
 
 
-def _finished(recorder: PartRecorder, title: str, outputs: dict[str, int]) -> Recording:
+def finished(recorder: PartRecorder, title: str, outputs: dict[str, int]) -> Recording:
     """The record, with names for what the ops give and send back."""
     gradient_of: dict[int, int] = {}
     names = recorder.names

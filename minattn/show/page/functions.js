@@ -10,6 +10,7 @@ const ELEMENTWISE = {
   multiply: { of: (a, b) => a * b, text: "{0} · {1}" },
   divide: { of: (a, b) => a / b, text: "{0} / {1}" },
   power: { of: (a, b) => (b === 2 ? a * a : Math.pow(a, b)), text: "{0} ^ {1}" },
+  positive: { of: (a) => a, text: "{0}" },
   negative: { of: (a) => -a, text: "−{0}" },
   exp: { of: Math.exp, text: "exp({0})" },
   expm1: { of: Math.expm1, text: "exp({0}) − 1" },

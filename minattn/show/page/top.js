@@ -9,6 +9,7 @@ function drawTop() {
   const children = [make("div", { class: "title" }, make("h1", {}, page.data.title), ...languages(), make("span", { id: "agreement", role: "status" }, page.agreement ?? ""))];
   if (page.recordings.length > 1) children.push(recordingChoice());
   if (page.data.notes.length) children.push(make("p", { class: "of" }, page.data.notes.map((note) => say(...note)).join(" ")));
+  if (page.marks) children.push(...page.marks.summary());
   if (isStep) {
     children.push(sentence(inputs), lossLine());
     const names = [...inputs.keys()];

@@ -37,6 +37,7 @@ function open(number) {
   page.live = new Replay(recording, page.base);
   page.chosen = null;
   page.stepsTaken = 0;
+  page.verified = null;
   recording.gradientOf ??= new Map(recording.steps.flatMap((step, k) => (step.gradient == null ? [] : [[step.gradient, k]])));
   const inputs = page.base.inputsByName();
   recording.ids = inputs.get("ids");
@@ -205,7 +206,7 @@ function arrayItem(k) {
   if (place) title.append(" ", make("code", {}, step.name ? `= ${place[5]}` : place[5]));
   else if (!step.name) title.append(say("constant"));
   title.append(" ", make("span", { class: "of" }, shape || say("one number")));
-  const item = make("section", { class: "array", "data-array": k }, title);
+  const item = make("section", { class: page.marks?.named.has(k) ? "array named" : "array", "data-array": k }, title);
   const size = sizeOf(step.shape);
   const draw = () => {
     if (item.querySelector(".grid")) return;
