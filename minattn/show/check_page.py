@@ -15,7 +15,8 @@ from ..trace import Place
 from .elementary import Elementaries
 from .number_page import NumberPage, built
 from .page_data import as_data, encoded
-from .recording import PartRecorder, RecordedPart, Recording, finished
+from .part_recorder import PartRecorder, RecordedPart
+from .recording import Recording, finished
 
 _MOST_NUMBERS = 200_000
 """The most numbers of a Jacobian that a page carries, of one argument."""

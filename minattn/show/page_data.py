@@ -17,7 +17,8 @@ from ..ops import Op
 from ..trace import Place, expression_at
 from .axis_names import Letters, name_axes
 from .elementary import Elementaries, Elementary
-from .recording import RecordedPart, Recording
+from .part_recorder import RecordedPart
+from .recording import Recording
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -129,12 +130,11 @@ def _names(recording: Recording, elementaries: Elementaries) -> dict[int, str]:
 def _parts(recording: Recording, elementaries: Elementaries) -> list[dict[str, Any]]:
     """The parts that have steps left, or that hand on what they were given."""
     found = []
-    seen: set[int] = set()
     for part in recording.parts:
         entry: dict[str, Any] = {"title": part.title, "where": part.where}
         for key in ("forward", "backward"):
-            places = (elementaries.place_of[i] for i in getattr(part, key) if i in elementaries.place_of)
-            entry[key] = [i for i in dict.fromkeys(places) if i not in seen and not seen.add(i)]  # type: ignore[func-returns-value]
+            places = {i: elementaries.place_of[i] for i in getattr(part, key) if i in elementaries.place_of}
+            entry[key] = [k for i, k in places.items() if elementaries.steps[k].source == i]  # not of what was there
         entry["inputs"] = {n: elementaries.place_of[i] for n, i in part.inputs.items() if i in elementaries.place_of}
         for key, step in (("output", part.output), ("upstream", part.upstream)):
             if step in elementaries.place_of:

@@ -3,43 +3,21 @@
 import copy
 import inspect
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..backend import Array
-from ..nn import Module
 from ..ops import Op
 from ..ops.base import Sample, norm_of
 from ..ops.kernels import textbook
-from ..optim import AdamW, Optimizer, clip_grad_norm_
+from ..optim import AdamW, clip_grad_norm_
 from ..tensor import Tensor
-from ..trace import DeviceArray, DeviceRecorder, Step, value_of
+from ..trace import DeviceArray, Step, value_of
 from ..training import Model
-
-
-@dataclass
-class RecordedPart:
-    """What the steps of one op have in common, or those of one parameter's update.
-
-    title: the op; where: the layer that called it, as in the names of parameters
-    op: None where it is none
-    inputs, output: the steps that it was given, by the names of its forward, and the step that it gave
-    upstream: the step that is the gradient of its output
-    forward, backward: its steps
-    """
-
-    title: str
-    where: str
-    op: Op | None = None
-    inputs: dict[str, int] = field(default_factory=dict)
-    output: int | None = None
-    upstream: int | None = None
-    forward: list[int] = field(default_factory=list)
-    backward: list[int] = field(default_factory=list)
+from .part_recorder import PartRecorder, RecordedPart
 
 
 @dataclass(frozen=True)
@@ -60,73 +38,6 @@ class Recording:
     names: dict[int, str]
     outputs: dict[str, int]
     gradient_of: dict[int, int]
-
-
-class PartRecorder(DeviceRecorder):
-    """A recorder that notes with each step which op or which update made it, by looking at who called."""
-
-    def __init__(self, layers: Mapping[int, str], parameters: Mapping[int, str]) -> None:
-        super().__init__()
-        self.layers, self.parameters = layers, parameters
-        self.parts: dict[Any, RecordedPart] = {}
-        self.names: dict[int, str] = {}
-
-    def named(self, name: str, array: Array) -> DeviceArray:
-        """The array on the device, under a name."""
-        followed = self.put(array)
-        self.names[followed._step] = name
-        return followed
-
-    def name_saved(self, part: RecordedPart) -> None:
-        """Take over the names under which an op keeps what it has made in forward."""
-        for name, value in vars(part.op).items():
-            if isinstance(value, DeviceArray) and value._step in part.forward:
-                self.names.setdefault(value._step, name)
-
-    def noted(self, step: int) -> None:
-        """Say whose step it is."""
-        part, is_backward = self._caller()
-        (part.backward if is_backward else part.forward).append(step)
-
-    def _caller(self) -> tuple[RecordedPart, bool]:
-        """The part that the running call belongs to, and whether it goes backward."""
-        op: Op | None = None
-        layer, title, is_backward, upstream = "", "", False, None
-        key: Any = None
-        for name, names in _frames():
-            owner = names.get("self")
-            if isinstance(owner, Op):
-                op = owner
-                is_backward = is_backward or name in ("backward", "gradients")
-                upstream = names["g"] if name == "gradients" else upstream
-            elif isinstance(owner, Module):
-                layer = layer or self.layers.get(id(owner), "")
-            elif (
-                isinstance(owner, Tensor) and name == "gradients" and owner.node and op is None
-            ):  # where backward begins
-                op, is_backward = owner.node.op, True
-            elif isinstance(owner, Optimizer) and name == "step":
-                key = title = f"{type(owner).__name__} {names.get('name', '')}".strip()
-            elif name == "_clip":
-                key = title = "clip_grad_norm_"
-            elif name == "walk" and op is None:  # a second use sends its share
-                tensor, is_backward = names["tensor"], True
-                op = tensor.node.op if tensor.node else None
-                key = title = "" if op else f"sum of gradients {self.parameters.get(id(tensor), '')}"
-        if op is None:
-            key, title = key or ("prepared", layer), title or "prepared"
-        part = self.parts.setdefault(id(op) if op else key, RecordedPart(str(op or title), layer, op))
-        if isinstance(upstream, DeviceArray) and part.upstream is None:
-            part.upstream = upstream._step
-        return part, is_backward
-
-
-def _frames() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The functions that are running, the innermost first: the name of each and its variables."""
-    frame = sys._getframe(4)
-    while frame is not None:
-        yield frame.f_code.co_name, frame.f_locals
-        frame = frame.f_back  # type: ignore[assignment]
 
 
 def record_step(
@@ -177,6 +88,7 @@ def record_step(
         loss.backward()
         outputs |= {f"gradient {name}": p.grad._step for name, p in twin.named_parameters() if p.grad is not None}
         _clip(list(twin.parameters()), max_norm)
+        outputs |= {f"clipped {name}": p.grad._step for name, p in twin.named_parameters() if p.grad is not None}
         optimizer.step()
         outputs |= {f"updated {name}": p.data._step for name, p in twin.named_parameters()}
         for slot, arrays in optimizer.state.items():

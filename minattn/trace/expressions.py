@@ -113,15 +113,16 @@ def _names(lines: tuple[str, ...]) -> dict[Span, str]:
         return {}
     found: dict[Span, str] = {}
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Assign)
-            and len(node.targets) == 1
-            and isinstance(node.targets[0], ast.Name | ast.Attribute)
-        ):
-            branches = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
-            for value in branches:
-                span = (value.lineno, value.end_lineno or 0, value.col_offset, value.end_col_offset or 0)
-                found[span] = ast.unparse(node.targets[0])
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            target, value = node.target, node.value
+        else:
+            continue
+        if isinstance(target, ast.Name | ast.Attribute):
+            for branch in (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,):
+                span = (branch.lineno, branch.end_lineno or 0, branch.col_offset, branch.end_col_offset or 0)
+                found[span] = ast.unparse(target)
     return found
 
 

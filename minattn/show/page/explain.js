@@ -2,11 +2,11 @@
 
 const MOST_TERMS = 20;
 
-/** A link to an element of a step. */
-function link(k, i, text) {
+/** A link to an element of a step, under the name that it has in a part. */
+function link(k, i, text, part) {
   const step = page.recording.steps[k];
   if (step.f === "number") return make("span", {}, text ?? brief(page.live.value(k).data[0]));
-  return make("a", { href: addressOf(k, i), "data-k": k, "data-i": i }, text ?? elementName(k, i));
+  return make("a", { href: addressOf(k, i), "data-k": k, "data-i": i }, text ?? elementName(k, i, part));
 }
 
 function addressOf(k, i) {
@@ -108,9 +108,10 @@ function explainTerms(k, i, terms) {
   const found = [];
   if (formula && terms.length === 1 && step.f !== "astype" && step.f !== "where") {
     const places = terms[0].places;
+    const own = page.recording.parts[step.part];
     const parts = formula.split(/(\{\d\})/).map((part) => {
       const at = part.match(/^\{(\d)\}$/);
-      return at ? link(...places[at[1]]) : part;
+      return at ? link(...places[at[1]], null, own) : part;
     });
     const numbers = formula.replace(/\{(\d)\}/g, (_, p) => {
       const [s, at] = places[p];
@@ -121,7 +122,7 @@ function explainTerms(k, i, terms) {
     return [make("h3", {}, say("made of")), ...found];
   }
   const body = make("tbody");
-  for (const term of terms.slice(0, MOST_TERMS)) body.append(termRow(term));
+  for (const term of terms.slice(0, MOST_TERMS)) body.append(termRow(term, page.recording.parts[step.part]));
   if (terms.length > MOST_TERMS) {
     const rest = terms.slice(MOST_TERMS).reduce((sum, term) => sum + term.value, 0);
     body.append(make("tr", {}, make("td", {}, brief(rest)), make("td", {}, say("rest", terms.length - MOST_TERMS))));
@@ -130,10 +131,10 @@ function explainTerms(k, i, terms) {
   return [make("h3", {}, title), make("table", { class: "terms" }, body)];
 }
 
-function termRow({ value, places, note }) {
+function termRow({ value, places, note }, part) {
   const factors = places.flatMap(([s, at], p) => {
     const x = page.live.value(s).data[at];
-    return [p ? " · " : "", link(s, at), places.length > 1 ? ` ${brief(x)}` : ""];
+    return [p ? " · " : "", link(s, at, null, part), places.length > 1 ? ` ${brief(x)}` : ""];
   });
   return make("tr", {}, make("td", {}, brief(value)), make("td", {}, ...factors, note ? ` ${note}` : ""));
 }

@@ -47,9 +47,11 @@ function axisLabel(letter, at) {
   return labels ? labels[at] ?? String(at) : String(at);
 }
 
-/** What a step is called: by the code, or by the expression that it is. */
-function nameOf(k) {
+/** What a step is called: by the code, or by the expression that it is; by a part, where it is given to that. */
+function nameOf(k, part) {
   const step = page.recording.steps[k];
+  const given = part && Object.entries(part.inputs).find(([, input]) => input === k);
+  if (given) return given[0]; // as the op that it goes into calls it
   if (step.name) return step.name;
   if (step.f === "number") return brief(page.live.value(k).data[0]);
   const place = step.at == null ? null : page.recording.places[step.at];
@@ -57,14 +59,14 @@ function nameOf(k) {
 }
 
 /** The element of a step as a reader would write it: s[head 0, old, cat]. */
-function elementName(k, i) {
+function elementName(k, i, part) {
   const step = page.recording.steps[k];
   const { shape } = page.live.value(k);
   const place = coordinatesOf(i, shape);
   const written = place
     .map((at, axis) => (shape[axis] === 1 ? "" : axisLabel(step.axes?.[axis], at)))
     .filter((text) => text !== "");
-  const name = nameOf(k);
-  const isPlain = /^[\w.]+$/u.test(name) || step.f === "number" || step.f === "input";
+  const name = nameOf(k, part);
+  const isPlain = step.name || /^[\w.]+$/u.test(name);
   return (isPlain ? name : `(${name})`) + (written.length ? `[${written.join(", ")}]` : "");
 }
