@@ -11,7 +11,7 @@ from ..learn.checking import check_in_folder
 from ..learn.course import Exercise, course, find
 from ..learn.grade import grade
 from ..learn.isolated_submission import Limits
-from ..learn.learner_folder import make_folder_of_exercises, require_exercises, restore_template
+from ..learn.learner_folder import find_file, make_folder_of_exercises, require_exercises, restore_template
 from ..learn.progress import CourseProgress
 from ..learn.runner import Runner
 from ..learn.screen import Screen
@@ -54,6 +54,9 @@ def add_learn(learn: argparse.ArgumentParser) -> None:
     part(learn_hint, "a hint; again, a clearer one", takes_name=True)
     reset = part(learn_reset, "put the template back; your file is kept", takes_name=True)
     reset.add_argument("--yes", action="store_true", help="do not ask")
+    page = part(learn_page, "your numbers beside the right ones, on a page", takes_name=True)
+    page.add_argument("--out", metavar="FILE", help="the file to write (beside that of the exercise)")
+    page.add_argument("--open", action="store_true", help="open it where there is a screen, even without a terminal")
     part(learn_list, "all exercises, and how far you are")
     solution = part(learn_solution, "the solution of an exercise, and other ways", takes_name=True)
     solution.add_argument("--anyway", action="store_true", help="although it is not passed yet")
@@ -134,6 +137,28 @@ def learn_check(options: argparse.Namespace) -> int:
     else:
         screen.say(f"stuck? minattn learn hint {exercise.name}", "dim")
     return 0 if verdict.passed else 1
+
+
+def learn_page(options: argparse.Namespace) -> int:
+    """Write the page of the learner's backward pass beside the right one, and open it where there is a screen."""
+    from ..check.entry import check_backward
+    from ..check.user_file import load_user_file
+    from ..show import check_page
+    from .show import open_page
+
+    place = Path(options.dir)
+    require_exercises(place)
+    exercise = find(options.name) if options.name else CourseProgress.load(place).current()
+    path = find_file(place, exercise)
+    if not exercise.is_backward or path is None:
+        why = f"its file is missing from {place}" if path is None else "it asks for no backward pass"
+        raise InputError(f"there is no page of {exercise.name}: {why}")
+    own = load_user_file(path, None, 0)
+    inputs = exercise.draw(0)[0][1:]
+    report = check_backward(exercise.solved["forward"], own.backward, inputs, name=exercise.name)
+    opens = options.open or sys.stdout.isatty()
+    open_page(check_page(report), Path(options.out or path.with_suffix(".html")), opens)
+    return 0
 
 
 def _check_all(place: Path, progress: CourseProgress, runner: Runner, screen: Screen) -> int:

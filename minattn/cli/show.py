@@ -46,19 +46,19 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 def run_show(options: argparse.Namespace) -> int:
     """Write the page, say where it is, and open it where there is a screen. Returns the exit code."""
-    made = _page(options)
-    path = Path(options.out or "numbers.html")
+    open_page(_page(options), Path(options.out or "numbers.html"), sys.stdout.isatty() and not options.no_open)
+    return 0
+
+
+def open_page(page: NumberPage, path: Path, opens: bool) -> None:
+    """Write a page, say where it is, and open it, if there is a screen. Raises InputError for a folder."""
     if path.is_dir():
         raise InputError(f"{path} is a folder; --out needs the name of a file, such as {path / 'numbers.html'}")
-    print_wrapped(f"{made.save(path)}: {len(made.html.encode()) / 1e6:.1f} MB; open it in a browser")
-    if (
-        not options.no_open
-        and sys.stdout.isatty()
-        and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32"))
-    ):
+    print_wrapped(f"{page.save(path)}: {len(page.html.encode()) / 1e6:.1f} MB; open it in a browser")
+    has_screen = os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")
+    if has_screen and opens:
         with contextlib.suppress(webbrowser.Error):
             webbrowser.open(path.resolve().as_uri())
-    return 0
 
 
 def _page(options: argparse.Namespace) -> NumberPage:

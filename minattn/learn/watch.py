@@ -1,6 +1,8 @@
 """The terminal loop: it looks at the files, checks what was saved, and listens to a few keys."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from ..terminal import Keys
@@ -18,6 +20,9 @@ LOOK_SECONDS = 0.1
 FOOT = 4
 """The lines below a verdict, with the one that the cursor is in."""
 
+PAGE_SECONDS = 60
+"""The most seconds that a page of numbers may take."""
+
 Stamp = tuple[int, int, int]
 
 
@@ -32,7 +37,7 @@ class Watch:
 
     def run(self) -> None:
         """Check the current exercise, then whatever is saved."""
-        actions = {"h": self.hint, "r": self.reset, "l": self.list, "n": self.next}
+        actions = {"h": self.hint, "r": self.reset, "l": self.list, "n": self.next, "p": self.page}
         self.check(self.exercise, counts=False)
         while True:
             try:
@@ -97,7 +102,7 @@ class Watch:
             self.screen.say("n takes you to the next one" if rest else "That was the last one. All are right.", "bold")
         else:
             self.screen.say("edit the file and save it: it is checked at once", "bold")
-        self.screen.say("h hint · r reset · l list · n next · q quit", "dim")
+        self.screen.say("h hint · p page of numbers · r reset · l list · n next · q quit", "dim")
 
     def hint(self) -> None:
         """Show the hints so far, and one more."""
@@ -120,6 +125,23 @@ class Watch:
     def next(self) -> None:
         """Go to the next exercise that is not passed, after this one if there is any."""
         self.check(self.progress.after(self.exercise) or self.exercise, counts=False)
+
+    def page(self) -> None:
+        """Open the page of what was just checked: the learner's numbers beside the right ones."""
+        command = [sys.executable, "-m", "minattn", "learn", "page", self.exercise.name, "--open"]
+        command += ["--dir", str(self.folder)]
+        self.head()
+        self.screen.say("making the page …", "dim")
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PAGE_SECONDS
+            )
+            said = done.stdout if done.returncode == 0 else done.stderr.removeprefix("minattn: ")
+        except subprocess.TimeoutExpired:
+            said = f"the page was not done after {PAGE_SECONDS} s; is there a loop without end?"
+        self.head()
+        self.screen.say(said.strip(), has_path=True)
+        self.foot()
 
     def reset(self) -> None:
         """Put the template back, if the learner means it."""

@@ -64,7 +64,7 @@ def saving(folder, exercise, gap):
 def test_it_starts_with_the_first_exercise_that_is_not_passed(folder, runner):
     said = watch(folder, runner, "q")
     assert f"0 of {len(course())}" in said and f"○ {FIRST}   still to do" in said
-    assert "h hint · r reset · l list · n next · q quit" in said
+    assert "h hint · p page of numbers · r reset · l list · n next · q quit" in said
     assert "Until next time" in said
     (folder / course()[0].file).write_text(course()[0].fill("dweight = g"), encoding="utf-8")
     assert f"✗ {FIRST}" in watch(folder, runner, "n", "q")
@@ -103,6 +103,17 @@ def test_hints_and_the_list_are_shown(folder, runner):
     said = watch(folder, runner, "h", "h", "l", "q")
     assert re.findall(r"hint (\d) of 3", said) == ["1", "1", "2"]
     assert f"→ {FIRST}" in said and LAST in said
+
+
+def test_p_makes_the_page_of_the_try_and_says_where_it_is(folder, runner):
+    softmax = find("softmax")
+    said = watch(folder, runner, saving(folder, softmax, "dx = p * g"), None, "p", "q")
+    assert "making the page" in said and "open it in a browser" in said
+    page = (folder / softmax.file).with_suffix(".html")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    topological = find("topological_order")
+    said = watch(folder, runner, saving(folder, topological, "order = []"), None, "p", "q")
+    assert "there is no page of topological_order: it asks for no backward pass" in said
 
 
 def test_reset_asks_and_keeps(folder, runner):
