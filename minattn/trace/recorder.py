@@ -215,6 +215,9 @@ class RecordedArray(NDArrayOperatorsMixin):
     def __index__(self) -> int:
         return operator.index(self.value)
 
+    def __int__(self) -> int:
+        return int(self.value)
+
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise Untraceable("np.asarray of an array that is followed")
 

@@ -76,6 +76,7 @@ class BothPasses:
                 site = site_of(self.steps[i])
                 self.sites[site] = (*self.sites.get(site, ()), i)
         self._downstream: dict[tuple[int, ...], list[int]] = {}
+        self._reached: dict[tuple[int, ...], set[int]] = {}
 
     @cached_property
     def wrong(self) -> list[int]:
@@ -230,9 +231,26 @@ class BothPasses:
                 continue
             marks = tuple(mark(self.values[i]) for i in sequence.steps)
             if marks not in seen:
-                kept[key] = sequence
+                name = self._called.get(marks[0]) if "`" in sequence.name and len(marks) == 1 else None
+                kept[key] = sequence._replace(name=f"`{name}`") if name else sequence
                 seen.add(marks)
         return kept
+
+    @cached_property
+    def _called(self) -> dict[object, str]:
+        """By the mark of a value the name that backward calls it by: that of what a helper gave it."""
+        found: dict[object, str] = {}
+        for i, step in enumerate(self.steps[self.first :], self.first):
+            expression = expression_at(step.place)
+            if expression is None:
+                continue
+            if expression.name is not None:
+                found.setdefault(mark(self.values[i]), expression.name)
+            for k, parent in enumerate(step.parents):
+                words = operand_words(step, k, expression)
+                if words is not None and words.isidentifier() and np.size(self.values[parent]) > 1:
+                    found.setdefault(mark(self.values[parent]), words)
+        return found
 
     def at_time(self, key: object, alignment: Alignment, site: Site) -> dict[int, int] | None:
         """For each step of a site, where the value of a sequence stands that belongs to it; None where none does."""
@@ -252,10 +270,15 @@ class BothPasses:
         for j, here in enumerate(mine):
             if 0 <= j - alignment.later < len(others):
                 there = others[j - alignment.later]
-                if not (there < here or there >= len(self.steps)):
+                if here < there < len(self.steps) and there in self._downstream_of(mine):
                     return None
                 pairs[here] = there
         return pairs or None
+
+    def _downstream_of(self, steps: tuple[int, ...]) -> set[int]:
+        if steps not in self._reached:
+            self._reached[steps] = set(self.downstream(steps))
+        return self._reached[steps]
 
     def _latest(self, others: tuple[int, ...], mine: tuple[int, ...]) -> dict[int, int] | None:
         before = np.searchsorted(others, mine) - 1

@@ -19,7 +19,7 @@ from .both_passes import BothPasses
 from .dropped_uses import Dropped, explain, hypotheses, is_what_came
 from .known_facts import known_facts
 from .local_jacobians import LocalJacobians
-from .repair import Fix, Search, Tried, adding_up, repair
+from .repair import Fix, Search, Tried, adding_up, pair, repair
 from .values_over_time import Edit
 
 _MOST_PAIRS = 20
@@ -115,6 +115,9 @@ class WholeBackward:
         fixes = repair(self.passes, search, tried)
         options += [[_of_fix(fix)] for fix in tried.fixes]
         options += [_of_fixes(fixes)] if fixes else []
+        for i in sorted(wrong - _explained([c for option in options for c in option])) if len(wrong) > 1 else ():
+            two = pair(self.passes, search, tried, i)
+            options += [_of_fixes(two)] if two else []
         if here is not None and not options and len(wrong) == 1:
             options += list(self._mixed([here, *self.there], tried, next(iter(wrong))))
         return _cover(options, wrong)
