@@ -239,18 +239,19 @@ class BothPasses:
     @cached_property
     def _called(self) -> dict[object, str]:
         """By the mark of a value the name that backward calls it by: that of what a helper gave it."""
-        found: dict[object, str] = {}
+        shared = {step.place.code for step in self.steps[: self.first]}  # what a helper calls it says nothing here
+        found: dict[str, set[object]] = {}
         for i, step in enumerate(self.steps[self.first :], self.first):
-            expression = expression_at(step.place)
+            expression = expression_at(step.place) if step.place.code not in shared else None
             if expression is None:
                 continue
             if expression.name is not None:
-                found.setdefault(mark(self.values[i]), expression.name)
+                found.setdefault(expression.name, set()).add(mark(self.values[i]))
             for k, parent in enumerate(step.parents):
                 words = operand_words(step, k, expression)
                 if words is not None and words.isidentifier() and np.size(self.values[parent]) > 1:
-                    found.setdefault(mark(self.values[parent]), words)
-        return found
+                    found.setdefault(words, set()).add(mark(self.values[parent]))
+        return {next(iter(marks)): name for name, marks in found.items() if len(marks) == 1}
 
     def at_time(self, key: object, alignment: Alignment, site: Site) -> dict[int, int] | None:
         """For each step of a site, where the value of a sequence stands that belongs to it; None where none does."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...trace import StepReference
 from .both_passes import BothPasses
-from .expressions import Expression
+from .expressions import Expression, expression_at
 from .step_changes import everywhere, operand_changed, then, with_value
 from .step_values import is_real
 from .value_edits import cost_of_value, has_few_values, in_backticks, stretches, time_words
@@ -153,10 +153,14 @@ def _factor(where: _Where, form: str, c: float, told: str) -> Edit:
 
 
 def _untouched(passes: BothPasses, i: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The arguments of a step that are an input or the upstream itself, which no expression before it could change,
-    each with its shape."""
-    for place, arg in enumerate(passes.steps[i].args):
-        if isinstance(arg, StepReference) and arg.step <= passes.upstream and passes.steps[i].name in _WHOLE:
+    """The arguments of a step, each with its shape, that no expression before it could change in its place: an input,
+    the upstream, and in a sum what has a name."""
+    step, expression = passes.steps[i], expression_at(passes.steps[i].place)
+    for place, arg in enumerate(step.args):
+        if not isinstance(arg, StepReference):
+            continue
+        is_named = expression is not None and "".join(expression.operands[place : place + 1]).isidentifier()
+        if (arg.step <= passes.upstream and step.name in _WHOLE) or (is_named and step.name in ("add", "subtract")):
             yield place, np.shape(passes.values[arg.step])
 
 

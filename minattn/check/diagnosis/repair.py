@@ -171,6 +171,8 @@ def _joint(passes: BothPasses, search: Search, sites: Sequence[SiteSearch]) -> I
 def pair(passes: BothPasses, search: Search, tried: Tried, argument: int) -> list[Fix] | None:
     """Two edits of different terms of one gradient, whose effects add up to what is wrong with it."""
     rows = [(edit, effect[argument]) for edit, effect in tried.effects if argument in effect]
+    if np.size(passes.values[passes.outputs[argument]]) != passes.true[argument].value.size:
+        return None
     off = passes.true[argument].value.ravel() - np.asarray(passes.values[passes.outputs[argument]], float).ravel()
     pairs = [(rows[i][0], rows[j][0]) for i, j in adding_up([effect for _, effect in rows], off)]
     fixed = frozenset({argument})

@@ -70,7 +70,9 @@ def cost_of_value(key: object, name: str) -> float:
     """What it costs to bring in a value: an input or what has a name less than what is computed somewhere."""
     if isinstance(key, tuple) and key[0] == "slope":
         return 0.8
-    return 1.2 if "`" in name else 0.6
+    if "`" not in name:
+        return 0.6
+    return 1.2 if "(line" in name else 0.75
 
 
 def _stands_there(passes: BothPasses, here: int, place: int, there: int) -> bool:
