@@ -166,9 +166,8 @@ def main() -> None:
                 same[library] += found == told
                 if found != told:
                     print(f"{old} -> {new}: {library} {sorted(map(str, found))}, NumPy {sorted(map(str, told))}")
-    print(
-        f"{count} mistakes: with an exact cause in NumPy {named}, the same in PyTorch {same['PyTorch']}, in JAX {same['JAX']}"
-    )
+    others = ", ".join(f"the same in {library} {n}" for library, n in same.items())
+    print(f"{count} mistakes: with an exact cause in NumPy {named}; {others}")
 
 
 def _halves(slip: str, backward: str) -> tuple[str, str, str]:

@@ -127,7 +127,7 @@ def scores(q, k, v):
 
 
 def scores_of_another_softmax(g, q, k, v):
-    e = np.exp(q @ k.T)
+    e = (q @ k.T) ** 2
     p = e / e.sum(axis=-1, keepdims=True)
     masked = softmax(np.where(np.tri(len(q), len(k)) > 0, q @ k.T, -3.0))
     dp = g @ v.T
@@ -214,7 +214,7 @@ UNUSUAL = {
     ),
     "another softmax": LearnersMistake(
         *(scores, scores_of_another_softmax, [normal(4, 3), normal(5, 3), normal(5, 2)], "q and k"),
-        *("wrong_variable", "is used, `masked` belongs"),
+        *("wrong_variable", "wherever `"),
     ),
     "a tape from its beginning": LearnersMistake(
         *(scaled_in_turn, scaled_tape_not_reversed, [normal(4, 5)], "x", "wrong_index"), "runs the wrong way"

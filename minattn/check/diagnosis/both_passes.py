@@ -27,6 +27,7 @@ from .values_over_time import (
     Site,
     ValuesOverTime,
     mark,
+    names_in_backward,
     operand_words,
     site_of,
 )
@@ -225,33 +226,16 @@ class BothPasses:
     def different_sequences(self) -> dict[object, ValuesOverTime]:
         """The sequences, of two that are the same here the first alone."""
         seen: set[object] = set()
-        kept = {}
+        kept, called = {}, names_in_backward(self.steps, self.first, self.values)
         for key, sequence in self.sequences.items():
             if len(sequence.steps) > _LONGEST:
                 continue
             marks = tuple(mark(self.values[i]) for i in sequence.steps)
             if marks not in seen:
-                name = self._called.get(marks[0]) if "`" in sequence.name and len(marks) == 1 else None
+                name = called.get(marks[0]) if "`" in sequence.name and len(marks) == 1 else None
                 kept[key] = sequence._replace(name=f"`{name}`") if name else sequence
                 seen.add(marks)
         return kept
-
-    @cached_property
-    def _called(self) -> dict[object, str]:
-        """By the mark of a value the name that backward calls it by: that of what a helper gave it."""
-        shared = {step.place.code for step in self.steps[: self.first]}  # what a helper calls it says nothing here
-        found: dict[str, set[object]] = {}
-        for i, step in enumerate(self.steps[self.first :], self.first):
-            expression = expression_at(step.place) if step.place.code not in shared else None
-            if expression is None:
-                continue
-            if expression.name is not None:
-                found.setdefault(expression.name, set()).add(mark(self.values[i]))
-            for k, parent in enumerate(step.parents):
-                words = operand_words(step, k, expression)
-                if words is not None and words.isidentifier() and np.size(self.values[parent]) > 1:
-                    found.setdefault(words, set()).add(mark(self.values[parent]))
-        return {next(iter(marks)): name for name, marks in found.items() if len(marks) == 1}
 
     def at_time(self, key: object, alignment: Alignment, site: Site) -> dict[int, int] | None:
         """For each step of a site, where the value of a sequence stands that belongs to it; None where none does."""
@@ -277,9 +261,7 @@ class BothPasses:
         return pairs or None
 
     def _downstream_of(self, steps: tuple[int, ...]) -> set[int]:
-        if steps not in self._reached:
-            self._reached[steps] = set(self.downstream(steps))
-        return self._reached[steps]
+        return self._reached.get(steps) or self._reached.setdefault(steps, set(self.downstream(steps)))
 
     def _latest(self, others: tuple[int, ...], mine: tuple[int, ...]) -> dict[int, int] | None:
         before = np.searchsorted(others, mine) - 1

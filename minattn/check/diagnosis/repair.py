@@ -27,6 +27,7 @@ _MOST_EDITS = 3
 _MOST_ALTERNATIVES = 4
 _MOST_PAIRS = 20
 _PLAIN = 0.6  # cost of an edit after which no less likely ones are looked for
+_OF_PLACES = ("wrong_index", "overwritten_not_accumulated", "mask_leak")  # kinds that change where, and not what
 _GOOD_ENOUGH = 1.2  # cost of an edit beside which no two others are looked for
 
 
@@ -84,12 +85,13 @@ def cost_of(fixes: Sequence[Fix]) -> float:
 
 class Tried:
     """Edits that put some gradients right, and what did not do by itself: edits after which a gradient is right but for
-    a factor, and the effects of others."""
+    a factor, and the effects of others, those that change an operation once more by themselves."""
 
     def __init__(self) -> None:
         self.fixes: list[Fix] = []
         self.nearly: list[Fix] = []
         self.effects: list[tuple[Edit, dict[int, Array]]] = []
+        self.operations: list[tuple[Edit, dict[int, Array]]] = []
 
 
 def _alternatives(found: Sequence[Fix]) -> list[Fix]:
@@ -127,6 +129,8 @@ def _fixes(passes: BothPasses, search: Search, tried: Tried) -> Iterator[Fix]:
                     tried.nearly.append(Fix(edit, nearly))
                 elif effect := site_search.effect(edit):
                     tried.effects.append((edit, effect))
+                    if family is structural_edits and edit.kind not in _OF_PLACES:
+                        tried.operations.append((edit, effect))
     for site_search in sites if not is_found else ():
         for measured in measured_edits(passes, site_search.site):
             if search.is_over:

@@ -43,9 +43,9 @@ def structural_edits(passes: BothPasses, site: Site) -> Iterator[Edit]:
     """Another function, axis, sign, index, order of factors, or an operand too many."""
     expression, i = passes.expression(site), passes.sites[site][0]
     step, value = passes.steps[i], passes.values[i]
+    yield from index_edits(passes, site)
     for kind, slip, change in _slips(passes, step, value, expression):
         yield Edit(kind, f"in {expression}, {slip}", site, everywhere(site, change), _STRUCTURAL_COSTS.get(kind, 0.5))
-    yield from index_edits(passes, site)
     for c, told in _FACTORS.items() if is_real(value) else ():
         slip = f"{expression} is to be multiplied by {told}"
         yield Edit("constant_factor", slip, site, everywhere(site, partial(then, partial(operator.mul, c))), 1.15)

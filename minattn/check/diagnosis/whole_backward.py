@@ -23,8 +23,10 @@ from .repair import Fix, Search, Tried, adding_up, pair, repair
 from .values_over_time import Edit
 
 _MOST_PAIRS = 20
-_SHARE_OF_USES = 0.4  # of the time, for what d asks, before e
+_SHARE_OF_USES, _SHARE_OF_EDITS = 0.3, 0.8  # of the time, until when d is asked, and then e; the rest is for f
 _PLAUSIBLE = 0.9  # cost of an edit that may be the second of two mistakes
+
+_REMOVED = "does not belong there"  # with a use left out this describes other gradients too
 
 
 class Cause(NamedTuple):
@@ -111,7 +113,8 @@ class WholeBackward:
         part = start + _SHARE_OF_USES * (self.deadline - start)
         left = hypotheses(here) if here else iter(())
         options += self._uses(wrong, left, lambda: time.thread_time() > part)
-        tried, search = Tried(), Search(lambda: self.elsewhere, self.deadline)
+        until = start + _SHARE_OF_EDITS * (self.deadline - start)
+        tried, search = Tried(), Search(lambda: self.elsewhere, until)
         fixes = repair(self.passes, search, tried)
         options += [[_of_fix(fix)] for fix in tried.fixes]
         options += [_of_fixes(fixes)] if fixes else []
@@ -147,8 +150,8 @@ class WholeBackward:
             if np.abs(gradient).max() > 1e-6 * np.abs(true).max():
                 dropped.append(use)
                 rows.append(true - gradient)
-        edits = [(edit, effect[argument]) for edit, effect in tried.effects if argument in effect]
-        edits = [(edit, effect) for edit, effect in edits if edit.cost <= _PLAUSIBLE]
+        edits = [(edit, effect[argument]) for edit, effect in tried.operations if argument in effect]
+        edits = [(edit, effect) for edit, effect in edits if edit.cost <= _PLAUSIBLE and _REMOVED not in edit.sentence]
         pairs = adding_up([*rows, *(effect for _, effect in edits)], true - got)
         for i, j in pairs[:_MOST_PAIRS]:
             if i < len(rows) <= j and not self.is_over():
