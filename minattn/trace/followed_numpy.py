@@ -13,13 +13,13 @@ Apply = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any
 
 
 class FollowedNumPy:
-    """NumPy, but arrays that are made by shape alone are followed, and what is followed is an array already."""
+    """NumPy, but arrays that are made from numbers alone are followed, and what is followed is an array already."""
 
     def __init__(self, apply: Apply, recorded_array: type) -> None:
         self._apply, self._recorded_array = apply, recorded_array
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("zeros", "ones", "full", "empty"):
+        if name in ("zeros", "ones", "full", "empty", "arange", "eye", "identity", "linspace", "tri"):
             return partial(self._made, name)
         if name in ("array", "asarray", "asanyarray", "ascontiguousarray"):
             return partial(self._read, name)

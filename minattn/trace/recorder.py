@@ -7,12 +7,13 @@ raises Untraceable.
 
 from __future__ import annotations
 
+import dis
 import operator
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,6 +170,11 @@ class RecordedArray(NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         kwargs = dict(kwargs)
+        if function in _IN_PLACE:
+            if isinstance(args[0], RecordedArray):
+                args[0]._stand_for(self._recorder.apply(function.__name__, _copied_by(function), args, kwargs))
+                return None
+            raise Untraceable(f"{function.__name__} into an array that is not followed")
         out = kwargs.pop("out", None)
         return self._write_to(self._recorder.apply(function.__name__, function, args, kwargs), out)
 
@@ -213,6 +219,9 @@ class RecordedArray(NDArrayOperatorsMixin):
     def __index__(self) -> int:
         return operator.index(self.value)
 
+    def __int__(self) -> int:
+        return int(self.value)
+
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise Untraceable("np.asarray of an array that is followed")
 
@@ -220,12 +229,24 @@ class RecordedArray(NDArrayOperatorsMixin):
         raise Untraceable("a Python number made of an array that is followed")
 
 
+_IN_PLACE = {np.put_along_axis, np.fill_diagonal, np.copyto, np.putmask, np.place, np.put}
 _FORBIDDEN = {"tolist", "item", "fill", "sort", "partition", "put", "resize", "tobytes", "setflags", "view", "setfield"}
 
 
 def _item(function: Callable[..., Any], which: int) -> Callable[..., Any]:
     """… -> function(…)[which]"""
     return lambda *args, **kwargs: function(*args, **kwargs)[which]
+
+
+def _copied_by(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that writes into its first argument, as one that gives a new array."""
+
+    def call(x: Array, *args: Any, **kwargs: Any) -> Array:
+        x = np.array(x)
+        function(x, *args, **kwargs)
+        return x
+
+    return call
 
 
 def _at(ufunc: np.ufunc, x: Array, key: Any, *values: Any) -> Array:
@@ -245,7 +266,13 @@ def _place() -> Place:
     frame = sys._getframe(2)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
         frame = frame.f_back
-    return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_lasti, frame.f_code)
+    return Place(frame.f_code.co_filename, frame.f_lineno, _instruction(frame.f_code, frame.f_lasti), frame.f_code)
+
+
+@lru_cache(maxsize=4096)
+def _instruction(code: types.CodeType, last: int) -> int:
+    """Where the instruction begins in whose bytes a frame stands: behind its beginning, once Python has adapted it."""
+    return max((i.offset for i in dis.get_instructions(code) if i.offset <= last), default=last)
 
 
 def _with_references(item: Any, parents: list[int]) -> Any:

@@ -17,6 +17,7 @@ from support.learners_mistakes import (
     softmax,
     states,
 )
+from support.unusual_mistakes import UNUSUAL
 from wrong_passes import wrong_passes
 
 from minattn.check import assert_right, check_backward
@@ -38,9 +39,9 @@ def causes_of(forward, backward, inputs):
     return find_causes_together(moved or first, {}, first, time.thread_time() + 30, strict=True)
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("name", [*MISTAKES, *UNUSUAL])
 def test_a_slip_is_one_finding_that_names_its_place_and_all_that_it_spoils(name):
-    mistake = MISTAKES[name]
+    mistake = (MISTAKES | UNUSUAL)[name]
     causes, _ = causes_of(mistake.forward, mistake.backward, mistake.inputs)
     names = list(inspect.signature(mistake.forward).parameters)
     told = [(" and ".join(names[i] for i in sorted(c.arguments)), c.kind, c.is_exact) for c in causes]

@@ -63,7 +63,35 @@ def by_helper(x):
     return inner(x) ** 2
 
 
-FORWARDS = [written_into_zeros, in_place, added_at, in_pieces, by_einsum, by_number, by_helper]
+def put_by_functions(x):
+    out = np.zeros_like(x)
+    np.put_along_axis(out, np.argsort(x, axis=1), x**2, axis=1)
+    np.fill_diagonal(out, 3.0)
+    return out
+
+
+def chosen_by_what_is_followed(x):
+    return x * np.arange(1, 5)[x[:, 0] > -9].max() + np.eye(4)[np.argsort(x[0])]
+
+
+FORWARDS = [
+    *(written_into_zeros, in_place, added_at, in_pieces, by_einsum, by_number, by_helper, put_by_functions),
+    chosen_by_what_is_followed,
+]
+
+
+def test_an_expression_in_a_loop_is_one_place_however_often_it_runs():
+    def forward(x):
+        total = 0 * x[0]
+        for i in range(30):
+            total = total + x[i]
+        return total
+
+    steps = record(forward, [normal(30)], [0]).steps
+    assert {step.name: len({s.place for s in steps if s.name == step.name}) for step in steps[3:]} == {
+        "getitem": 2,
+        "add": 1,
+    }
 
 
 @pytest.mark.parametrize("forward", FORWARDS, ids=lambda forward: forward.__name__)

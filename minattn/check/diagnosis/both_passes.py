@@ -26,6 +26,7 @@ from .values_over_time import (
     Site,
     ValuesOverTime,
     mark,
+    names_in_backward,
     operand_words,
     site_of,
 )
@@ -75,6 +76,7 @@ class BothPasses:
                 site = site_of(self.steps[i])
                 self.sites[site] = (*self.sites.get(site, ()), i)
         self._downstream: dict[tuple[int, ...], list[int]] = {}
+        self._reached: dict[tuple[int, ...], set[int]] = {}
 
     @cached_property
     def wrong(self) -> list[int]:
@@ -223,13 +225,14 @@ class BothPasses:
     def different_sequences(self) -> dict[object, ValuesOverTime]:
         """The sequences, of two that are the same here the first alone."""
         seen: set[object] = set()
-        kept = {}
+        kept, called = {}, names_in_backward(self.steps, self.first, self.values)
         for key, sequence in self.sequences.items():
             if len(sequence.steps) > _LONGEST:
                 continue
             marks = tuple(mark(self.values[i]) for i in sequence.steps)
             if marks not in seen:
-                kept[key] = sequence
+                name = called.get(marks[0]) if "`" in sequence.name and len(marks) == 1 else None
+                kept[key] = sequence._replace(name=f"`{name}`") if name else sequence
                 seen.add(marks)
         return kept
 
@@ -251,10 +254,13 @@ class BothPasses:
         for j, here in enumerate(mine):
             if 0 <= j - alignment.later < len(others):
                 there = others[j - alignment.later]
-                if not (there < here or there >= len(self.steps)):
+                if here < there < len(self.steps) and there in self._downstream_of(mine):
                     return None
                 pairs[here] = there
         return pairs or None
+
+    def _downstream_of(self, steps: tuple[int, ...]) -> set[int]:
+        return self._reached.get(steps) or self._reached.setdefault(steps, set(self.downstream(steps)))
 
     def _latest(self, others: tuple[int, ...], mine: tuple[int, ...]) -> dict[int, int] | None:
         before = np.searchsorted(others, mine) - 1

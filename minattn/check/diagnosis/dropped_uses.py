@@ -41,12 +41,14 @@ class Explained(NamedTuple):
 
 
 def explain(
-    here: LocalJacobians, elsewhere: Callable[[], Sequence[LocalJacobians]], is_over: Callable[[], bool]
+    here: LocalJacobians,
+    left: Iterator[Dropped],
+    elsewhere: Callable[[], Sequence[LocalJacobians]],
+    is_over: Callable[[], bool],
 ) -> Iterator[Explained]:
-    """The hypotheses that say, at all places, what backward gives for wrong arguments, and nothing of right ones."""
-    for hypothesis in hypotheses(here):
-        if is_over():
-            return
+    """The hypotheses that say, at all places, what backward gives for wrong arguments, and nothing of right ones, until
+    time is over; left: those to ask, which are taken from it."""
+    while not is_over() and (hypothesis := next(left, None)) is not None:
         explained = explained_by(here, hypothesis)
         if explained and all(explained_by(place, hypothesis) >= explained for place in elsewhere()):
             yield Explained(hypothesis, explained)

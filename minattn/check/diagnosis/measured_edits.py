@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...trace import Expression, StepReference
+from ...trace import Expression, StepReference, expression_at
 from .both_passes import BothPasses
 from .step_changes import everywhere, operand_changed, then, with_value
 from .step_values import is_real
@@ -31,6 +31,8 @@ def measured_edits(passes: BothPasses, site: Site) -> Iterator[Measured]:
     """A factor too few or too many, a number that is another one, a term that is missing."""
     expression, i = passes.expression(site), passes.sites[site][0]
     value = passes.values[i]
+    for told, part in _parts(np.shape(value)) if np.asarray(value).dtype.kind in "fc" else ():
+        yield Measured(None, partial(_part_scaled, site, expression, told, part))
     if not is_real(value):
         return
     for key, sequence in passes.different_sequences.items():
@@ -99,6 +101,35 @@ def _scaled(site: Site, expression: Expression, c: float, told: str) -> Edit:
     return Edit("sign" if is_sign else "constant_factor", words, site, change, 0.35 if is_sign else 1.15)
 
 
+def _parts(shape: tuple[int, ...]) -> Iterator[tuple[str, Callable[[tuple[int, ...]], Any]]]:
+    """Parts of an array in which a formula may be another one: words, and shape -> where."""
+    if len(shape) > 1 and shape[-1] == shape[-2] > 1:
+        yield "on the diagonal", lambda shape: np.eye(shape[-1], dtype=bool)
+        yield "beside the diagonal", lambda shape: ~np.eye(shape[-1], dtype=bool)
+        yield "above the diagonal", lambda shape: np.triu(np.ones(shape[-2:], bool), 1)
+        yield "below the diagonal", lambda shape: np.tril(np.ones(shape[-2:], bool), -1)
+    for axis, n in enumerate(shape):
+        along = f" along axis {axis}" if len(shape) > 1 else ""
+        for told, place in (("first", slice(0, 1)), ("last", slice(-1, None))) if n > 2 else ():
+            yield f"in the {told} place{along}", partial(_at_places, axis, place)
+        if n > 2:
+            yield f"between the first and the last place{along}", partial(_at_places, axis, slice(1, -1))
+
+
+def _at_places(axis: int, place: slice, shape: tuple[int, ...]) -> Any:
+    where = np.zeros(shape, bool)
+    where[(slice(None),) * axis + (place,)] = True
+    return where
+
+
+def _part_scaled(
+    site: Site, expression: Expression, which: str, part: Callable[[tuple[int, ...]], Any], c: float, told: str
+) -> Edit:
+    words = f"what stands in {expression} {which} is to be multiplied by {told}"
+    change = everywhere(site, partial(then, lambda x: x * np.where(part(np.shape(x)), c, 1)))
+    return Edit("constant_factor", words, site, change, 1.2)
+
+
 def _shifted(site: Site, expression: Expression, c: float, told: str) -> Edit:
     sentence = f"to {expression} the number {told} is to be added"
     return Edit("missing_path", sentence, site, everywhere(site, partial(then, partial(operator.add, c))), 2.0)
@@ -121,10 +152,14 @@ def _factor(where: _Where, form: str, c: float, told: str) -> Edit:
 
 
 def _untouched(passes: BothPasses, i: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The arguments of a step that are an input or the upstream itself, which no expression before it could change,
-    each with its shape."""
-    for place, arg in enumerate(passes.steps[i].args):
-        if isinstance(arg, StepReference) and arg.step <= passes.upstream and passes.steps[i].name in _WHOLE:
+    """The arguments of a step, each with its shape, that no expression before it could change in its place: an input,
+    the upstream, and in a sum what has a name."""
+    step, expression = passes.steps[i], expression_at(passes.steps[i].place)
+    for place, arg in enumerate(step.args):
+        if not isinstance(arg, StepReference):
+            continue
+        is_named = expression is not None and "".join(expression.operands[place : place + 1]).isidentifier()
+        if (arg.step <= passes.upstream and step.name in _WHOLE) or (is_named and step.name in ("add", "subtract")):
             yield place, np.shape(passes.values[arg.step])
 
 

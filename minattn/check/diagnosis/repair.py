@@ -15,7 +15,9 @@ import numpy as np
 from ...backend import Array
 from .both_passes import BothPasses
 from .factors import explain_factors
+from .joint_edits import joint_edits, joint_numbers
 from .measured_edits import Measured, measured_edits
+from .needed_values import needed_values
 from .site_search import SiteSearch
 from .structural_edits import structural_edits
 from .value_edits import value_edits
@@ -25,6 +27,7 @@ _MOST_EDITS = 3
 _MOST_ALTERNATIVES = 4
 _MOST_PAIRS = 20
 _PLAIN = 0.6  # cost of an edit after which no less likely ones are looked for
+_OF_PLACES = ("wrong_index", "overwritten_not_accumulated", "mask_leak")  # kinds that change where, and not what
 _GOOD_ENOUGH = 1.2  # cost of an edit beside which no two others are looked for
 
 
@@ -71,7 +74,7 @@ def repair(passes: BothPasses, search: Search, tried: Tried, most: int = _MOST_E
             if following and (best is None or cost_of([fix, *following]) < cost_of(best)):
                 best = [fix, *following]
     if best is None and most > 1 and len(wrong) == 1:
-        best = _pair(passes, search, tried, next(iter(wrong)))
+        best = pair(passes, search, tried, next(iter(wrong)))
     return best
 
 
@@ -82,12 +85,13 @@ def cost_of(fixes: Sequence[Fix]) -> float:
 
 class Tried:
     """Edits that put some gradients right, and what did not do by itself: edits after which a gradient is right but for
-    a factor, and the effects of others."""
+    a factor, and the effects of others, those that change an operation once more by themselves."""
 
     def __init__(self) -> None:
         self.fixes: list[Fix] = []
         self.nearly: list[Fix] = []
         self.effects: list[tuple[Edit, dict[int, Array]]] = []
+        self.operations: list[tuple[Edit, dict[int, Array]]] = []
 
 
 def _alternatives(found: Sequence[Fix]) -> list[Fix]:
@@ -108,7 +112,7 @@ def _fixes(passes: BothPasses, search: Search, tried: Tried) -> Iterator[Fix]:
         if reaches and reaches.isdisjoint(right):
             sites.append(SiteSearch(passes, site))
     sites.reverse()  # the last lines of backward are the quickest to try
-    wrong, is_found = frozenset(passes.wrong), False
+    wrong, is_found, explained = frozenset(passes.wrong), False, frozenset[int]()
     for family in (structural_edits, value_edits):
         if is_found:
             return
@@ -119,11 +123,14 @@ def _fixes(passes: BothPasses, search: Search, tried: Tried) -> Iterator[Fix]:
                 fixed, nearly = site_search.fixed_by(edit)
                 if fixed and holds(edit, fixed, search.elsewhere()):
                     yield Fix(edit, fixed)
+                    explained |= fixed
                     is_found = is_found or (fixed == wrong and edit.cost <= _PLAIN)
                 elif nearly:
                     tried.nearly.append(Fix(edit, nearly))
-                elif len(passes.wrong) == 1 and (effect := site_search.effect(edit)):
+                elif effect := site_search.effect(edit):
                     tried.effects.append((edit, effect))
+                    if family is structural_edits and edit.kind not in _OF_PLACES:
+                        tried.operations.append((edit, effect))
     for site_search in sites if not is_found else ():
         for measured in measured_edits(passes, site_search.site):
             if search.is_over:
@@ -131,15 +138,45 @@ def _fixes(passes: BothPasses, search: Search, tried: Tried) -> Iterator[Fix]:
             fix = _solved(site_search, measured, search.elsewhere)
             if fix is not None:
                 yield fix
-            elif measured.usual is not None and len(passes.wrong) == 1:
+                explained |= fix.fixed
+            elif measured.usual is not None:
                 edit = measured.edit(measured.usual, "")
                 if effect := site_search.effect(edit):
                     tried.effects.append((edit, effect))
+    if explained < wrong:
+        yield from _joint(passes, search, sites)
+    for site_search in sites if explained < wrong else ():
+        for edit in needed_values(site_search):
+            if search.is_over:
+                return
+            fixed, _ = site_search.fixed_by(edit)
+            if fixed and holds(edit, fixed, search.elsewhere()):
+                yield Fix(edit, fixed)
 
 
-def _pair(passes: BothPasses, search: Search, tried: Tried, argument: int) -> list[Fix] | None:
+def _joint(passes: BothPasses, search: Search, sites: Sequence[SiteSearch]) -> Iterator[Fix]:
+    """Edits of several expressions at once."""
+    right = [i for i in passes.outputs if i not in passes.wrong]
+    for edit in joint_edits(passes):
+        if search.is_over:
+            return
+        changes = edit.changes(passes)
+        gradients = None if changes is None else passes.replay(changes)
+        if gradients is not None and all(passes.is_right(i, gradients[i]) for i in right):
+            fixed = frozenset(i for i in passes.wrong if passes.is_right(i, gradients[i]))
+            if fixed and holds(edit, fixed, search.elsewhere()):
+                yield Fix(edit, fixed)
+    for site, measured in joint_numbers(passes):
+        for site_search in sites:
+            if site_search.site == site and (fix := _solved(site_search, measured, search.elsewhere)):
+                yield fix
+
+
+def pair(passes: BothPasses, search: Search, tried: Tried, argument: int) -> list[Fix] | None:
     """Two edits of different terms of one gradient, whose effects add up to what is wrong with it."""
     rows = [(edit, effect[argument]) for edit, effect in tried.effects if argument in effect]
+    if np.size(passes.values[passes.outputs[argument]]) != passes.true[argument].value.size:
+        return None
     off = passes.true[argument].value.ravel() - np.asarray(passes.values[passes.outputs[argument]], float).ravel()
     pairs = [(rows[i][0], rows[j][0]) for i, j in adding_up([effect for _, effect in rows], off)]
     fixed = frozenset({argument})

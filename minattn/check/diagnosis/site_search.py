@@ -31,44 +31,57 @@ class SiteSearch:
             if got.size == passes.true[i].value.size
         }
         self.allowed = {i: 1e-5 * passes.true[i].scale + 10 * passes.true[i].tolerance.ravel() for i in self.error}
+        self.value = np.concatenate([np.ravel(passes.values[i]) for i in self.steps])
         self._response: dict[int, Array] | None = None
         self._is_measured = False
         self._tried = 0
 
-    def response(self) -> dict[int, Array] | None:
+    def response(self, at_once: bool = False) -> dict[int, Array] | None:
         """How each number of the expression's value acts on the wrong gradients, (size of the value, size of the
-        gradient), after as many edits as it takes to pay; None where the expression runs several times, is large, or
-        the gradients are not linear in it."""
+        gradient), after as many edits as it takes to pay; None where its values follow from one another, are many, or
+        the gradients are not linear in them."""
         self._tried += 1
-        value = self.passes.values[self.steps[0]]
-        size = int(np.size(value))
-        if self._is_measured or len(self.steps) > 1 or np.asarray(value).dtype.kind != "f" or size > _LARGEST_SITE:
+        size = self.value.size
+        if self._is_measured or self.value.dtype.kind != "f" or size > _LARGEST_SITE:
             return self._response
-        if self._tried < size / 2:
+        if self._tried < size / 2 and not at_once:
             return None
         self._is_measured = True
-        if len(self.error) < len(self.wrong):
+        if len(self.error) < len(self.wrong) or not self._is_free:
             return None  # a gradient of another shape
         rows: dict[int, list[Array]] = {i: [] for i in self.wrong}
-        unit = float(np.abs(value).max(initial=0.0)) or 1.0
-        directions = [
-            *np.eye(size).reshape(size, *np.shape(value)),
-            np.random.default_rng(size).normal(size=np.shape(value)),
-        ]
+        unit = float(np.abs(self.value).max(initial=0.0)) or 1.0
+        directions = [*np.eye(size), np.random.default_rng(size).normal(size=size)]
         for d in directions:
-            gradients = self.passes.replay({self.steps[0]: lambda _, d=d: value + unit * d})  # type: ignore[misc]
+            moved, changes = self._split(self.value + unit * d), {}
+            for (step, new), old in zip(moved.items(), self._split(d).values(), strict=True):
+                if np.any(old):
+                    changes[step] = lambda _, new=new: new
+            gradients = self.passes.replay(changes)
             if gradients is None:
                 return None
             for i in self.wrong:
                 rows[i].append((np.asarray(gradients[i], float).ravel() - self.got[i]) / unit)
         found = {}
-        for i, moved in rows.items():
-            matrix, last = np.array(moved[:-1]), moved[-1]
-            if not np.allclose(directions[-1].ravel() @ matrix, last, 1e-6, 1e-9 * (1 + np.abs(last).max(initial=0.0))):
+        for i, ends in rows.items():
+            matrix, last = np.array(ends[:-1]), ends[-1]
+            if not np.allclose(directions[-1] @ matrix, last, 1e-6, 1e-9 * (1 + np.abs(last).max(initial=0.0))):
                 return None
             found[i] = matrix
         self._response = found
         return found
+
+    @property
+    def _is_free(self) -> bool:
+        """Whether no value of the expression follows from one that it had before."""
+        steps = self.steps
+        return all(set(self.passes.downstream([i])).isdisjoint(steps[k + 1 :]) for k, i in enumerate(steps[:-1]))
+
+    def _split(self, flat: Array) -> dict[int, Array]:
+        """The value of each step, of all values in a row."""
+        shapes = [np.shape(self.passes.values[i]) for i in self.steps]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+        return {i: x.reshape(shape) for i, x, shape in zip(self.steps, np.split(flat, ends), shapes, strict=True)}
 
     def effect(self, edit: Edit) -> dict[int, Array] | None:
         """How the wrong gradients move with an edit, to first order; None where that is not known without a run."""
@@ -103,16 +116,23 @@ class SiteSearch:
     def _predicted(
         self, changes: Mapping[int, Callable[[list[Any]], Any]], response: dict[int, Array]
     ) -> dict[int, Array] | None:
-        """The wrong gradients after a change, flat; None where its value has another shape: only a run can tell."""
-        value = self.passes.values[self.steps[0]]
-        try:
-            new = np.asarray(next(iter(changes.values()))(self.passes.values))
-        except Exception:  # shapes that do not go together
-            return {}
-        if new.shape != np.shape(value) or new.dtype.kind not in "fiub":
+        """The wrong gradients after a change, flat; None where its value has another shape, or another expression is
+        changed too: only a run can tell."""
+        if not changes.keys() <= set(self.steps):
             return None
-        moved = (new - value).ravel()
-        return {i: self.got[i] + moved @ matrix for i, matrix in response.items()}
+        moved, known = [], list(self.passes.values)
+        for i in self.passes.downstream(self.steps) if len(self.steps) > 1 else ():
+            known[i] = None  # what follows from other values of this expression is not known without a run
+        for i in self.steps:
+            value = self.passes.values[i]
+            try:
+                new = np.asarray(changes[i](known)) if i in changes else value
+            except Exception:  # shapes that do not go together
+                return {} if len(self.steps) == 1 else None
+            if np.shape(new) != np.shape(value) or np.asarray(new).dtype.kind not in "fiub":
+                return None
+            moved.append(np.ravel(new - value))
+        return {i: self.got[i] + np.concatenate(moved) @ matrix for i, matrix in response.items()}
 
     def _is_multiple(self, argument: int, gradient: Any) -> bool:
         """Whether a gradient is the true one times a number."""

@@ -161,6 +161,17 @@ def moved_axes(passes: BothPasses, i: int, values: list[Any]) -> Any:
     return x.reshape(shape[::-1]).T
 
 
+def repeated_otherwise(passes: BothPasses, i: int, values: list[Any]) -> Any:
+    """Each number repeated, in place of the whole as often, or the other way round."""
+    x = values[passes.steps[i].parents[0]]
+    times = [after // before for before, after in zip(np.shape(x), np.shape(values[i]), strict=True)]
+    if passes.steps[i].name == "repeat":
+        return np.tile(x, times)
+    for axis, n in enumerate(times):
+        x = np.repeat(x, n, axis=axis)
+    return x
+
+
 def accumulated(repeats: bool, passes: BothPasses, i: int, values: list[Any]) -> Any:
     """An assignment that adds instead; repeats: also at places that repeat."""
     step = passes.steps[i]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...trace import Expression, Step
 from .both_passes import BothPasses
-from .index_edits import index_slips
+from .index_edits import index_edits
 from .measurements import axis_orders
 from .step_changes import (
     Change,
@@ -26,6 +26,7 @@ from .step_changes import (
     negated,
     product,
     reduced_by,
+    repeated_otherwise,
     rerun,
     slope_of_step,
     summed,
@@ -41,6 +42,7 @@ def structural_edits(passes: BothPasses, site: Site) -> Iterator[Edit]:
     """Another function, axis, sign, index, order of factors, or an operand too many."""
     expression, i = passes.expression(site), passes.sites[site][0]
     step, value = passes.steps[i], passes.values[i]
+    yield from index_edits(passes, site)
     for kind, slip, change in _slips(passes, step, value, expression):
         yield Edit(kind, f"in {expression}, {slip}", site, everywhere(site, change), _STRUCTURAL_COSTS.get(kind, 0.5))
     for c, told in _FACTORS.items() if is_real(value) else ():
@@ -98,7 +100,6 @@ def _slips(passes: BothPasses, step: Step, value: Any, expression: Expression) -
     yield from _powers(step, words)
     yield from _reductions(step, operands, value)
     yield from _functions(step, operands)
-    yield from index_slips(passes, step)
     if np.ndim(value) > 1 and is_real(value):
         for axes in axis_orders(np.ndim(value)):
             if tuple(value.shape[a] for a in axes) == value.shape:
@@ -208,8 +209,8 @@ _SIBLINGS: dict[str, tuple[str, ...]] = {
     "argmin": ("argmax",), "greater": ("less", "greater_equal"), "less": ("greater", "less_equal"),
     "greater_equal": ("less", "greater"), "less_equal": ("greater", "less"), "sqrt": ("square",), "square": ("sqrt",),
     "tanh": ("tan",), "floor_divide": ("remainder",), "remainder": ("floor_divide",), "arctan": ("tan",),
-    "equal": ("not_equal",), "not_equal": ("equal",), "tril": ("triu",), "triu": ("tril",), "repeat": ("tile",),
-    "tile": ("repeat",), "abs": ("sign",), "absolute": ("sign",), "log1p": ("log",),
+    "equal": ("not_equal",), "not_equal": ("equal",), "tril": ("triu",), "triu": ("tril",),
+    "ones_like": ("zeros_like",), "ones": ("zeros",), "abs": ("sign",), "absolute": ("sign",), "log1p": ("log",),
 }  # fmt: skip
 
 
@@ -232,6 +233,9 @@ def _functions(step: Step, operands: list[Any]) -> Iterator[tuple[str, str, Chan
             yield "missing_transpose", f"the axes are to be moved by {axes}", partial(_turned, axes)
     if step.name in ("transpose", "matrix_transpose", "swapaxes"):
         yield "missing_transpose", "the transpose does not belong there", partial(kept_operand, 0, "")
+    if step.name in ("tile", "repeat"):
+        slip = f"{step.name} stands where {'repeat' if step.name == 'tile' else 'tile'} belongs"
+        yield "wrong_variable", slip, repeated_otherwise
     if step.name == "reshape":
         yield "missing_transpose", "the axes are to be moved, and not reshaped", moved_axes
     if step.name in ("setitem", "at"):

@@ -20,11 +20,13 @@ def value_edits(passes: BothPasses, site: Site) -> Iterator[Edit]:
     step = passes.steps[i]
     words = [*expression.operands, "the first operand", "the second operand", "the third operand"]
     for place, arg in enumerate(step.args):
+        later = (passes.steps[j].args[place] for j in passes.sites[site] if place < len(passes.steps[j].args))
+        arg = next((a for a in later if isinstance(a, StepReference)), arg)  # a number before the first time
         old = passes.values[arg.step] if isinstance(arg, StepReference) else arg
         if not isinstance(old, np.ndarray | np.generic) or (step.name == "getitem" and place == 0):
             continue
         named = words[place] if place < len(words) else "an operand"
-        for kind, told, form in _other_forms(old):
+        for kind, told, form in other_forms(old):
             sentence = f"in {expression}, `{named}` stands where {told.format(f'`{named}`')} belongs"
             cost = {"mask_leak": 0.4, "missing_transpose": 0.6, "cross_terms_missing": 1.2}.get(kind, 1.1)
             yield Edit(kind, sentence, site, everywhere(site, partial(operand_changed, place, form)), cost)
@@ -67,7 +69,9 @@ def cost_of_value(key: object, name: str) -> float:
     """What it costs to bring in a value: an input or what has a name less than what is computed somewhere."""
     if isinstance(key, tuple) and key[0] == "slope":
         return 0.8
-    return 1.2 if "`" in name else 0.6
+    if "`" not in name:
+        return 0.6
+    return 1.2 if "(line" in name else 0.75
 
 
 def _stands_there(passes: BothPasses, here: int, place: int, there: int) -> bool:
@@ -75,7 +79,8 @@ def _stands_there(passes: BothPasses, here: int, place: int, there: int) -> bool
     return isinstance(arg, StepReference) and arg.step == there
 
 
-def _other_forms(x: Any) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
+def other_forms(x: Any) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
+    """Kind, words and function for each form in which a value may belong."""
     if x.dtype.kind == "b":
         yield "mask_leak", "not {}", np.logical_not
     if x.dtype.kind != "f":

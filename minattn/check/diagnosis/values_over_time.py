@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...trace import Expression, Step, StepReference
+from ...trace import Expression, Step, StepReference, expression_at
 
 Site = tuple[int, int]
 """An instruction of somebody's code: its code object's id and its number there. In a loop it runs several times."""
@@ -66,6 +66,23 @@ def operand_words(step: Step, k: int, expression: Expression) -> str | None:
     if len(places) != len(step.parents) or places[k] >= len(expression.operands):
         return None
     return expression.operands[places[k]]
+
+
+def names_in_backward(steps: Sequence[Step], first: int, values: Sequence[Any]) -> dict[object, str]:
+    """By the mark of a value the one name that backward has for it, even where a helper has computed it."""
+    shared = {step.place.code for step in steps[:first]}  # what a helper of both passes calls it says nothing here
+    found: dict[str, set[object]] = {}
+    for i, step in enumerate(steps[first:], first):
+        expression = expression_at(step.place) if step.place.code not in shared else None
+        if expression is None:
+            continue
+        if expression.name is not None:
+            found.setdefault(expression.name, set()).add(mark(values[i]))
+        for k, parent in enumerate(step.parents):
+            words = operand_words(step, k, expression)
+            if words is not None and words.isidentifier() and np.size(values[parent]) > 1:
+                found.setdefault(words, set()).add(mark(values[parent]))
+    return {next(iter(marks)): name for name, marks in found.items() if len(marks) == 1}
 
 
 def mark(value: Any) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,11 +19,14 @@ from .both_passes import BothPasses
 from .dropped_uses import Dropped, explain, hypotheses, is_what_came
 from .known_facts import known_facts
 from .local_jacobians import LocalJacobians
-from .repair import Fix, Search, Tried, adding_up, repair
+from .repair import Fix, Search, Tried, adding_up, pair, repair
 from .values_over_time import Edit
 
 _MOST_PAIRS = 20
+_SHARE_OF_USES, _SHARE_OF_EDITS = 0.3, 0.8  # of the time, until when d is asked, and then e; the rest is for f
 _PLAUSIBLE = 0.9  # cost of an edit that may be the second of two mistakes
+
+_REMOVED = "does not belong there"  # with a use left out this describes other gradients too
 
 
 class Cause(NamedTuple):
@@ -106,18 +109,32 @@ class WholeBackward:
 
     def _causes(self, wrong: frozenset[int]) -> list[Cause]:
         options: list[list[Cause]] = []
-        here = self.here
-        for hypothesis, explained in explain(here, lambda: self.there, self.is_over) if here else ():
-            options.append([Cause(explained, hypothesis.kind, hypothesis.sentence, hypothesis.cost)])
-            if explained == wrong and hypothesis.cost < 1:
-                break
-        tried, search = Tried(), Search(lambda: self.elsewhere, self.deadline)
+        here, start = self.here, time.thread_time()
+        part = start + _SHARE_OF_USES * (self.deadline - start)
+        left = hypotheses(here) if here else iter(())
+        options += self._uses(wrong, left, lambda: time.thread_time() > part)
+        until = start + _SHARE_OF_EDITS * (self.deadline - start)
+        tried, search = Tried(), Search(lambda: self.elsewhere, until)
         fixes = repair(self.passes, search, tried)
         options += [[_of_fix(fix)] for fix in tried.fixes]
         options += [_of_fixes(fixes)] if fixes else []
+        for i in sorted(wrong - _explained([c for option in options for c in option])) if len(wrong) > 1 else ():
+            two = pair(self.passes, search, tried, i)
+            options += [_of_fixes(two)] if two else []
+        if not options:
+            options += self._uses(wrong, left, self.is_over)
         if here is not None and not options and len(wrong) == 1:
             options += list(self._mixed([here, *self.there], tried, next(iter(wrong))))
         return _cover(options, wrong)
+
+    def _uses(
+        self, wrong: frozenset[int], left: Iterator[Dropped], is_over: Callable[[], bool]
+    ) -> Iterator[list[Cause]]:
+        """What the hypotheses about uses that are left explain, until one explains everything."""
+        for hypothesis, explained in explain(self.here, left, lambda: self.there, is_over) if self.here else ():
+            yield [Cause(explained, hypothesis.kind, hypothesis.sentence, hypothesis.cost)]
+            if explained == wrong and hypothesis.cost < 1:
+                return
 
     def _mixed(self, places: Sequence[LocalJacobians], tried: Tried, argument: int) -> Iterator[list[Cause]]:
         """A use that is not followed, and a slip in what is: together they are what came."""
@@ -125,13 +142,16 @@ class WholeBackward:
         true, got = passes.true[argument].value.ravel(), np.ravel(passes.values[passes.outputs[argument]])
         if true.size != got.size:
             return
-        dropped = [h for h in hypotheses(place) if h.cost < 1]
-        dropped = [
-            h for h in dropped if np.abs(place.gradients(h.factors(place))[argument]).max() > 1e-6 * np.abs(true).max()
-        ]
-        rows = [true - place.gradients(h.factors(place))[argument].ravel() for h in dropped]
-        edits = [(edit, effect[argument]) for edit, effect in tried.effects if argument in effect]
-        edits = [(edit, effect) for edit, effect in edits if edit.cost <= _PLAUSIBLE]
+        dropped, rows = [], []
+        for use in hypotheses(place):
+            if self.is_over():
+                return
+            gradient = place.gradients(use.factors(place))[argument].ravel() if use.cost < 1 else np.zeros(1)
+            if np.abs(gradient).max() > 1e-6 * np.abs(true).max():
+                dropped.append(use)
+                rows.append(true - gradient)
+        edits = [(edit, effect[argument]) for edit, effect in tried.operations if argument in effect]
+        edits = [(edit, effect) for edit, effect in edits if edit.cost <= _PLAUSIBLE and _REMOVED not in edit.sentence]
         pairs = adding_up([*rows, *(effect for _, effect in edits)], true - got)
         for i, j in pairs[:_MOST_PAIRS]:
             if i < len(rows) <= j and not self.is_over():
