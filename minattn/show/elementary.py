@@ -86,8 +86,8 @@ class Elementaries:
         """The place of a step of the recording, which is added, or is one that is there already."""
         step, value, outputs = self.recording.steps[i], self.recording.values[i], self.recording.outputs.values()
         name = OTHER_NAMES.get(step.name.removesuffix(".reduce"), step.name)
-        if name == "input":
-            return self._add(Elementary("input", (), {}, value, i))
+        if name == "input" or (not step.parents and name not in FILLED):  # np.arange and the like are constants
+            return self._add(Elementary("input", (), {}, value, i, step.place))
         known = self._same(name, step.args, step.kwargs, value)
         if known is not None:
             if i not in outputs or known not in {self.place_of.get(k) for k in outputs if k != i}:

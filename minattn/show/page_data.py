@@ -77,16 +77,18 @@ def as_data(
     code = _Code()
     known = {name: elementaries.place_of.get(step) for step, name in recording.names.items()}
     given = {known[name]: axes for name, axes in (letters or {}).items() if known.get(name) is not None}
+    gradients = {
+        elementaries.place_of[a]: elementaries.place_of[b]
+        for a, b in recording.gradient_of.items()
+        if a in elementaries.place_of and b in elementaries.place_of
+    }
+    axes = name_axes(elementaries.steps, {k: v for k, v in given.items() if k is not None})
+    given |= {gradients[k]: axes[k] for k in gradients if k is not None}
     axes = name_axes(elementaries.steps, {k: v for k, v in given.items() if k is not None})
     names = _names(recording, elementaries)
     parts = _parts(recording, elementaries)
     part_of = {
         k: (n, b) for n, part in enumerate(parts) for b, key in enumerate(("forward", "backward")) for k in part[key]
-    }
-    gradients = {
-        elementaries.place_of[a]: elementaries.place_of[b]
-        for a, b in recording.gradient_of.items()
-        if a in elementaries.place_of and b in elementaries.place_of
     }
     steps, moved = [], moved_values(recording)
     for i, step in enumerate(elementaries.steps):

@@ -87,6 +87,7 @@ def record_step(
         _link(recorder, loss)
         loss.backward()
         outputs |= {f"gradient {name}": p.grad._step for name, p in twin.named_parameters() if p.grad is not None}
+        recorder.names |= {step: name for name, step in outputs.items() if step not in recorder.names}
         _clip(list(twin.parameters()), max_norm)
         outputs |= {f"clipped {name}": p.grad._step for name, p in twin.named_parameters() if p.grad is not None}
         optimizer.step()

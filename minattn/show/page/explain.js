@@ -6,7 +6,8 @@ const MOST_TERMS = 20;
 function link(k, i, text, part) {
   const step = page.recording.steps[k];
   if (step.f === "number") return make("span", {}, text ?? brief(page.live.value(k).data[0]));
-  return make("a", { href: addressOf(k, i), "data-k": k, "data-i": i }, text ?? elementName(k, i, part));
+  const again = () => location.hash === addressOf(k, i) && show(k, i, true); // a link to what is chosen already
+  return make("a", { href: addressOf(k, i), "data-k": k, "data-i": i, onclick: again }, text ?? elementName(k, i, part));
 }
 
 function addressOf(k, i) {
@@ -37,6 +38,7 @@ function explain() {
     ...(isDifferent(x, old) ? [make("p", { class: "was" }, say("was", exact(old)))] : []),
     ...explainSource(k),
     ...explainTerms(k, i, terms),
+    ...(x === 0 && page.recording.steps[k].back && terms?.every(({ value }) => value === 0) ? [make("p", {}, say("zero"))] : []),
     ...(page.marks?.explain(k, i) ?? []),
     ...explainGradient(k, i),
     ...explainUses(k, i),
@@ -80,8 +82,14 @@ function derivationLines(k) {
   if (!part?.doc || step.at == null) return [];
   const [number, first] = page.recording.places[step.at];
   const source = page.recording.functions[number];
+  if (!isOwn(source, part)) return [];
   const line = source.numbers[first - source.first];
   return markedLines(part.doc, step.back ? "backward" : "forward", line).map((at) => part.doc[at].trim());
+}
+
+/** Whether a function is one of the op's own, or a helper of it, and not a method of another op. */
+function isOwn(source, part) {
+  return !source.name.includes(".") || source.name.startsWith(`${part.op}.`);
 }
 
 /** Which lines of a docstring have a number, under forward or backward; all of these where the code has no numbers. */
@@ -187,10 +195,16 @@ function explainChange(k, i) {
 function numberControls(k, i, x) {
   const old = page.base.value(k).data[i];
   const reach = Math.max(1, 2 * Math.abs(old)) || 1;
-  const input = make("input", { type: "number", step: "any", value: x, "aria-label": say("value"), id: "number" });
+  const input = make("input", { inputmode: "decimal", value: x, "aria-label": say("value"), id: "number" });
   const slider = make("input", { type: "range", min: old - reach, max: old + reach, step: reach / 200, value: x });
   slider.setAttribute("aria-label", say("drag"));
-  input.addEventListener("change", () => input.value !== "" && change(k, i, Number(input.value)));
+  input.addEventListener("change", () => {
+    const number = typed(input.value);
+    input.setCustomValidity(Number.isNaN(number) ? say("not a number") : "");
+    if (!input.reportValidity()) return;
+    change(k, i, number);
+  });
+  input.addEventListener("input", () => input.setCustomValidity(""));
   slider.addEventListener("input", () => {
     input.value = slider.value;
     change(k, i, Number(slider.value), true);

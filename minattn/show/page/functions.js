@@ -166,7 +166,13 @@ function movement(map) {
       tell(operands[0].data[at], [[0, at]]);
     },
     uses(step, operands, p, i, tell) {
-      if (p === 0) find(step, operands).map.forEach((at, j) => at === i && tell(j));
+      const { map: from } = find(step, operands);
+      if (p === 0) from.forEach((at, j) => at === i && tell(j));
+      else if (!step.isBoolean[p]) {
+        const other = operands.slice(); // an index is used where another one would lead elsewhere
+        other[p] = { shape: operands[p].shape, data: operands[p].data.map((id, k) => (k === i ? (id ? 0 : 1) : id)) };
+        map(step, other).map.forEach((at, j) => at !== from[j] && tell(j));
+      }
     },
   };
 }

@@ -1,6 +1,6 @@
 // An array as a table of numbers with colours, of which only the cells that are seen exist.
 
-const CELL = { width: 68, height: 24, label: 84 };
+const CELL = { width: 61, height: 24, label: 76 };
 
 class Grid {
   /** @param k the step whose numbers these are */
@@ -29,6 +29,7 @@ class Grid {
     this.largest = 0;
     for (const x of data) if (Number.isFinite(x)) this.largest = Math.max(this.largest, Math.abs(x));
     this.letters = step.axes ?? [];
+    if (this.largest < 1e-13) this.largest = 0; // rounding, where 0 is right, has no colour
     this.head = this.columns > 1 || this.letters.at(-1) ? CELL.height : 0;
     this.side = this.rows > 1 ? CELL.label : 0;
     this.element.setAttribute("aria-rowcount", this.rows);

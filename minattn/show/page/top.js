@@ -11,26 +11,44 @@ function drawTop() {
   if (page.data.notes.length) children.push(make("p", { class: "of" }, page.data.notes.map((note) => say(...note)).join(" ")));
   if (page.marks) children.push(...page.marks.summary());
   if (isStep) {
-    children.push(sentence(inputs), lossLine());
+    children.push(sentence(inputs));
     const names = [...inputs.keys()];
     const button = (key, action, ...given) => make("button", { onclick: action }, say(key, ...given));
-    const hasChanges = live.changes.size || live.replaced.size;
     children.push(
       make(
         "p",
         { class: "controls" },
         button("tour", startTour),
-        button("one step", () => takeSteps(1)),
-        button("ten steps", () => takeSteps(10)),
         names.some((name) => /positions\.(weight|table)$/.test(name)) ? button(positionsAreOff() ? "positions on" : "positions off", togglePositions) : "",
         hasPadding(inputs) ? button(live.replaced.has(inputs.get("attention_mask")) ? "mask on" : "mask off", toggleMask) : "",
-        hasChanges ? button("reset", reset) : "",
-        page.stepsTaken ? make("span", { class: "of" }, say("after steps", page.stepsTaken)) : "",
       ),
     );
+    children.push(make("p", { class: "of" }, say("letters")));
   }
   top.replaceChildren(...children);
+  drawState(isStep);
   drawPieces();
+}
+
+/** What is always in sight: the loss before and after, and the steps. */
+function drawState(isStep) {
+  const { live } = page;
+  const state = document.getElementById("state");
+  state.hidden = !isStep;
+  if (!isStep) return;
+  const button = (key, action) => make("button", { onclick: action }, say(key));
+  const hasChanges = live.changes.size || live.replaced.size;
+  state.replaceChildren(
+    lossLine(),
+    make(
+      "p",
+      { class: "controls" },
+      button("one step", () => takeSteps(1)),
+      button("ten steps", () => takeSteps(10)),
+      hasChanges ? button("reset", reset) : "",
+      page.stepsTaken ? make("span", { class: "of" }, say("after steps", page.stepsTaken)) : "",
+    ),
+  );
 }
 
 /** The list of the vocabulary, for the fields in which a token is typed. */

@@ -30,14 +30,15 @@ function tourPlaces() {
   const gradient = recording.outputs[`gradient ${recording.steps[table]?.name}`];
   const updated = recording.outputs[`updated ${recording.steps[table]?.name}`];
   const column = gradient === undefined ? 0 : largestInRow(gradient, [all[other]])[1] % live.value(gradient).shape.at(-1);
-  const logits = recording.parts[loss]?.forward.find((k) => ["s", "z"].includes(recording.steps[k].name) || recording.steps[k].shape.at(-1) === recording.labels.V?.length);
+  const logits = named(loss, "logits") ?? named(loss, "z");
+  const score = recording.parts[attention]?.forward.find((k) => recording.steps[k].name === "s"); // before the mask
   const dz = named(loss, "dz", "backward");
   return {
     words: { blank: pieceAt(all[blank]), wanted: pieceAt(wanted), guess: pieceAt(guess?.id), other: pieceAt(all[other]) },
     places: [
       at(ids, 0, blank),
       at(embedded?.output, 0, blank, 0),
-      p === undefined ? null : at(named(attention, "s"), 0, 0, blank, other),
+      p === undefined ? null : at(score, 0, 0, blank, other),
       looked,
       attention < 0 ? null : at(recording.parts[attention].output, 0, 0, blank, 0),
       at(logits, row, wanted),

@@ -13,6 +13,7 @@ const page = {
   grids: new Map(), // step -> Grid, of those that are drawn
   marks: null, // where a learner's numbers are wrong
   stepsTaken: 0,
+  depth: -1, // how many numbers were chosen before this one
 };
 
 function start() {
@@ -97,7 +98,7 @@ function drawParts() {
   main.replaceChildren(
     ...[...groups].map(([key, numbers]) => {
       const body = make("div", { class: "cards" });
-      const fill = () => body.childElementCount || body.append(...numbers.map((n) => card(n)));
+      const fill = () => body.childElementCount || body.append(contents(numbers), ...numbers.map((n) => card(n)));
       const section = make("details", { class: "section", "data-section": key }, make("summary", {}, make("h2", {}, sectionTitle(key)), make("span", { class: "of" }, sectionNote(numbers))), body);
       section.addEventListener("toggle", () => section.open && fill());
       section.fill = fill;
@@ -116,6 +117,21 @@ function partThatUses(k) {
 function sectionNote(numbers) {
   const titles = [...new Set(numbers.map((n) => page.recording.parts[n]).filter((part) => part.op).map((part) => part.title))];
   return titles.slice(0, 6).join(", ");
+}
+
+/** Links to the cards of a section. */
+function contents(numbers) {
+  if (numbers.length < 5) return "";
+  const links = numbers.map((n) => {
+    const { title, where } = page.recording.parts[n];
+    const name = title === "prepared" ? say("prepared") : title;
+    const lead = (event) => {
+      event.preventDefault();
+      document.getElementById(`part${n}`).scrollIntoView();
+    };
+    return make("a", { href: `#part${n}`, onclick: lead }, `${name} ${where.split(".").at(-1)}`);
+  });
+  return make("nav", { class: "contents" }, ...links);
 }
 
 function card(n) {
@@ -152,7 +168,10 @@ function isForBackward(k) {
 
 /** What a step is called in another card: its name and where it stands. */
 function givenName(k) {
-  const part = page.recording.parts[page.partOf.get(k)];
+  let part = page.recording.parts[page.partOf.get(k)];
+  while (part && (part.op === "Transpose" || part.op === "Reshape") && part.inputs.x !== undefined) {
+    part = page.recording.parts[page.partOf.get(part.inputs.x)]; // whose numbers these are
+  }
   return part ? `${nameOf(k)} · ${part.where || part.title}` : nameOf(k);
 }
 
@@ -268,7 +287,9 @@ function followAddress() {
   if (!match) return;
   const [, recording, k, i] = match.map((text) => Number(text ?? 0));
   if (recording !== page.number && page.recordings[recording]) open(recording);
-  if (page.recording.steps[k] && i < page.live.value(k).data.length) show(k, i, true);
+  if (!page.recording.steps[k] || i >= page.live.value(k).data.length) return;
+  page.depth++;
+  show(k, i, true);
 }
 
 function show(k, i, focus) {
@@ -281,7 +302,12 @@ function show(k, i, focus) {
   refreshGrids(false);
   const grid = page.grids.get(k);
   if (!grid) return;
-  grid.show(i, focus && !document.activeElement?.closest("aside, header"));
+  grid.show(i, focus && !document.activeElement?.closest("aside"));
+  bringIntoView(item);
+  setTimeout(() => bringIntoView(item), 120); // arrays above may have been drawn meanwhile
+}
+
+function bringIntoView(item) {
   const { top, bottom } = item.getBoundingClientRect();
   const limit = document.querySelector("aside").getBoundingClientRect();
   const below = limit.top > 100 ? limit.top : window.innerHeight;
@@ -295,6 +321,7 @@ function markDerivation(k) {
   if (!doc || step.at == null) return;
   const [number, first] = page.recording.places[step.at];
   const source = page.recording.functions[number];
+  if (!isOwn(source, page.recording.parts[step.part])) return;
   const lines = markedLines(doc, step.back ? "backward" : "forward", source.numbers[first - source.first]);
   for (const at of lines) document.querySelector(`[data-part="${step.part}"] [data-line="${at}"]`)?.classList.add("marked");
 }
@@ -312,10 +339,19 @@ function onKey(event) {
   const { chosen } = page;
   if (event.key === "Backspace") {
     event.preventDefault();
-    history.back();
+    if (page.depth > 0) {
+      page.depth -= 2; // one for this, and one that following the address adds
+      history.back();
+    }
+  } else if (event.key === "i") {
+    document.getElementById("panel").focus();
+  } else if (event.key === "Escape" && chosen) {
+    show(chosen.k, chosen.i, false);
+    page.grids.get(chosen.k)?.show(chosen.i, true);
   } else if (chosen && event.key === "Enter" && !event.target.matches("a, button, summary")) {
     const best = termsOf(page.live, chosen.k, chosen.i)?.[0]?.places.find(([s]) => page.recording.steps[s].f !== "number");
     if (best) choose(...best);
+    else document.getElementById("panel").append(make("p", {}, say("end")));
   } else if (chosen && event.key.startsWith("Arrow") && event.target.closest(".grid, body") && !event.target.closest("aside")) {
     const { shape, data } = page.live.value(chosen.k);
     const columns = shape.at(-1) ?? 1;
@@ -342,6 +378,7 @@ function changeSeveral(k, pairs) {
 
 function changed(keepsPanel = false) {
   drawTop();
+  drawTour();
   refreshGrids(true);
   if (!keepsPanel) explain();
 }

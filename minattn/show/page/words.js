@@ -16,6 +16,12 @@ function brief(x) {
   return minus(x.toPrecision(size >= 1 ? 4 : 3));
 }
 
+/** A number as a reader types it, with either minus; NaN for anything else. */
+function typed(text) {
+  const plain = text.trim().replace("−", "-");
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+}
+
 /** A number in as many digits as it takes to see a difference. */
 function exact(x) {
   return Number.isFinite(x) ? minus(String(Number(x.toPrecision(12)))) : brief(x);
@@ -54,6 +60,9 @@ function nameOf(k, part) {
   if (given) return given[0]; // as the op that it goes into calls it
   if (step.name) return step.name;
   if (step.f === "number") return brief(page.live.value(k).data[0]);
+  if (step.f === "transpose") return `${nameOf(step.of[0], part)}ᵀ`;
+  if (step.f === "reshape" || step.f === "broadcast_to") return nameOf(step.of[0], part);
+  if (step.f === "vdot") return `|${nameOf(step.of[0])}|²`;
   const place = step.at == null ? null : page.recording.places[step.at];
   return place ? place[5] : say("constant");
 }
@@ -67,6 +76,6 @@ function elementName(k, i, part) {
     .map((at, axis) => (shape[axis] === 1 ? "" : axisLabel(step.axes?.[axis], at)))
     .filter((text) => text !== "");
   const name = nameOf(k, part);
-  const isPlain = step.name || /^[\w.]+$/u.test(name);
+  const isPlain = step.name || /^[\w.ᵀ]+$/u.test(name);
   return (isPlain ? name : `(${name})`) + (written.length ? `[${written.join(", ")}]` : "");
 }
