@@ -5,6 +5,7 @@
 Each function is written for a module `xp` that may be any of the three; a slip replaces a piece of its backward.
 """
 
+import argparse
 import linecache
 import warnings
 from types import ModuleType
@@ -149,6 +150,7 @@ def causes(report: Report) -> set[tuple[str | None, str]]:
 
 def main() -> None:
     """Print how many mistakes get a cause, and how many the same as in NumPy."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     warnings.simplefilter("ignore")
     same = {"PyTorch": 0, "JAX": 0}
     count = named = 0

@@ -405,3 +405,7 @@ print(f"[PAD] stands in {padded} places of the batch; its gradient is 0: {not pa
 # ## The exercise
 #
 # `minattn learn check embedding`: write the scatter-add. `minattn learn check one_hot`: the same as a product.
+#
+# [The page of numbers](../docs/pages/embedding.html) of this op opens in a browser (download it first, if you read
+# this on the web): click any number of it, and see of which terms it is made, forward and backward. `minattn show
+# embedding` writes it.

@@ -525,3 +525,7 @@ print(textwrap.indent(textwrap.fill(finding.told, 92), "    "))
 # | `weighted_sum` | $g$ | $dp$, $dv$ |
 # | `attention` | $g$ | $dq$, $dk$, $dv$ |
 # | `self_attention` | $g$ | $dx$, $dW_q$, $dW_k$, $dW_v$ |
+#
+# [The page of numbers](../docs/pages/attention.html) of this op opens in a browser (download it first, if you read
+# this on the web): click any number of it, and see of which terms it is made, forward and backward. `minattn show
+# attention` writes it.

@@ -338,3 +338,7 @@ print("gradient of the padding:", x.grad[2])
 #
 # `minattn learn check cross_entropy`: write the backward pass of the mean, upstream $g$ included.
 # `log_softmax` is its first half.
+#
+# [The page of numbers](../docs/pages/cross_entropy.html) of this op opens in a browser (download it first, if you
+# read this on the web): click any number of it, and see of which terms it is made, forward and backward. `minattn
+# show cross_entropy` writes it.

@@ -560,3 +560,8 @@ for change in (as_learned, not_at_itself, all_rows_alike):
 # ## The exercise
 #
 # `minattn learn check training_step`: one whole step by hand, forward, backward, clipped, updated.
+#
+# [The page of numbers](../docs/pages/training_step.html) opens in a browser (download it first, if you read this on
+# the web): one step of a model of width 4, from the ids to the changed embedding table, with a tour of twelve stops.
+# Change any number of it, and the loss, the gradients and the update follow. `minattn show "The old [MASK] slept."`
+# makes it of your own run.

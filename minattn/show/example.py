@@ -41,7 +41,7 @@ def small_model() -> tuple[ReconstructionModel, Batch, list[str]]:
         activation="relu",
         norm_first=False,
     )
-    model = ReconstructionModel(config, generator=generator)
+    model = ReconstructionModel(config, generator=generator).double()  # the same on every machine
     optimizer = AdamW(model.named_parameters(), lr=_RATE)
     for _ in range(_STEPS):
         hidden = generator.random(table.shape) < 0.3

@@ -1,6 +1,6 @@
 // An array as a table of numbers with colours, of which only the cells that are seen exist.
 
-const CELL = { width: 61, height: 24, label: 76 };
+const CELL = { width: 66, height: 24, label: 76 };
 
 class Grid {
   /** @param k the step whose numbers these are */
