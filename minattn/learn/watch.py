@@ -102,7 +102,7 @@ class Watch:
             self.screen.say("n takes you to the next one" if rest else "That was the last one. All are right.", "bold")
         else:
             self.screen.say("edit the file and save it: it is checked at once", "bold")
-        self.screen.say("h hint · p page of numbers · r reset · l list · n next · q quit", "dim")
+        self.screen.say("h hint · p page · r reset · l list · n next · q quit", "dim")
 
     def hint(self) -> None:
         """Show the hints so far, and one more."""

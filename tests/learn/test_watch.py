@@ -64,7 +64,7 @@ def saving(folder, exercise, gap):
 def test_it_starts_with_the_first_exercise_that_is_not_passed(folder, runner):
     said = watch(folder, runner, "q")
     assert f"0 of {len(course())}" in said and f"○ {FIRST}   still to do" in said
-    assert "h hint · p page of numbers · r reset · l list · n next · q quit" in said
+    assert "h hint · p page · r reset · l list · n next · q quit" in said
     assert "Until next time" in said
     (folder / course()[0].file).write_text(course()[0].fill("dweight = g"), encoding="utf-8")
     assert f"✗ {FIRST}" in watch(folder, runner, "n", "q")
