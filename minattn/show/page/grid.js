@@ -14,7 +14,23 @@ class Grid {
       const cell = target.closest("[data-i]");
       if (cell) choose(this.k, Number(cell.dataset.i));
     });
+    this.isSeen = true;
+    this.element.grid = this;
+    seenGrids().observe(this.element);
     this.update();
+  }
+
+  /** Draw it if it is in sight, else when it comes there; withNumbers: they may have changed. */
+  refresh(withNumbers) {
+    this.isStale = withNumbers || this.isStale;
+    this.isUndrawn = true;
+    if (this.isSeen) this.catchUp();
+  }
+
+  catchUp() {
+    if (this.isStale) this.update();
+    else if (this.isUndrawn) this.draw(true);
+    this.isStale = this.isUndrawn = false;
   }
 
   /** Read the numbers anew. */
@@ -120,6 +136,7 @@ class Grid {
 
   /** Bring an element into view, and the keyboard to it. */
   show(i, focus) {
+    this.catchUp();
     const row = Math.floor(i / this.columns);
     const column = i % this.columns;
     const clip = (at, from, size, cell) => (at < from ? at : at + cell > from + size ? at + cell - size : from);
@@ -132,6 +149,17 @@ class Grid {
     cell.tabIndex = 0;
     if (focus) cell.focus({ preventScroll: true });
   }
+}
+
+/** Tells each grid whether it is in sight. */
+function seenGrids() {
+  page.seen ??= new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      target.grid.isSeen = isIntersecting;
+      if (isIntersecting) target.grid.catchUp();
+    }
+  });
+  return page.seen;
 }
 
 /** Whether two numbers differ by more than rounding. */

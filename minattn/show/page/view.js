@@ -23,10 +23,20 @@ function start() {
   page.recordings = data.recordings;
   page.data = data;
   window.addEventListener("hashchange", followAddress);
-  window.addEventListener("beforeprint", () => document.querySelectorAll("#parts details").forEach((part) => (part.open = true)));
+  window.addEventListener("beforeprint", () => printAll);
   document.addEventListener("keydown", onKey);
   open(0);
   followAddress();
+}
+
+/** Open and draw everything, for paper. */
+function printAll() {
+  for (const section of document.querySelectorAll("#parts details.section")) {
+    section.fill();
+    section.open = true;
+  }
+  document.querySelectorAll("#parts article").forEach((article) => article.fill());
+  document.querySelectorAll("#parts .array").forEach((item) => item.draw?.());
 }
 
 /** Show one of the recordings. */
@@ -80,7 +90,7 @@ function sectionTitle(key) {
 
 function drawParts() {
   const main = document.getElementById("parts");
-  const groups = sections();
+  const groups = (page.sections = sections());
   const seen = new Set();
   page.partOf = new Map(); // step -> the part whose card shows it
   page.recording.parts.forEach((part, n) => {
@@ -134,11 +144,24 @@ function contents(numbers) {
   return make("nav", { class: "contents" }, ...links);
 }
 
+/** The card of a part: its title, and the rest when it comes near the window or is filled. */
 function card(n) {
   const part = page.recording.parts[n];
   const head = make("h3", { id: `part${n}` }, part.title === "prepared" ? say("prepared") : part.title);
   if (part.where) head.append(" ", make("code", {}, part.where));
   if (part.options) head.append(" ", make("span", { class: "of" }, part.options));
+  const article = make("article", { class: "card", "data-part": n }, head);
+  article.fill = () => {
+    article.fill = () => {};
+    article.append(derivation(n), directions(n));
+  };
+  whenSeen(article, () => article.fill());
+  return article;
+}
+
+/** Both directions of a part, side by side. */
+function directions(n) {
+  const part = page.recording.parts[n];
   const inputs = [...page.partOf].filter(([k, own]) => own === n && page.recording.steps[k].f === "input").map(([k]) => k);
   const given = Object.entries(part.inputs ?? {}).filter(([, k]) => page.partOf.get(k) !== n);
   const forward = make(
@@ -157,7 +180,7 @@ function card(n) {
   backward.append(...inputs.filter(isForBackward).map((k) => arrayItem(k)), ...column(part.backward));
   const two = make("div", { class: "two" }, ...(part.forward.length || inputs.length || given.length ? [forward] : []));
   if (part.backward.length) two.append(backward);
-  return make("article", { class: "card", "data-part": n }, head, derivation(n), two);
+  return two;
 }
 
 /** Whether the first to use an input goes backward. */
@@ -256,13 +279,12 @@ function reveal(k) {
   const main = document.getElementById("parts");
   const n = page.partOf.get(k);
   for (const section of main.querySelectorAll("details.section")) {
-    const has = sections().get(section.dataset.section)?.includes(n);
-    if (has) {
-      section.fill();
-      section.open = true;
-    }
+    if (!page.sections.get(section.dataset.section)?.includes(n)) continue;
+    section.fill();
+    section.open = true;
   }
   const cardElement = main.querySelector(`article[data-part="${n}"]`);
+  cardElement?.fill();
   for (const fold of cardElement?.querySelectorAll("details.between") ?? []) {
     if (fold.dataset.steps.includes(` ${k} `)) {
       fold.fill();
@@ -329,8 +351,7 @@ function markDerivation(k) {
 function refreshGrids(numbersToo) {
   for (const [k, grid] of page.grids) {
     if (!grid.element.isConnected) page.grids.delete(k);
-    else if (numbersToo) grid.update();
-    else grid.draw(true);
+    else grid.refresh(numbersToo);
   }
 }
 
