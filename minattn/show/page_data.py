@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from ..ops import Op
+from ..ops import Op, registry
 from ..trace import Place, expression_at
 from .axis_names import Letters, name_axes
 from .elementary import Elementaries, Elementary
@@ -105,6 +105,14 @@ def as_data(
         # where nothing was computed, what is there gets the name
         if (name := code.place(recording.steps[number].place)[1]) is not None:
             steps[k].setdefault("name", name.removeprefix("self."))
+    for entry in parts:  # an op that runs others has their derivations too
+        for k in (*entry["forward"], *entry["backward"]):
+            own = code.functions[code.places[steps[k]["at"]][0]]["name"].partition(".")[0] if "at" in steps[k] else ""
+            if "op" in entry and own in registry and own not in entry["docs"]:
+                entry["docs"][own] = derivation(registry[own].op)
+    for entry in steps:  # what was written into keeps its name
+        if entry["f"] in ("setitem", "add_at") and "name" in (before := steps[entry["of"][0]]):
+            entry.setdefault("name", before["name"])
     outputs = {name: elementaries.place_of[step] for name, step in recording.outputs.items()}
     for name, k in outputs.items():
         steps[k].setdefault("name", name)
@@ -142,7 +150,10 @@ def _parts(recording: Recording, elementaries: Elementaries) -> list[dict[str, A
             if step in elementaries.place_of:
                 entry[key] = elementaries.place_of[step]
         if part.op is not None:
-            entry |= {"op": type(part.op).__name__, "doc": derivation(type(part.op)), "options": _options(part)}
+            name = type(part.op).__name__
+            entry |= {"op": name, "docs": {name: derivation(type(part.op))}, "options": _options(part)}
+        elif part.doc:
+            entry["docs"] = {part.title.partition(" ")[0]: [part.doc]}
         if entry["forward"] or entry["backward"] or "upstream" in entry:
             found.append(entry)
     return found

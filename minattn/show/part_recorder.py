@@ -19,6 +19,7 @@ class RecordedPart:
 
     title: the op; where: the layer that called it, as in the names of parameters
     op: None where it is none
+    doc: what its docstring says, where it is no op
     inputs, output: the steps that it was given, by the names of its forward, and the step that it gave
     upstream: the step that is the gradient of its output
     forward, backward: its steps
@@ -27,6 +28,7 @@ class RecordedPart:
     title: str
     where: str
     op: Op | None = None
+    doc: str = ""
     inputs: dict[str, int] = field(default_factory=dict)
     output: int | None = None
     upstream: int | None = None
@@ -57,14 +59,15 @@ class PartRecorder(DeviceRecorder):
 
     def noted(self, step: int) -> None:
         """Say whose step it is."""
-        part, is_backward = self._caller()
+        part, is_backward = self._caller(step)
         (part.backward if is_backward else part.forward).append(step)
 
-    def _caller(self) -> tuple[RecordedPart, bool]:
+    def _caller(self, step: int) -> tuple[RecordedPart, bool]:
         """The part that the running call belongs to, and whether it goes backward."""
         op: Op | None = None
         layer, title, is_backward, upstream = "", "", False, None
         key: Any = None
+        doc = ""
         for name, names in _frames():
             owner = names.get("self")
             if isinstance(owner, Op):
@@ -79,15 +82,17 @@ class PartRecorder(DeviceRecorder):
                 op, is_backward = owner.node.op, True
             elif isinstance(owner, Optimizer) and name == "step":
                 key = title = f"{type(owner).__name__} {names.get('name', '')}".strip()
+                doc = (type(owner).__doc__ or "").partition("\n")[0]
             elif name == "_clip":
                 key = title = "clip_grad_norm_"
             elif name == "walk" and op is None:  # a second use sends its share
                 tensor, is_backward = names["tensor"], True
+                self.names[step] = "summed gradient"
                 op = tensor.node.op if tensor.node else None
                 key = title = "" if op else f"sum of gradients {self.parameters.get(id(tensor), '')}"
         if op is None:
             key, title = key or ("prepared", layer), title or "prepared"
-        part = self.parts.setdefault(id(op) if op else key, RecordedPart(str(op or title), layer, op))
+        part = self.parts.setdefault(id(op) if op else key, RecordedPart(str(op or title), layer, op, doc))
         if isinstance(upstream, DeviceArray) and part.upstream is None:
             part.upstream = upstream._step
         return part, is_backward

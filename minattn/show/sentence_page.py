@@ -54,7 +54,7 @@ def sentence_page(
     if top is not None:
         _require_own(model, "--top")
         batch, pieces = _reduced(model, batch, pieces, top)
-    notes: list[Note] = [("note run", str(run.run.folder), f"{run.best_step:,}"), ("note step",)]
+    notes: list[Note] = [("note run", run.run.folder.name, f"{run.best_step:,}"), ("note step",)]
     notes += [("note guess",)] if is_guess else []
     notes += [("note top", str(len(pieces)))] if top is not None else []
     if lost := tokenizer.lost(text, blanks=True):

@@ -14,10 +14,26 @@ function addressOf(k, i) {
   return `#${page.recordings.length > 1 ? `r${page.number}.` : ""}s${k}.${i}`;
 }
 
+function isSummed(k) {
+  return page.recording.steps[k].name === "summed gradient";
+}
+
+/** Where a step stands, if that is in another part than the chosen number: for lists of names that are alike. */
+function whereOf(k) {
+  const part = page.recording.parts[page.recording.steps[k].part];
+  const own = page.recording.parts[page.recording.steps[page.chosen.k].part];
+  if (!part || part === own) return "";
+  return make("small", { class: "of" }, ` ${part.where.split(".").slice(-2).join(".") || part.title}`);
+}
+
 /** The terms of an element, the largest first. */
 function termsOf(replay, k, i) {
   const terms = [];
   const isMade = replay.terms(k, i, (value, places, note) => terms.push({ value, places, note }));
+  for (let at; (at = terms.findIndex((term) => isSummed(k) && term.places.length === 1 && isSummed(term.places[0][0]))) >= 0; ) {
+    const [[s, j]] = terms.splice(at, 1)[0].places; // gradients that meet are one sum
+    replay.terms(s, j, (value, places, note) => terms.push({ value, places, note }));
+  }
   terms.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
   return isMade ? terms : null;
 }
@@ -78,18 +94,20 @@ function codePoints(line, bytes) {
 /** The lines of the docstring that a step writes out. */
 function derivationLines(k) {
   const step = page.recording.steps[k];
-  const part = page.recording.parts[step.part];
-  if (!part?.doc || step.at == null) return [];
-  const [number, first] = page.recording.places[step.at];
-  const source = page.recording.functions[number];
-  if (!isOwn(source, part)) return [];
-  const line = source.numbers[first - source.first];
-  return markedLines(part.doc, step.back ? "backward" : "forward", line).map((at) => part.doc[at].trim());
+  const { op, lines } = markedOf(step);
+  return lines.map((at) => page.recording.parts[step.part].docs[op][at].trim());
 }
 
-/** Whether a function is one of the op's own, or a helper of it, and not a method of another op. */
-function isOwn(source, part) {
-  return !source.name.includes(".") || source.name.startsWith(`${part.op}.`);
+/** The op whose derivation a step's line belongs to, and which lines of that it writes out. */
+function markedOf(step) {
+  const part = page.recording.parts[step.part];
+  if (!part?.docs || step.at == null) return { op: null, lines: [] };
+  const [number, first] = page.recording.places[step.at];
+  const source = page.recording.functions[number];
+  const isHelper = !source.name.includes(".") && source.file.startsWith("minattn/ops/");
+  const op = isHelper ? part.op : source.name.split(".")[0];
+  if (!part.docs[op] || !part.op) return { op: null, lines: [] };
+  return { op, lines: markedLines(part.docs[op], step.back ? "backward" : "forward", source.numbers[first - source.first]) };
 }
 
 /** Which lines of a docstring have a number, under forward or backward; all of these where the code has no numbers. */
@@ -142,7 +160,7 @@ function explainTerms(k, i, terms) {
 function termRow({ value, places, note }, part) {
   const factors = places.flatMap(([s, at], p) => {
     const x = page.live.value(s).data[at];
-    return [p ? " · " : "", link(s, at, null, part), places.length > 1 ? ` ${brief(x)}` : ""];
+    return [p ? " · " : "", link(s, at, null, part), places.length > 1 ? ` ${brief(x)}` : "", whereOf(s)];
   });
   return make("tr", {}, make("td", {}, brief(value)), make("td", {}, ...factors, note ? ` ${note}` : ""));
 }
@@ -169,7 +187,7 @@ function explainUses(k, i) {
   let count = 0;
   page.live.uses(k, i, (consumer, j) => {
     count++;
-    if (uses.length < MOST_TERMS) uses.push(make("li", {}, link(consumer, j), ` = ${brief(page.live.value(consumer).data[j])}`));
+    if (uses.length < MOST_TERMS) uses.push(make("li", {}, link(consumer, j), ` = ${brief(page.live.value(consumer).data[j])}`, whereOf(consumer)));
   });
   if (!count) return [];
   const more = count > uses.length ? [make("li", {}, say("more", count - uses.length))] : [];

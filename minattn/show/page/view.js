@@ -167,7 +167,7 @@ function directions(n) {
   const forward = make(
     "div",
     { class: "forward" },
-    make("h4", {}, say("forward")),
+    make("h4", {}, say(part.op || part.backward.length ? "forward" : "steps")),
     ...given.map(([name, k]) => make("p", { class: "given" }, `${name} = `, link(k, 0, givenName(k)))),
     ...inputs.filter((k) => !isForBackward(k)).map((k) => arrayItem(k)),
     ...column(part.forward),
@@ -199,10 +199,12 @@ function givenName(k) {
 }
 
 function derivation(n) {
-  const { doc } = page.recording.parts[n];
-  if (!doc) return "";
-  const lines = doc.map((line, at) => make("span", { class: "line", "data-line": at }, `${line}\n`));
-  return make("details", { class: "doc", open: true }, make("summary", {}, doc[0]), make("pre", {}, ...lines.slice(1)));
+  const { docs = {} } = page.recording.parts[n];
+  const found = Object.entries(docs).map(([op, doc]) => {
+    const lines = doc.map((line, at) => make("span", { class: "line", "data-line": `${op} ${at}` }, `${line}\n`));
+    return make("details", { class: "doc", open: true }, make("summary", {}, doc[0]), make("pre", {}, ...lines.slice(1)));
+  });
+  return make("div", {}, ...found);
 }
 
 /** The arrays of one direction: those that have a name are shown, what lies between them is folded. */
@@ -339,13 +341,9 @@ function bringIntoView(item) {
 function markDerivation(k) {
   document.querySelectorAll(".line.marked").forEach((line) => line.classList.remove("marked"));
   const step = page.recording.steps[k];
-  const doc = page.recording.parts[step.part]?.doc;
-  if (!doc || step.at == null) return;
-  const [number, first] = page.recording.places[step.at];
-  const source = page.recording.functions[number];
-  if (!isOwn(source, page.recording.parts[step.part])) return;
-  const lines = markedLines(doc, step.back ? "backward" : "forward", source.numbers[first - source.first]);
-  for (const at of lines) document.querySelector(`[data-part="${step.part}"] [data-line="${at}"]`)?.classList.add("marked");
+  const { op, lines } = markedOf(step);
+  const cardElement = document.querySelector(`[data-part="${step.part}"]`);
+  for (const at of lines) cardElement?.querySelector(`[data-line="${op} ${at}"]`)?.classList.add("marked");
 }
 
 function refreshGrids(numbersToo) {
@@ -370,9 +368,9 @@ function onKey(event) {
     show(chosen.k, chosen.i, false);
     page.grids.get(chosen.k)?.show(chosen.i, true);
   } else if (chosen && event.key === "Enter" && !event.target.matches("a, button, summary")) {
-    const best = termsOf(page.live, chosen.k, chosen.i)?.[0]?.places.find(([s]) => page.recording.steps[s].f !== "number");
+    const best = largestFactor(chosen);
     if (best) choose(...best);
-    else document.getElementById("panel").append(make("p", {}, say("end")));
+    else if (!document.querySelector(".end")) document.getElementById("panel").append(make("p", { class: "end" }, say("end")));
   } else if (chosen && event.key.startsWith("Arrow") && event.target.closest(".grid, body") && !event.target.closest("aside")) {
     const { shape, data } = page.live.value(chosen.k);
     const columns = shape.at(-1) ?? 1;
@@ -381,6 +379,14 @@ function onKey(event) {
     event.preventDefault();
     if (next >= 0 && next < data.length) choose(chosen.k, next);
   }
+}
+
+/** Of the largest term the factor to follow: of a gradient the gradient, else what was computed rather than given. */
+function largestFactor({ k, i }) {
+  const { steps } = page.recording;
+  const places = termsOf(page.live, k, i)?.[0]?.places.filter(([s]) => steps[s].f !== "number") ?? [];
+  const rank = ([s]) => (steps[k].back && steps[s].back ? 2 : 0) + ("data" in steps[s] ? 0 : 1);
+  return places.sort((a, b) => rank(b) - rank(a))[0];
 }
 
 // --- changing
@@ -427,10 +433,11 @@ function toggleMask() {
 
 async function takeSteps(count) {
   for (let n = 0; n < count; n++) {
+    document.querySelector("#state .loss").append(` ${say("computing")}`);
+    await new Promise((resolve) => setTimeout(resolve, 20)); // so that this is seen
     page.live.nextStep();
     page.stepsTaken++;
     drawTop();
-    await new Promise((resolve) => setTimeout(resolve));
   }
   changed();
 }
