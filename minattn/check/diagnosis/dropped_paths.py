@@ -66,8 +66,10 @@ def two_paths(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnos
             if left_out is None and min(abs(c), abs(d)) < 1e-6 and min(c, d) > -1e-6:
                 left_out = (first, second, d) if abs(c) < 1e-6 else (second, first, c)
     if left_out is not None:
-        yield from _say(measured, forward, [left_out[0]], 0.0)
-        yield from _say(measured, forward, [left_out[1]], left_out[2])
+        cut = next(_say(measured, forward, [left_out[0]], 0.0))
+        scaled = next(_say(measured, forward, [left_out[1]], left_out[2]))
+        both = f"{cut.sentence}, and at once {scaled.sentence.removeprefix('what comes out when ')}"
+        yield Diagnosis(cut.kind, both, False)  # they hold together alone
 
 
 def single_use_kept(measured: Measurements, forward: ForwardSteps) -> Iterator[Diagnosis]:

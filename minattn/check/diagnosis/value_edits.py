@@ -18,6 +18,7 @@ def value_edits(passes: BothPasses, site: Site) -> Iterator[Edit]:
     """Another value for an operand, or the operand in another form."""
     expression, i = passes.expression(site), passes.sites[site][0]
     step = passes.steps[i]
+    of_backward = {sequence.name for sequence in passes.sequences.values() if not sequence.is_forward}
     words = [*expression.operands, "the first operand", "the second operand", "the third operand"]
     for place, arg in enumerate(step.args):
         later = (passes.steps[j].args[place] for j in passes.sites[site] if place < len(passes.steps[j].args))
@@ -39,6 +40,8 @@ def value_edits(passes: BothPasses, site: Site) -> Iterator[Edit]:
                 w = passes.values[next(iter(pairs.values()))]
                 if np.shape(w) == np.shape(old) or (cost < _PLAIN_NAME and stretches(np.shape(old), np.shape(w))):
                     told = in_backticks(sequence.name) + time_words(alignment)
+                    if sequence.is_forward and sequence.name in of_backward:
+                        told = f"forward's {told}"
                     if alignment.is_reversed and told.strip("`").startswith(named):
                         told += " in the reverse order"
                     sentence = f"in {expression}, `{named}` stands where {told} belongs"
