@@ -73,16 +73,19 @@ def main() -> None:
             "page.recording.steps.map((step, k) => 'print' in step ? page.base.value(k).data.length : 0)"
         )
         rng = np.random.default_rng(0)
-        clicks, edits = [], []
+        clicks, jumps, edits = [], [], []
         for k in rng.choice([k for k, size in enumerate(sizes) if size > 1], REPEATS, replace=False):
-            clicks.append(tab.evaluate(CLICK, [int(k), int(rng.integers(sizes[k]))]))
+            i = int(rng.integers(sizes[k]))
+            jumps.append(tab.evaluate(CLICK, [int(k), i]))
+            clicks.append(tab.evaluate(CLICK, [int(k), i - 1 if i else i + 1]))
         parameters = tab.evaluate(
             "[...page.base.inputsByName()].filter(([n]) => /weight|bias/.test(n)).map(([, k]) => k)"
         )
         for k in rng.choice(parameters, REPEATS):
             i = int(rng.integers(tab.evaluate("(k) => page.base.value(k).data.length", int(k))))
             edits.append(tab.evaluate(EDIT, [int(k), i, float(rng.normal())]))
-        print(f"click: {statistics.median(clicks):.0f} ms, at most {max(clicks):.0f} ms ({REPEATS} of any array)")
+        print(f"click: {statistics.median(clicks):.0f} ms, at most {max(clicks):.0f} ms ({REPEATS}, beside the last)")
+        print(f"jump: {statistics.median(jumps):.0f} ms, at most {max(jumps):.0f} ms ({REPEATS}, its card opened)")
         print(f"edit: {statistics.median(edits):.0f} ms, at most {max(edits):.0f} ms ({REPEATS} of any parameter)")
         if options.entries:
             found = [tab.evaluate(AUDIT, k) for k in range(len(sizes))]

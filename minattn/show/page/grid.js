@@ -2,6 +2,8 @@
 
 const CELL = { width: 66, height: 24, label: 76 };
 
+const MOST_SEEN = { width: 1200, height: 320 }; // of a grid at one time
+
 class Grid {
   /** @param k the step whose numbers these are */
   constructor(k) {
@@ -9,7 +11,12 @@ class Grid {
     this.element = make("div", { role: "grid", class: "grid", "aria-label": nameOf(k), "data-step": k });
     this.inner = make("div", { class: "inner", role: "presentation" });
     this.element.append(this.inner);
-    this.element.addEventListener("scroll", () => this.draw(), { passive: true });
+    this.top = this.left = 0; // how far it is scrolled, known without asking for a layout
+    const scrolled = () => {
+      [this.top, this.left] = [this.element.scrollTop, this.element.scrollLeft];
+      this.draw();
+    };
+    this.element.addEventListener("scroll", scrolled, { passive: true });
     this.element.addEventListener("click", ({ target }) => {
       const cell = target.closest("[data-i]");
       if (cell) choose(this.k, Number(cell.dataset.i));
@@ -20,17 +27,20 @@ class Grid {
     this.update();
   }
 
-  /** Draw it if it is in sight, else when it comes there; withNumbers: they may have changed. */
-  refresh(withNumbers) {
-    this.isStale = withNumbers || this.isStale;
-    this.isUndrawn = true;
+  /** Its numbers may have changed: read them if it is in sight, else when it comes there. */
+  refresh() {
+    this.isStale = true;
     if (this.isSeen) this.catchUp();
   }
 
   catchUp() {
     if (this.isStale) this.update();
-    else if (this.isUndrawn) this.draw(true);
-    this.isStale = this.isUndrawn = false;
+    this.isStale = false;
+  }
+
+  /** What is chosen, or goes into it, has changed. */
+  mark() {
+    for (const cell of this.inner.querySelectorAll(".cell")) cell.className = this.classes(Number(cell.dataset.i));
   }
 
   /** Read the numbers anew. */
@@ -63,14 +73,13 @@ class Grid {
 
   /** Make the cells that are in view. */
   draw(always = false) {
-    const { scrollTop, scrollLeft, clientHeight, clientWidth } = this.element;
     const range = (from, size, cell, count) => {
       const first = Math.max(0, Math.floor(from / cell) - 2);
       return [first, Math.min(count, Math.ceil((from + size) / cell) + 2)];
     };
     const isSmall = this.rows * this.columns <= 400;
-    const [top, bottom] = isSmall ? [0, this.rows] : range(scrollTop, clientHeight || 320, CELL.height, this.rows);
-    const [left, right] = isSmall ? [0, this.columns] : range(scrollLeft, clientWidth || 900, CELL.width, this.columns);
+    const [top, bottom] = isSmall ? [0, this.rows] : range(this.top, MOST_SEEN.height, CELL.height, this.rows);
+    const [left, right] = isSmall ? [0, this.columns] : range(this.left, MOST_SEEN.width, CELL.width, this.columns);
     const seen = `${top} ${bottom} ${left} ${right}`;
     if (seen === this.seen && !always) return this.moveLabels();
     this.seen = seen;
@@ -110,7 +119,6 @@ class Grid {
     const cell = make("div", { role: "gridcell", class: this.classes(i), "data-i": i, tabindex: "-1" }, brief(x));
     cell.style.left = `${this.side + column * CELL.width}px`;
     cell.style.setProperty("--size", Number.isFinite(x) && this.largest ? Math.abs(x) / this.largest : 0);
-    cell.setAttribute("aria-label", `${elementName(this.k, i)} = ${brief(x)}`);
     return cell;
   }
 
@@ -126,11 +134,10 @@ class Grid {
 
   /** Keep the labels at the edges while the numbers scroll. */
   moveLabels() {
-    const { scrollTop, scrollLeft } = this.element;
     for (const row of this.inner.children) {
-      if (row.classList.contains("head")) row.style.transform = `translateY(${scrollTop}px)`;
+      if (row.classList.contains("head")) row.style.transform = `translateY(${this.top}px)`;
       const side = row.querySelector(".side");
-      if (side) side.style.transform = `translateX(${scrollLeft}px)`;
+      if (side) side.style.transform = `translateX(${this.left}px)`;
     }
   }
 
@@ -143,7 +150,8 @@ class Grid {
     const { element } = this;
     element.scrollTop = clip(row * CELL.height, element.scrollTop, element.clientHeight - this.head, CELL.height);
     element.scrollLeft = clip(column * CELL.width, element.scrollLeft, element.clientWidth - this.side, CELL.width);
-    this.draw(true);
+    [this.top, this.left] = [element.scrollTop, element.scrollLeft];
+    this.draw();
     const cell = this.inner.querySelector(`[data-i="${i}"]`);
     if (!cell) return;
     cell.tabIndex = 0;

@@ -317,13 +317,15 @@ function followAddress() {
 }
 
 function show(k, i, focus) {
+  const marked = new Set([k, page.chosen?.k, ...[...page.related].map((name) => Number(name.split(".")[0]))]);
   page.chosen = { k, i };
   page.related = new Set();
   page.live.terms(k, i, (_, places) => places.forEach(([s, at]) => page.related.add(`${s}.${at}`)));
   const item = reveal(k);
   explain();
   markDerivation(k);
-  refreshGrids(false);
+  for (const name of page.related) marked.add(Number(name.split(".")[0]));
+  for (const step of marked) page.grids.get(step)?.mark();
   const grid = page.grids.get(k);
   if (!grid) return;
   grid.show(i, focus && !document.activeElement?.closest("aside"));
@@ -346,10 +348,10 @@ function markDerivation(k) {
   for (const at of lines) cardElement?.querySelector(`[data-line="${op} ${at}"]`)?.classList.add("marked");
 }
 
-function refreshGrids(numbersToo) {
+function refreshGrids() {
   for (const [k, grid] of page.grids) {
     if (!grid.element.isConnected) page.grids.delete(k);
-    else grid.refresh(numbersToo);
+    else grid.refresh();
   }
 }
 
@@ -406,7 +408,7 @@ function changeSeveral(k, pairs) {
 function changed(keepsPanel = false) {
   drawTop();
   drawTour();
-  refreshGrids(true);
+  refreshGrids();
   if (!keepsPanel) explain();
 }
 
