@@ -16,7 +16,6 @@ from ..check.report import Report
 from ..check.user_file import UserFile, load_user_file
 from ..errors import InputError
 from ..ops import registry
-from ..show import check_page
 from ..terminal import print_wrapped, width_of
 from .options import add_usual, print_json
 
@@ -67,6 +66,8 @@ def run_check(options: argparse.Namespace, seed: int = 0) -> int:
         except SystemExit:
             raise InputError("the code that is checked stops Python; leave out exit() and quit()") from None
     if options.html:
+        from ..show import check_page
+
         page = check_page(report).save(options.html)
         print_wrapped(f"the numbers, each explained: {page}\n", stream=sys.stderr if options.json else sys.stdout)
     if options.json:
