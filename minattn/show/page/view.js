@@ -330,7 +330,7 @@ function show(k, i, focus) {
   if (!grid) return;
   grid.show(i, focus && !document.activeElement?.closest("aside"));
   bringIntoView(item);
-  setTimeout(() => bringIntoView(item), 120); // arrays above may have been drawn meanwhile
+  for (const later of [120, 400]) setTimeout(() => page.chosen?.k === k && bringIntoView(item), later); // when all is drawn
 }
 
 function bringIntoView(item) {
