@@ -276,6 +276,24 @@ def test_both_languages_say_the_same_things():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", words["zh"][key])), key
 
 
+def test_in_a_notebook_the_page_stands_in_a_frame(tab, tmp_path):
+    frame = show.op_page("exp")._repr_html_()
+    (tmp_path / "notebook.html").write_text(f"<!doctype html><p>above</p>{frame}", encoding="utf-8")
+    tab.tab.goto(f"file://{tmp_path}/notebook.html")
+    inside = tab.tab.frames[1]
+    inside.wait_for_selector(".cell")
+    assert "agreed" in inside.inner_text("#agreement") or inside.inner_text("h1") == "Exp, number by number"
+
+
+def test_on_paper_every_array_is_drawn(tab, tmp_path):
+    tab.go(saved(tmp_path, show.op_page("softmax")))
+    tab.tab.emulate_media(media="print")
+    tab.run("printAll()")
+    drawn, arrays = (tab.run(f"document.querySelectorAll('{name}').length") for name in (".grid", ".array"))
+    assert drawn == arrays > 5
+    assert tab.tab.pdf()[:4] == b"%PDF"
+
+
 # --- bad input
 
 HOSTILE = ["</script><script>alert(1)</script>", "\"'`<b>&amp;", "\u202eright to left", "🙂", "a\x00b"]
