@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ..check.catalogue import find_op
 from ..errors import InputError
-from ..ops import registry
 from ..pretrained import open_run
 from ..runs import newest_run
 from ..show import NumberPage, example_page, op_page, sentence_page
@@ -70,14 +69,17 @@ def _page(options: argparse.Namespace) -> NumberPage:
         return example_page(language=language)
     if text is None:
         raise InputError(f'{given[0]} needs a sentence: minattn show "The old [MASK] slept." {given[0]} …')
-    if not given and _is_op(text):
+    if _is_op(text):
+        if given:
+            raise InputError(f"{given[0]} is for a sentence, and {text} is an op; leave it out")
         return op_page(find_op(text), language=language)
     text = read_text(text).strip()
     try:
         run = open_run(options.run or newest_run())
     except InputError as error:
         if options.run is None and " " not in text:  # a word alone may have been meant as an op
-            raise InputError(f"{text[:60]!r} is no op ({', '.join(registry)}), and for a sentence {error}") from None
+            why = f"{text[:60]!r} is no op (minattn check --all lists them), and for a sentence {error}"
+            raise InputError(why) from None
         raise
     names = ("answer", "copies", "layers", "tokens", "top")
     return sentence_page(run, text, language=language, **{name: getattr(options, name) for name in names})

@@ -95,7 +95,7 @@ def _batch(model: Any, tokenizer: WordPiece, ids: list[int], answer: str | None,
     if answer is not None:
         wanted = tokenizer.encode(answer)[1:-1]
         if len(wanted) != count:
-            raise InputError(f"the text has {count} blanks, but the answer {answer[:60]!r} has {len(wanted)} tokens")
+            raise InputError(f"blanks in the text: {count}, but tokens in the answer {answer[:60]!r}: {len(wanted)}")
         targets[blanks] = wanted
     elif count:
         with no_grad():

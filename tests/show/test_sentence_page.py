@@ -51,7 +51,7 @@ def test_the_answer_is_what_is_wanted(run):
     html = sentence_page(run, SENTENCE, answer="bridge").html
     other = sentence_page(run, SENTENCE, answer="house").html
     assert html != other and "note guess" not in re.search(r'"notes":(.*?\]\])', html)[1]
-    with pytest.raises(InputError, match="the text has 1 blanks, but the answer 'old house' has 2 tokens"):
+    with pytest.raises(InputError, match="blanks in the text: 1, but tokens in the answer 'old house': 2"):
         sentence_page(run, SENTENCE, answer="old house")
 
 
@@ -111,6 +111,7 @@ def test_the_command_writes_a_page_of_each_kind(folder, tmp_path, capsys, monkey
     [
         (["--top", "50"], "--top needs a sentence"),
         (["nothing"], "is no op"),
+        (["softmax", "--top", "5"], "--top is for a sentence, and softmax is an op; leave it out"),
         (["a cat", "--run", "nowhere"], "nowhere"),
         (["softmax", "--out", "."], "is a folder; --out needs the name of a file"),
         (["a cat", "--language", "fr"], "invalid choice"),
