@@ -114,7 +114,7 @@ def test_nothing_is_marked_on_right_passes():
 PROBLEMS_OF = sorted({entry.op for entry in ENTRIES})
 
 
-@pytest.mark.parametrize("case", MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize("case", list(MISTAKES.values())[::5], ids=list(MISTAKES)[::5])
 def test_the_expression_that_a_finding_names_is_marked(case):
     report = check_backward(case.forward, case.backward, case.inputs)
     page = check_page(report).html
