@@ -12,7 +12,6 @@ from ..check.problem import Problem
 from ..check.report import Report
 from ..errors import InputError
 from ..trace import Place
-from .elementary import Elementaries
 from .number_page import NumberPage, built
 from .page_data import as_data, encoded
 from .part_recorder import PartRecorder, RecordedPart
@@ -55,11 +54,10 @@ def _check_data(point: Problem, title: str) -> dict[str, Any]:
     gradients = point.gradients()
     recording = record_check(point, gradients, title)
     data = as_data(recording)
-    place_of = Elementaries(recording).place_of
     data["right"] = {}
     for i in point.arguments:
         if (gradient := gradients[i]) is not None and gradient.shape == point.inputs[i].shape:
-            place = place_of[recording.outputs[f"gradient {point.names[i]}"]]
+            place = data["outputs"][f"gradient {point.names[i]}"]
             data["right"][str(place)] = _beside(compare(point, i, gradient))
     return data
 

@@ -18,6 +18,7 @@ ELEMENTWISE = {
 }
 OTHER_NAMES = {"true_divide": "divide", "abs": "absolute", "amax": "max", "amin": "min", "conjugate": "copy"}
 REDUCTIONS = frozenset(("sum", "mean", "max", "min", "all", "any", "prod"))
+_HARMLESS = {"axis", "axes", "keepdims", "dtype", "out", "optimize", "fill_value", "shape"}
 FILLED = {"zeros": 0, "ones": 1, "zeros_like": 0, "ones_like": 1, "full": None, "full_like": None}
 
 
@@ -124,7 +125,9 @@ class Elementaries:
         first = self.steps[self.operand(args[0])].value if args and isinstance(args[0], StepReference) else None
         if name == "astype":
             return "astype", [self.operand(args[0])], {"kind": value.dtype.kind}
-        if name in ELEMENTWISE and kwargs.keys() <= {"dtype"}:
+        if kwargs.keys() - _HARMLESS:  # where=, initial=, order= would change what is computed
+            raise LookupError(name)
+        if name in ELEMENTWISE and (name not in ("where", "clip") or len(args) == 3):
             return name, [self.operand(x) for x in args], {}
         if name in FILLED:
             number = FILLED[name] if FILLED[name] is not None else (args[1] if len(args) > 1 else kwargs["fill_value"])

@@ -154,6 +154,21 @@ def test_a_pass_that_cannot_be_followed_shows_its_gradients_alone(tab, tmp_path)
     assert tab.run("page.marks.first() !== null") and tab.errors == []
 
 
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: np.sum(x * x, axis=-1, where=x > 0),
+        lambda x: np.max(x, axis=0, initial=0.2),
+        lambda x: np.reshape(x * x, (4, 3), order="F"),
+        lambda x: np.sin(x)[np.where(x > 0)],
+        lambda x: np.cumsum(x, axis=0) * np.clip(x, -0.5, 0.5),
+    ],
+)
+def test_what_the_page_cannot_run_again_it_takes_as_it_is(tab, tmp_path, forward):
+    tab.go(check_page(check_backward(forward, lambda g, x: forward(x).sum() * x, [X])).save(tmp_path / "page.html"))
+    assert tab.verified()["wrong"] == 0 and tab.errors == []
+
+
 def test_the_command_writes_the_page(tmp_path, capsys):
     file = tmp_path / "mine.py"
     file.write_text(
