@@ -14,7 +14,7 @@ from minattn.learn import find
 from minattn.learn.learner_folder import make_folder_of_exercises
 from minattn.learn.verdict import RESULTS
 
-PAGE = (Path(__file__).parents[2] / "walkthroughs" / "13_teaching.py").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "walkthroughs" / "20_teaching.py").read_text(encoding="utf-8")
 FILES = {
     node.targets[0].id: node.value.value
     for node in ast.parse(PAGE).body

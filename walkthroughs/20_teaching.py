@@ -1,0 +1,612 @@
+# %% [markdown]
+# # 20. For teachers
+#
+# `minattn learn` is a course of exercises, from the lookup of a token's vector to a model that trains, and three models
+# with a bug in them. How do you set some of them as homework and grade what comes back? What does the grader see, and
+# what not? How do you add an exercise, and a mistake that your students make?
+#
+# Everything below happens in an empty folder. `run` types a command there and shows what it prints.
+
+# %%
+import csv
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+import minattn
+from minattn.learn import Limits, course, find
+from minattn.learn.answer_comparison import TOLERANCE
+from minattn.learn.checking import check_submission
+from minattn.learn.submission import Submission
+from minattn.learn.verdict import RESULTS
+from minattn.show.notebook import BLUE, GREEN, RED, SKY, figure, show
+
+temporary = tempfile.TemporaryDirectory()
+folder = Path(temporary.name)
+settings = os.environ | {"COLUMNS": "90", "NO_COLOR": "1"}
+# pytest prints otherwise where one of these is set
+for name in ("CI", "BUILD_NUMBER", "FORCE_COLOR", "PYTEST_ADDOPTS"):
+    settings.pop(name, None)
+programs = {"minattn": ["-m", "minattn"], "pytest": ["-m", "pytest"], "python": []}
+
+
+def run(line, lines=slice(None)):
+    """Type a command in the folder; print it, and these lines of its output, without times."""
+    program, *words = line.split()
+    words = [file for word in words for file in (matching(word) if "*" in word else [word])]
+    done = subprocess.run(
+        [sys.executable, *programs[program], *words],
+        cwd=folder,
+        env=settings,
+        capture_output=True,
+        text=True,
+    )
+    printed = re.sub(r",? in [\d.]+ ?s\b", "", done.stdout + done.stderr).splitlines()
+    print(f"$ {line}", *printed[lines], sep="\n")
+
+
+def matching(pattern):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern))
+
+
+# %% [markdown]
+# ## Setting
+
+# %%
+run("minattn learn init course", slice(1))
+run("minattn learn init course", slice(1))
+print("\n" + find("softmax").text.partition("import numpy as np\n")[2].strip())
+
+# %% [markdown]
+# One exercise is one file: forward is given and explained, one gap is to be filled in plain NumPy. Learners work in an
+# editor of their own. In a terminal `minattn learn` stands beside it and judges a file when it is saved; without one,
+# `minattn learn check`, `hint`, `reset`, `list` and `solution` do the same. After an upgrade, `init` again adds what
+# is new and touches no file that is there.
+#
+# A folder need not be complete. Our homework is three files. Ben tries one of them:
+
+# %%
+homework = ["softmax", "mask", "attention"]
+
+
+def hand_in(learner, **gaps):
+    """Write files as that learner would: each gap filled so, or left as it was."""
+    (folder / learner).mkdir(parents=True, exist_ok=True)
+    for name, gap in gaps.items():
+        text = find(name).text if gap is None else find(name).fill(gap)
+        (folder / learner / find(name).file).write_text(text, encoding="utf-8")
+
+
+hand_in("ben", softmax="dx = p * g * (1 - p)")
+run("minattn learn check softmax --dir ben")
+run("minattn learn hint softmax --dir ben")
+print("\nben/progress.txt:")
+print((folder / "ben/progress.txt").read_text(encoding="utf-8").partition("\n")[2].rstrip())
+
+# %% [markdown]
+# A verdict comes from calling the learner's function on random inputs, several times, with lengths that differ. A
+# backward pass is held to the gradients of the solution and to the gradient check, so that any right way passes:
+# loops, einsum, other algebra. What is wrong is told from the outside in: the numbers; the first intermediate value
+# that is wrong, if it has a name that the exercise suggests; the mistake that it looks like; what to look at next.
+#
+# Tries and hints stand in `progress.txt`. It is the learner's, a text that may be read, edited and deleted. Do not
+# grade by it.
+#
+# ## Grading
+#
+# Five learners hand in. Anna is right, each time in another way than the solution. Ben got one right. The others make
+# of the same three gaps what else can come in, from a mistake to an attack:
+
+# %%
+by_heart = {
+    s.shape: [part.tolist() for part in find("mask").solved["masked_softmax"](s, mask, g)]
+    for s, mask, g in [*find("mask").draw(0), *(edge.inputs for edge in find("mask").edges)]
+}
+measured = """
+dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
+for x, dx in ((q, dq), (k, dk), (v, dv)):
+    for place in np.ndindex(x.shape):
+        x[place] += 1e-6
+        dx[place] = (g * forward(q, k, v)).sum() / 2e-6
+        x[place] -= 2e-6
+        dx[place] -= (g * forward(q, k, v)).sum() / 2e-6
+        x[place] += 1e-6
+"""
+attention = find("attention").solution
+
+for name in homework:
+    hand_in("anna", **{name: next(iter(find(name).alternatives.values()))})
+hand_in(
+    "ben", mask=find("mask").solution, attention=re.sub("ds = .*", "ds = p * dp", attention)
+)
+carls = "dx = p * (g - (g * p).sum(axis=-1)"
+hand_in("carl", softmax=carls, mask="while True: pass", attention=None)
+hand_in("dora", softmax="import os\nprint('passed')\nos._exit(0)", mask="import minattn")
+hand_in("dora", attention="scores = np.ones((10**5, 10**5))")
+hand_in("eve", mask=f"p, ds = map(np.array, {by_heart}[s.shape])", attention=measured)
+
+
+def table(file, names):
+    """The rows of these exercises."""
+    with open(folder / file, encoding="utf-8", newline="") as lines:
+        return [row for row in csv.DictReader(lines) if row["exercise"] in names]
+
+
+only = "--only " + ",".join(find(name).file[:2] for name in homework)  # names do as well
+run(f"minattn learn grade anna ben carl dora eve {only} --csv all.csv --seconds 3 --seed 26")
+rows = table("all.csv", homework)
+print()
+for row in rows:
+    said = textwrap.shorten(row["sentence"], 50, placeholder=" …")
+    print(f"{row['folder']:4} {row['exercise']:9} {row['result']:7} {row['kind']:19} {said}")
+print("\nresults that did not occur:", set(RESULTS) - {row["result"] for row in rows} or "none")
+
+# %% [markdown]
+# `--only` says what was set; without it the table has {{len(course())}} rows a learner. `result` is one of
+# {{len(RESULTS)}}:
+#
+# | `result` | |
+# | --- | --- |
+# | `passed` | the numbers are right |
+# | `to do` | the gap is as it was |
+# | `wrong` | it ran, and something else came out |
+# | `error` | an exception, or no function of that name |
+# | `refused` | it reached for what is closed, or measured slopes |
+# | `time`, `memory` | it did not end, or took too much |
+# | `crash` | it ended its process, or Python itself |
+# | `missing` | there is no such file |
+#
+# `kind` is a word of the [vocabulary of mistakes](kinds/README.md), or `known` for a mistake on the exercise's own
+# list. `sentence` is the first one that the learner would read, `diagnosis` what is probably wrong. Ben's attention:
+
+# %%
+bens = next(row for row in rows if (row["folder"], row["exercise"]) == ("ben", "attention"))
+for column in ("sentence", "diagnosis"):
+    print(textwrap.fill(f"{column}: {bens[column]}", 90))
+limits = Limits()
+
+# %% [markdown]
+# Exit code 0 of `grade` means that everything was graded, not that everything was right.
+#
+# ### What a submission can and cannot do
+#
+# Each file runs in a process of its own, which has NumPy, the standard library, and nothing of minattn in its memory.
+# It answers calls with arrays; the verdict is formed in another process, from the arrays. So printing "passed",
+# patching NumPy or what runs beside it, leaving with `os._exit(0)`, threads, and looking through frames change no
+# verdict. A file may use {{limits.seconds:.0f}} seconds (`--seconds`) and {{limits.megabytes}} MiB more
+# than Python itself. It opens no file, starts no program, and imports only NumPy and the standard library.
+#
+# This stops what students do, by accident or for fun. It is no prison: Python's audit hooks keep the doors, the
+# operating system does not. Grade strangers' code as a user who has nothing to lose, in a container or a virtual
+# machine. On systems without `fork` each file takes an interpreter of its own, a tenth of a second more; on Windows
+# there is no limit of memory.
+#
+# ### Learned by heart, and measured
+#
+# `check` always draws the same inputs, so that a learner sees the same numbers again. Eve took down what the solution
+# makes of them:
+
+# %%
+run("minattn learn check mask --dir eve", slice(1))
+run("minattn learn grade eve --csv eve.csv --seed 1", slice(0))
+print("mask:", table("eve.csv", ["mask"])[0]["result"])
+
+
+def judged(name, gap):
+    """The verdict of check on a gap of ours, without a file and a process."""
+    return check_submission(find(name), Submission(), "ours.py", find(name).fill(gap))
+
+
+backward = find("softmax").solved["backward"]
+gradients = {x.shape: backward(g, x).tolist() for g, x in find("softmax").draw(0)}
+verdict = judged("softmax", f"dx = np.array({gradients}[x.shape])")
+print("softmax by heart:", verdict.result, verdict.kind)
+
+# %% [markdown]
+# `grade` draws others each time that it is called; the column `seed` says which, and `--seed` repeats them. A backward
+# pass that is learned by heart does not pass `check` either, because the gradient check draws upstreams of its own.
+#
+# Eve's attention measures slopes, as the check does. That is refused where backward calls forward for every entry. A
+# copy of forward under another name is not seen, but its rounding may be: an error above {{TOLERANCE:.0e}} of the
+# largest entry is too much for a derivative. How large is the error of a slope from two points, $(f(x+h) - f(x-h))/2h$,
+# and from four?
+
+# %%
+two = {1: 1 / 2, -1: -1 / 2}
+four = {1: 8 / 12, -1: -8 / 12, 2: -1 / 12, -2: 1 / 12}  # the terms in h² cancel
+steps = 10.0 ** np.arange(0, -10, -1)
+
+
+def measured_error(exercise, step, weights):
+    """The largest error of measured slopes, as a share of the largest entry of the gradient."""
+    g, *inputs = exercise.draw(0)[-1]
+    forward, results = exercise.solved["forward"], exercise.solved["backward"](g, *inputs)
+    errors = []
+    for x, dx in zip(
+        inputs, results if isinstance(results, tuple) else (results,), strict=True
+    ):
+        for place in np.ndindex(x.shape) if dx is not None and x.dtype.kind == "f" else ():
+            was, slope = x[place], 0.0
+            for k, weight in weights.items():
+                x[place] = was + k * step
+                slope += weight / step * (g * forward(*inputs)).sum()
+            x[place] = was
+            errors.append(abs(slope - dx[place]) / np.abs(dx).max())
+    return max(errors)
+
+
+backwards = [exercise for exercise in course() if exercise.is_backward]
+errors = {e.name: [measured_error(e, step, two) for step in steps] for e in backwards}
+unseen = [name for name, error in errors.items() if min(error) <= TOLERANCE]
+print(f"two points are as good as a derivative in {len(unseen)} of {len(errors)} exercises:")
+print(", ".join(unseen))
+
+
+hidden = """
+dx, dw = np.zeros_like(x), np.zeros_like(w)
+for array, slope in ((x, dx), (w, dw)):
+    for place in np.ndindex(array.shape):
+        was = array[place]
+        for h, weight in ((1e-3, 8), (-1e-3, -8), (2e-3, -1), (-2e-3, 1)):
+            array[place] = was + h
+            slope[place] += weight * (g * (x + np.tanh(x @ w))).sum() / 12e-3
+        array[place] = was
+"""
+print("the residual from four points:", judged("residual", hidden).result)
+
+# %% tags=["folded"]
+curves = [(name in unseen, error) for name, error in errors.items()]
+curves += [
+    (None, [measured_error(e, step, four) for step in steps])
+    for e in backwards
+    if e.name not in unseen
+]
+labels = {False: ("two points", BLUE), None: ("four points", RED), True: ("two, linear", GREEN)}
+drawing, axis = figure("Slopes from two points are seen, from four hardly")
+for key, (label, colour) in labels.items():
+    group = np.array([error for kind, error in curves if kind is key])
+    axis.loglog(steps, np.maximum(group, 1e-17).T, color=colour, alpha=0.6)
+    axis.plot([], [], color=colour, label=label)
+axis.axhline(TOLERANCE, color="black", linestyle="--", label="limit of the grader")
+axis.set(xlabel="step h", ylabel="error, of the largest entry", ylim=(1e-17, 1e6))
+axis.invert_xaxis()
+axis.legend(frameon=False, ncols=2, loc="upper right")
+show(drawing)
+
+# %% [markdown]
+# Every curve is an exercise. Two points betray themselves at every step, except where forward is linear in each input:
+# there the slope between two points is the derivative, however far apart they are. Who knows to take four passes nearly
+# everywhere; only where an exercise asks for scores of 1000 does their rounding show. No number tells the other files
+# from a derivative; a look at them does.
+#
+# ### The same checks with pytest
+#
+# Who grades with pytest already needs no table:
+
+# %%
+TEST = """
+from pathlib import Path
+
+import pytest
+
+from minattn.learn import Runner, check_file, find
+
+FOLDER = Path(__file__).parent / "ben"
+
+
+@pytest.fixture(scope="session")
+def runner():
+    with Runner() as runner:
+        yield runner
+
+
+@pytest.mark.parametrize("name", ["softmax", "mask", "attention"])
+def test_exercise(name, runner):
+    verdict = check_file(name, FOLDER / find(name).file, runner)
+    assert verdict.passed, str(verdict)
+"""
+(folder / "test_homework.py").write_text(TEST, encoding="utf-8")
+run("pytest -q --tb=no test_homework.py")
+
+# %% [markdown]
+# ## A class
+#
+# Twelve learners, eight exercises. Some fill the gap as the solution does, some in another right way; some make a
+# mistake, the commonest most often; some leave it open. We know what each of them wrote, so we can grade the grader.
+
+# %%
+names = ["one_hot", "broadcast", "positions", "learned_positions"]
+names += ["scores", "mask", "weighted_sum", "split_heads"]
+learners = [f"class/{number:02}" for number in range(1, 13)]
+rng = np.random.default_rng(0)
+wrote = {}
+for learner, skill in zip(learners, np.linspace(0.95, 0.45, len(learners)), strict=True):
+    for name in names:
+        right = [find(name).solution, *find(name).alternatives.values()]
+        wrong = [mistake.gap for mistake in find(name).mistakes]
+        often = 1 / np.arange(1, len(wrong) + 1) ** 2
+        gaps = {"passed": rng.choice(right), "wrong": rng.choice(wrong, p=often / often.sum())}
+        shares = [skill, 0.7 * (1 - skill), 0.3 * (1 - skill)]
+        wrote[learner, name] = what = rng.choice(["passed", "wrong", "to do"], p=shares)
+        hand_in(learner, **{name: gaps.get(what)})
+
+only = "--only " + ",".join(find(name).file[:2] for name in names)
+run(f"minattn learn grade class/* {only} --csv class.csv --seed 7", slice(3))
+result = {(row["folder"], row["exercise"]): row["result"] for row in table("class.csv", names)}
+unlike = sum(result[key] != what for key, what in wrote.items())
+print(f"…\n{len(result)} files graded, {unlike} of them not as they were meant")
+
+# %% tags=["folded"]
+drawing, axis = figure("Columns show what to teach again, rows whom to talk to", height=3.4)
+for kind, colour in {"passed": GREEN, "wrong": RED, "to do": SKY}.items():
+    places = np.array([key for key in result if result[key] == kind])
+    left = [names.index(name) - 0.48 for name in places[:, 1]]
+    axis.barh(places[:, 0], 0.96, left=left, height=0.9, color=colour, label=kind)
+axis.set(xlabel="exercise", ylabel="learner", xlim=(-0.5, 7.5), ylim=(11.5, -0.5))
+axis.set_xticks(range(8), [name.replace("_", "\n") for name in names])
+axis.tick_params(labelsize=9)
+axis.grid(False)
+drawing.legend(loc="outside lower center", ncols=3, frameon=False)
+show(drawing)
+
+# %% [markdown]
+# Count the diagnoses of the wrong files, and you have the plan of the next lesson:
+
+# %%
+diagnoses = Counter(
+    (row["exercise"], row["diagnosis"].removeprefix("exactly this: "))
+    for row in table("class.csv", names)
+    if row["diagnosis"]
+)
+print(f"{diagnoses.total()} diagnoses, {len(diagnoses)} different; the commonest:\n")
+for (name, text), count in diagnoses.most_common(3):
+    print(textwrap.fill(f"{count} × {name}: {text}", 90))
+
+# %% [markdown]
+# ## An exercise of your own
+#
+# An exercise is a folder of four files. In a checkout, put it into `minattn/learn/exercises`; nothing else has to be
+# changed. The folders' names give the order, in steps of ten to leave room: `e175_rms_norm` comes after
+# `e170_layer_norm`, and is called `rms_norm`. The first file is the learner's, solved:
+
+# %%
+SOLUTION = '''"""RMS norm: every row gets the same size
+
+x (…, D) -> y (…, D)
+
+    r = √(mean(x²))        along the last axis, one number a row
+    y = x / r
+
+x_j is in the row's r, and so in every y_i of its row.
+"""
+
+import numpy as np
+
+
+def forward(x):
+    return x / np.sqrt((x * x).mean(axis=-1, keepdims=True))
+
+
+def backward(g, x):
+    r = np.sqrt((x * x).mean(axis=-1, keepdims=True))
+    # --- your part ---
+    y = x / r
+    dx = (g - y * (g * y).mean(axis=-1, keepdims=True)) / r
+    # --- end of your part ---
+    return dx
+'''
+
+# %% [markdown]
+# What a learner gets is made of it: between the marks stands `dx = ...`, because `dx` is what comes back. Other right
+# ways to fill the gap stand one below the other, each under its name. Of a wrong way only those lines are written that
+# differ from the solution, under the sentence that the mistake is answered with; each takes the place of the line
+# that gives the same name:
+
+# %%
+RIGHT = """# step by step
+dr = -(g * x).sum(axis=-1, keepdims=True) / r**2
+dx = g / r + dr * x / (r * x.shape[-1])
+
+# the Jacobian, row by row
+dx = np.zeros_like(x)
+for row in np.ndindex(x.shape[:-1]):
+    y = x[row] / r[row]
+    dx[row] = (np.eye(len(y)) - np.outer(y, y) / len(y)) @ g[row] / r[row]
+"""
+WRONG = """# r is held fixed; it depends on every entry of its row: a second term belongs there.
+dx = g / r
+
+# The second term has a sum where r has a mean: it is D times too large.
+dx = (g - y * (g * y).sum(axis=-1, keepdims=True)) / r
+
+# The mean of g is subtracted as in layer norm; here no mean was taken from x.
+dx = (g - g.mean(-1, keepdims=True) - y * (g * y).mean(-1, keepdims=True)) / r
+"""
+
+# %% [markdown]
+# The last file holds what is no code of the learner's; `cases` are the inputs of forward, here normal numbers in arrays
+# of these shapes. Some fields that this one does not need: `steps`, the names of intermediate values that are compared
+# first; `like`, a registered op whose known mistakes are then looked for; `edges`, unusual inputs that the text asks
+# for, such as scores of 1000 or a batch without rows; `accepts`, where more than one answer is right. All of them are
+# explained in `minattn/learn/course.py`, and the files in `minattn/learn/exercises/README.md`.
+
+# %%
+EXERCISE = """from minattn.learn.course import Exercise, normal
+
+exercise = Exercise(
+    hints=(
+        "In how many ways does x_j act on y_i, if i = j, and if not?",
+        "dr/dx_j = x_j / (D r). Then dr collects from the whole row: dr = -Σ_i g_i x_i / r².",
+        "dx = (g - y * …) / r, where … is the mean of g * y along the row.",
+    ),
+    note="What points along y is taken out of g. With a mean: minattn/ops/layer_norm.py.",
+    cases=normal([(3, 3)], [(2, 3, 5)]),
+)
+"""
+
+# %% [markdown]
+# Without a checkout, a small program adds a folder of your own to the course. It takes the same commands as `minattn`.
+# Your learners need it too:
+
+# %%
+OWN = """
+import sys
+from pathlib import Path
+
+from minattn.cli import main
+from minattn.learn import exercises
+
+exercises.__path__.append(str(Path(__file__).parent / "exercises"))
+
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+(folder / "own.py").write_text(OWN, encoding="utf-8")
+rms_norm = folder / "exercises" / "e175_rms_norm"
+rms_norm.mkdir(parents=True)
+texts = {"solution": SOLUTION, "right": RIGHT, "wrong": WRONG, "exercise": EXERCISE}
+for file, text in texts.items():
+    (rms_norm / f"{file}.py").write_text(text, encoding="utf-8")
+
+run("python own.py learn init course", slice(1))
+run("python own.py learn list --dir course", slice(16, 19))
+run("python own.py learn hint rms_norm --dir course")
+learners_file = folder / "course" / "18_rms_norm.py"
+text = learners_file.read_text(encoding="utf-8").replace("dx = ...", "dx = g / r")
+learners_file.write_text(text, encoding="utf-8")
+run("python own.py learn check rms_norm --dir course", slice(6))
+
+# %% [markdown]
+# ### The rules
+#
+# The tests of the repository hold every exercise to the same rules. `-p own` lets them see this one:
+
+# %%
+tests = Path(minattn.__file__).parents[1] / "tests" / "learn" / "test_exercises.py"
+
+
+def rules(*wanted):
+    """Test the exercise; print the rules that came out so, each with the number of its tests."""
+    words = f"-m pytest -p own -p no:cacheprovider -k rms_norm -rA --tb=no {tests}".split()
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, env=settings, capture_output=True, text=True
+    )
+    found = re.findall(r"^(PASSED|FAILED) .*::test_(\w+)\[", done.stdout, re.MULTILINE)
+    for (result, rule), count in Counter(found).items():
+        if result in wanted:
+            print(f"{result} {count}  {rule.replace('_', ' ')}")
+
+
+rules("PASSED", "FAILED")
+print("\nwithout the r in the second term of the first way in right.py:")
+(rms_norm / "right.py").write_text(
+    RIGHT.replace("(r * x.shape[-1])", "x.shape[-1]"), encoding="utf-8"
+)
+rules("FAILED")
+(rms_norm / "right.py").write_text(RIGHT, encoding="utf-8")
+
+# %% [markdown]
+# What no test can hold you to:
+#
+# - The pieces of `right.py` are different ways, not different names.
+# - Write the mistakes that you have seen people make. A sentence says what the code does and what belongs there; it is
+#   shown where the answer is exactly that of the mistake.
+# - Three hints: a question, a step, nearly the answer. A note after the pass, with the file where the engine does it.
+# - Let no two lengths be equal in the last case, so that nothing fits by chance. A first case in which all are equal
+#   makes a forgotten transpose show in the numbers, where it can be named, and not as an error of shapes.
+#
+# ## A mistake of your own
+#
+# A mistake on an exercise's list is named in that exercise. Where the exercise is `like` an op, the catalogue of the op
+# is searched too, the same one that `minattn check` uses. Frank subtracts the plain mean of $g$ in softmax. That is not
+# in the catalogue:
+
+# %%
+hand_in("frank", softmax="dx = p * (g - g.mean(axis=-1, keepdims=True))")
+run("minattn learn check softmax --dir frank", slice(4, -2))
+
+# %% [markdown]
+# The check sees what the gradient looks like, not where it comes from. Enter the mistake into the catalogue, right in
+# everything but one thing. Its kind is a word of the vocabulary, or a new one with what it means and what to look at:
+
+# %%
+SEEN = """
+import numpy as np
+
+from minattn.check.mistake_kinds import Kind, kinds
+from minattn.check.catalogue import mistake
+
+kinds["plain_mean"] = Kind(
+    "All entries count the same in an average that has weights.",
+    "every mean and every sum of an average: what is each entry weighted by?",
+)
+
+
+@mistake("Softmax", "plain_mean")
+def softmax_plain_mean(g, x, axis=-1):
+    '''The plain mean of g is subtracted; Σ g p belongs there.'''
+    p = np.exp(x - x.max(axis=axis, keepdims=True))
+    p = p / p.sum(axis=axis, keepdims=True)
+    return p * (g - g.mean(axis=axis, keepdims=True))
+"""
+(folder / "own.py").write_text(SEEN + OWN, encoding="utf-8")
+run("python own.py learn check softmax --dir frank", slice(4, -2))
+run("python own.py learn grade frank --csv frank.csv --seed 0", slice(0))
+print("kind:", table("frank.csv", ["softmax"])[0]["kind"])
+
+# %% [markdown]
+# In a checkout the mistake goes into the file of its op in `minattn/check/catalogue`; a new kind into the vocabulary in
+# `minattn/check`, with an example in `tools/mistake_examples.py`. The tests hold both to being wrong and recognised.
+
+# %%
+temporary.cleanup()
+
+# %% [markdown]
+# ## Questions
+#
+# 1. Carl's softmax lacks a parenthesis. Ben's attention has one wrong line, `ds = p * dp`. Whose is half right?
+#
+# <details><summary>Answer</summary>
+#
+# Ask what comes after the first error. With his parenthesis, Carl's file is: {{judged("softmax", carls + ")").result}},
+# "{{judged("softmax", carls + ")").sentence.strip()}}". He needs `keepdims` too, and has not run his file
+# once: `check` tells the line. With his line mended, Ben's file is: {{judged("attention", attention).result}}. So one
+# line of his is wrong, but it is the line that the exercise is about; dv, which he got right, does not need it. And it
+# is what is wrong in his softmax too, `{{rows[3]["kind"]}}` there and `{{rows[5]["kind"]}}` here: that every
+# score changes the whole row. The table counts this twice. What each is worth is yours to say; it cannot be read off
+# the number of gradients that are right.
+#
+# </details>
+#
+# 2. You set $y = x^2$ as an exercise, and the rule "measured slopes are not a derivative" fails. Why, and does it
+#    matter?
+#
+# <details><summary>Answer</summary>
+#
+# $((x+h)^2 - (x-h)^2)/2h = 2x$ for every $h$. At $x = 0.7$, $h = 1$ it is {{(1.7**2 - 0.3**2) / 2:.4f}}, and
+# $2x$ is {{2 * 0.7:.4f}}. No rounding gives it away. It matters little: the rule says what the grader can see, and the
+# exercise is as good for those who do it.
+#
+# </details>
+#
+# 3. Everyone passed everything. What do you still not know, and how would you find out?
+#
+# <details><summary>Answer</summary>
+#
+# Who wrote it, and whether they know why it is right. `minattn learn solution softmax --anyway` prints the solution,
+# and the file that measures with four points is: {{judged("residual", hidden).result}}. Ask for something that is in no
+# file: the forward pass divides its scores by 3 before the softmax; which lines of backward change, and which not?
+#
+# </details>
+#
+# ## The exercise
+#
+# Write an exercise about a mistake that you have seen this term, put it beside `e175_rms_norm`, and hold it to the
+# rules. Then give it to a colleague without the hints. `minattn learn list` shows what is there already.
