@@ -1,7 +1,9 @@
-"""Build the walkthroughs, or check that they are up to date: python tools/walkthroughs.py [--check] [PAGES]
+"""Build the walkthroughs, or check that they are up to date: python tools/walkthroughs.py [--check] [--map] [PAGES]
 
-Each `walkthroughs/NN_name.py` gives `NN_name.md` with what its cells print and draw; where there is prose for it in
-`zh/NN_name.txt`, `NN_name.zh.md` too, from the same run. Figures lie in `figures/`, with English words, for both.
+Each `walkthroughs/NN_name.py` gives `NN_name.md` with what its cells print and draw, and `notebooks/NN_name.ipynb`;
+where there is prose for it in `zh/NN_name.txt`, `NN_name.zh.md` too, from the same run. Figures lie in `figures/`, with
+English words, for both. All pages together, or --map alone, give the map in the README and the glossary; there terms
+must be introduced before they are used, and each exercise must stand on a page.
 
 A page that `needs` a package (minattn.show.notebook) which is absent stays as it is: --check says so and goes on.
 """
@@ -17,32 +19,38 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
+from pages.course import PAGES, build_course
 from pages.execute import ExecutedCell, PageError, execute
+from pages.notebooks import build_notebook, check_notebook
 from pages.weave import build, check, translation_of
 
 from minattn.errors import InputError
 from minattn.show.notebook import NotInstalled
+
+FOLDER = Path("walkthroughs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build or check pages; returns 1 where one failed, is stale or could not be built, 2 where there are none."""
     parser = argparse.ArgumentParser(prog="python tools/walkthroughs.py", description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing, fail where a page is not up to date")
+    parser.add_argument("--map", action="store_true", help="the map and the glossary alone, without running a page")
     parser.add_argument("pages", nargs="*", type=Path, help="walkthroughs/NN_name.py; all by default")
     options = parser.parse_args(arguments)
-    pages = options.pages or sorted(Path("walkthroughs").glob("[0-9][0-9]_*.py"))
+    pages = options.pages or sorted(FOLDER.glob(PAGES))
     if not pages:
         print("no pages: run this where the folder walkthroughs is, or name the pages", file=sys.stderr)
         return 2
-    failed = 0
-    for page in pages:
+    failed = 0 if options.pages else check_course(options.check)
+    for page in () if options.map else pages:
         started = time.perf_counter()
         try:
             done, trouble = run(page), None
             if options.check:
-                trouble = check(page, done)
+                trouble = check(page, done) or check_notebook(page, done)
             else:
                 build(page, done)
+                build_notebook(page, done)
         except NotInstalled as absent:
             print(f"{page.stem:24} not {'checked' if options.check else 'built'}: {absent}", flush=True)
             failed += not options.check
@@ -54,6 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if trouble:
             print(trouble, file=sys.stderr, flush=True)
     return 1 if failed else 0
+
+
+def check_course(check: bool) -> int:
+    """Build or check what all pages make together; returns 1 where something is wrong."""
+    try:
+        problems = build_course(FOLDER, check)
+    except InputError as error:
+        problems = [str(error)]
+    print(*problems, sep="\n", end="\n" * bool(problems), file=sys.stderr, flush=True)
+    return 1 if problems else 0
 
 
 def run(page: Path) -> list[ExecutedCell]:

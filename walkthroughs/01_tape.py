@@ -1,10 +1,13 @@
 # %% [markdown]
 # # 1. The tape
 #
-# A model's loss is made by many small ops. Each of them knows its own slope, and nothing of the others. How
+# *How does backward find its way, and why does order matter?*
+#
+# A model's loss is made by many small computations, called [[op|ops]]. Each knows its own slope, and nothing of the
+# others. How
 # does the gradient find its way back through all of them? And why must it go in a certain order?
 #
-# We build what does it, an autograd, in some sixty lines. The example that stays is one number through five ops:
+# We build what does it, an [[autograd]], in some sixty lines. The example that stays is one number through five ops:
 #
 # $$
 # s = x^2 \qquad c = 5s \qquad a = s^2 \qquad b = -a \qquad y = c + b
@@ -27,7 +30,8 @@ from minattn.show.notebook import BLUE, RED, draw_matrix, figure, show
 # ## Each op: forward, and backward
 #
 # Forward, an op makes $y$ of its inputs. Backward, it is given $g$, the gradient of the loss with respect to its $y$,
-# and must return the gradient of each input. One line an op. `sum` is along the last axis, which stays with length 1.
+# and must return the gradient of each input. One line for each op. `sum` is along the last axis, which stays with
+# length 1.
 
 # %%
 OPS = {  # name: forward(*inputs) -> y; backward(g, y, *inputs) -> a gradient for each input
@@ -45,7 +49,7 @@ OPS = {  # name: forward(*inputs) -> y; backward(g, y, *inputs) -> a gradient fo
 # ## Forward: write down what was done
 #
 # A `Value` is an array that knows which op made it, and of which values. It also gets a number: the first value that
-# is made has 1, the next 2. A value that no op made is a leaf: an input, a parameter, a constant.
+# is made has 1, the next 2. A value that no op made is a [[leaf]]: an input, a parameter, a constant.
 
 
 # %%
@@ -97,8 +101,8 @@ for name, value in values.items():
     print(f"{value.number:6}  {name} = {value.data:3.0f}  {value.op or 'leaf'} {inputs}")
 
 # %% [markdown]
-# Such a list of what was done, in the order in which it was done, is called a tape. (Number {{values["s"].number + 1}}
-# is the constant 5.) Drawn, it is a graph with two arms, a diamond:
+# Such a list of what was done, in the order in which it was done, is called a [[tape]]. (Number
+# {{values["s"].number + 1}} is the constant 5.) Drawn, it is a graph with two arms, a diamond:
 
 # %% tags=["folded"]
 PLACES = {"x": (0, 1), "s": (1, 1), "c": (2.5, 2), "a": (2, 0), "b": (3, 0), "y": (4, 1)}
@@ -291,7 +295,7 @@ print("right exactly where every value comes after its users:", agree)
 
 # %% [markdown]
 # Only {{results[-12.0]}} of {{results.total()}} are right, and those are the orders in which every value comes after
-# all of its users. Such an order is called topological, here from the end to the beginning. (0 comes out where nothing
+# all of its users. This is a [[topological order]], here from the end to the beginning. (0 comes out where nothing
 # has reached $s$ before its turn.)
 #
 # **The order of creation is one.** An op can only be run when its inputs are there. So an input always has a smaller
@@ -331,8 +335,9 @@ for count in (1, 4, 8, 12):
 #
 # ## Used twice: shares add up
 #
-# Those diamonds are the smallest case of fan-in: one value, used twice by the same op. `y = y + y` makes a new value
-# and gives it the old name; the old value stays in the graph. Beside it a walk that overwrites where it should add:
+# Those diamonds are the smallest case of [[fan-in]]: one value, used twice by the same op. `y = y + y` makes a new
+# value and gives it the old name; the old value stays in the graph. Beside it a walk that overwrites where it should
+# add:
 
 
 # %%
@@ -357,7 +362,7 @@ print("ours:", x.grad, " minattn's:", t.grad)
 
 # %% [markdown]
 # $y = 8x$, so {{x.grad:.0f}} is right. Overwriting loses one of two shares at every step. In a model fan-in is
-# everywhere: the residual path, the $x$ that makes queries, keys and values, the weight that all tokens use.
+# everywhere: each weight is used for all examples of a batch, and many a vector goes to several ops.
 #
 # ## Twice backward, twice the gradient
 #
@@ -378,10 +383,11 @@ for _ in range(2):
 # %% [markdown]
 # ## Train with it
 #
-# Eight tokens, three numbers in the middle, and one task: give back what was put in. A row of $X$ is a token as a
-# one-hot vector, so $X$ is the identity, $(8, 8)$. The loss is that of [page 10](10_cross_entropy.md), one
-# row each, $\ln \sum_i e^{z_i} - z_y$; the mean is the upstream $1/8$. (Page 10 says why the
-# largest logit should be subtracted first; here the code is to be short.)
+# Eight words, three numbers in the middle, and one task: give back what was put in. A row of $X$ is a word as a
+# [[one-hot]] vector: eight numbers, all 0 but for a 1 at the place of the word. So $X$ is the identity, $(8, 8)$. What
+# comes out are eight logits $z$ for each row, and the loss is the surprise at the right word $y$, as on
+# [page 0](00_one_weight.md): $-\ln p_y = -\ln (e^{z_y} / \sum_i e^{z_i}) = \ln \sum_i e^{z_i} - z_y$. The mean over the
+# rows is the upstream $1/8$.
 
 # %%
 N, D = 8, 3
@@ -395,15 +401,15 @@ start = {
 }
 
 
-def hidden(p, tokens):
-    return run("tanh", Value(tokens) @ p["w1"] + p["b1"])  # (n, 3)
+def hidden(p, words):
+    return run("tanh", Value(words) @ p["w1"] + p["b1"])  # (n, 3)
 
 
-def losses_of(p, tokens=X):
-    """The loss of each of n tokens, (n, 1)."""
-    z = hidden(p, tokens) @ p["w2"] + p["b2"]  # (n, 8)
+def losses_of(p, words=X):
+    """The loss of each of n words, (n, 1)."""
+    z = hidden(p, words) @ p["w2"] + p["b2"]  # (n, 8)
     log_sum = run("log", run("sum", run("exp", z)))
-    return log_sum + -run("sum", z * tokens)
+    return log_sum + -run("sum", z * words)
 
 
 ours = {name: Value(array) for name, array in start.items()}
@@ -454,15 +460,15 @@ means, p = train()
 code = hidden(p, X).data
 restored = (code @ p["w2"].data + p["b2"].data).argmax(axis=1)
 print(f"loss {means[0]:.3f} at first, {means[-1]:.3f} after {len(means)} steps")
-print(f"tokens restored: {(restored == np.arange(N)).sum()} of {N}")
+print(f"words restored: {(restored == np.arange(N)).sum()} of {N}")
 print("different patterns of signs:", len({tuple(row) for row in np.sign(code).astype(int)}))
 
 # %% tags=["folded", "rough"]
-drawing, (left, right) = figure("Eight tokens through three numbers, and back", columns=2)
+drawing, (left, right) = figure("Eight words through three numbers, and back", columns=2)
 left.semilogy(means, color=BLUE, linewidth=2)
 left.set(title="Training", xlabel="step", ylabel="loss, nats")
 draw_matrix(right, code, limit=1.0, numbers=".1f")
-right.set(title="What stands for each token", xlabel="number in the middle", ylabel="token")
+right.set(title="What stands for each word", xlabel="number in the middle", ylabel="word")
 right.set_yticks(range(N), range(N))
 right.set_xticks(range(D), range(1, D + 1))
 show(drawing)
@@ -482,12 +488,12 @@ show(drawing)
 #
 # </details>
 #
-# 2. A network has 100 residual blocks, $h = h + f(h)$, each $f$ one op. How many paths lead from the loss back to the
+# 2. A network has 100 lines $h = h + f(h)$, each $f$ one op. How many paths lead from the loss back to the
 #    input? How many turns does backward take?
 #
 # <details><summary>Answer</summary>
 #
-# Two ways through every block: $2^{100}$, about {{2.0**100:.0e}} paths. Two ops a block, so {{2 * 100}} turns. The sum
+# Two ways through every line: $2^{100}$, about {{2.0**100:.0e}} paths. Two ops for each, so {{2 * 100}} turns. The sum
 # over all those paths is still what comes out: a value hands on once what all paths behind it have brought.
 #
 # </details>

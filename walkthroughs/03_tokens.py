@@ -1,9 +1,12 @@
 # %% [markdown]
 # # 3. Tokens
 #
-# A model computes with numbers, a text is letters. Between them stands a fixed list of pieces of words, the vocabulary.
-# A text is cut into pieces of this list, called tokens, and each token is replaced by its place in the list, its id.
-# This page cuts by hand first, then with the tokenizer. Then it counts what the ids no longer know.
+# *How does text become numbers, and what is lost?*
+#
+# A model computes with numbers, a text is letters. Between them stands a fixed list of pieces of words, the
+# [[vocabulary]]. A text is cut into pieces of this list, called [[token|tokens]], and each token is replaced by its
+# place in the list, its [[id]]. This page cuts by hand first, then with the tokenizer. Then it counts what the ids no
+# longer know.
 
 # %%
 import re
@@ -17,7 +20,7 @@ from minattn.text import Batches, WordPiece, read_pieces, shipped
 # %% [markdown]
 # ## A word, cut by hand
 #
-# The rule is called WordPiece. Take the longest piece of the vocabulary that the word begins with. Then the longest
+# The rule is called [[WordPiece]]. Take the longest piece of the vocabulary that the word begins with. Then the longest
 # that the rest begins with. Go on until nothing is left. A piece inside a word is written with `##` before it: `ed`
 # begins a word, `##ed` goes on with one. If nothing fits, the whole word becomes `[UNK]`, unknown.
 
@@ -132,13 +135,13 @@ def learn(counts, merges):
 
 
 letters = [piece for piece in tokenizer.pieces if len(piece.removeprefix("##")) == 1]
-first = len(letters) + 5  # after [PAD] [UNK] [CLS] [SEP] [MASK]
+first = len(letters) + 5  # after five special ones, [PAD] [UNK] [CLS] [SEP] and a last
 print("id   shipped  learned here")
 for i, (left, right, times) in enumerate(learn(counts, 8), first):
     print(f"{i}   {tokenizer.pieces[i]:8} {left + ' + ' + right:10} {times:5} times")
 
 # %% [markdown]
-# {{first}} ids are taken by the special tokens and by every letter twice, at the start of a word and inside. From there
+# {{first}} ids are taken by the special pieces and by every letter twice, at the start of a word and inside. From there
 # on, ids are in the order in which pieces were learned. The commonest pair is not `t` and `h`: `h` and `e` also meet in
 # `she`, `her` and `when`, where `th` has no part.
 #
@@ -237,7 +240,9 @@ for text in ("a - b", "Yes, ma'am."):
 # %% [markdown]
 # A measure of text would give a perfect model {{np.mean(rules["as it was"]):.0%}} or
 # {{np.mean(rules["small letters, spacing guessed"]):.0%}}, by how it treats capitals and spaces. That says nothing
-# about the model. So **reconstruction is scored on ids**: which of the tokens that went in came out?
+# about the model. The task of our model is [[reconstruction]]: text goes in, and the same text shall come out. (To make
+# it hard, some tokens are replaced by `[MASK]` first; such a [[blank]] must be filled from what stands around it.) So
+# **reconstruction is scored on ids**: which of the tokens that went in came out?
 #
 # Ids have a blind spot of their own. One word can be cut in several ways; the tokenizer gives only one of them.
 
@@ -293,8 +298,8 @@ show(drawing)
 # pieces that other words use too. And their curve ends in a cliff. A piece was learned because it was common; those
 # that are rare now lost their places to longer pieces made from them.
 #
-# And a batch is a rectangle: short sentences are filled up with `[PAD]` to the longest. Random company is wasteful;
-# `Batches` puts sentences of like length together:
+# And a batch is a rectangle: short sentences are filled up with `[PAD]` to the longest, which is called [[padding]].
+# Random company is wasteful; `Batches` puts sentences of like length together:
 
 # %%
 mixed = np.random.default_rng(0).permutation(length)[: len(length) // 32 * 32].reshape(-1, 32)
@@ -320,8 +325,8 @@ print(
 # </details>
 #
 # 2. Two models of the same text have a loss of {{np.log(1000):.2f}} and of {{np.log(2500):.2f}} per token; their
-#    vocabularies have 1,000 and 2,500 pieces. (Loss: the surprise at a token; one that guesses among $V$ equally likely
-#    tokens has $\ln V$.) Is the first better?
+#    vocabularies have 1,000 and 2,500 pieces. (A model that guesses among $V$ equally likely tokens has the surprise
+#    $\ln V$ at each.) Is the first better?
 #
 # <details><summary>Answer</summary>
 #
@@ -345,4 +350,4 @@ print(
 # ## The exercise
 #
 # This page has no gradient, so none of the graded exercises belongs to it. Close it and write `split_word`; the reader
-# is the check. Where ids go next is `minattn learn check embedding`, and [page 4](04_embedding.md).
+# is the check. Where ids go next is on [page 4](04_embedding.md).

@@ -1,9 +1,12 @@
 # %% [markdown]
 # # 4. Tokens to vectors
 #
+# *Why is a lookup the same as a product with one-hot rows, and what does backward do?*
+#
 # An id is a name. Nothing can be computed with it: token 5 is not more than token 2. So every token of the vocabulary
-# gets a row of numbers, a vector, in a table $W$ of shape (V, D): V tokens, D numbers for each. The rows are random at
-# first and are learned. A sentence of T tokens becomes T vectors, $y$ of shape (T, D).
+# gets a row of numbers, a vector, in a table $W$ of shape (V, D): V tokens, D numbers for each; D is the [[width]]. The
+# rows are random at first and are learned. To look them up is the [[embedding]]: a sentence of T tokens becomes T
+# vectors, $y$ of shape (T, D).
 
 # %%
 import time
@@ -86,7 +89,7 @@ show(drawing)
 # dW_v = \sum_{t \,:\, id_t = v} g_t
 # $$
 #
-# Read as a loop: begin with zeros, and for every position add $g_t$ to row $id_t$. This is a **scatter-add**.
+# Read as a loop: begin with zeros, and for every position add $g_t$ to row $id_t$. This is a [[scatter-add]].
 
 # %%
 g = rng.normal(size=(T, D)).round(1)  # (T, D)
@@ -182,7 +185,7 @@ print(
 
 # %% [markdown]
 # A test on one short sentence may pass for ever. In training it is otherwise. The shipped reader, a batch of 32
-# sentences, a whole model behind the table:
+# sentences, a whole model behind the table. (The pages to come open it. Here it only sends a gradient back.)
 
 # %%
 tokenizer = WordPiece.load(shipped("en/tokenizer.json"))
@@ -200,7 +203,7 @@ def new_model(de_embedding="own"):
         width=32,
         layers=1,
         hidden=64,
-        dropout=0.0,
+        dropout=0.0,  # page 8
         de_embedding=de_embedding,
     )
     return ReconstructionModel(config, generator=np.random.default_rng(0))
@@ -351,8 +354,8 @@ show(drawing)
 # - **Adam** keeps a running mean of each gradient. A row that was met once goes on moving, after its token has long
 #   left. So the rows that move are those of all batches so far.
 # - **AdamW** also shrinks every weight a little in each step: all rows move, met or not.
-# - **Tied**: where the de-embedding uses the same table, every row is compared with every vector. Then each row has a
-#   gradient, by way of the [output](09_deembedding.md).
+# - **Tied**: where the model's [output](09_deembedding.md) uses the same table, every row is compared with every
+#   vector. Then each row has a gradient from there.
 #
 # Some tokens are never met. `[PAD]` is in every batch, but attention does not look at it and the loss does not
 # count it:

@@ -1,9 +1,11 @@
 # %% [markdown]
 # # 5. Positions
 #
+# *Why is attention blind to order, and what does adding a position change?*
+#
 # The dog bites the man; the man bites the dog. The table of [page 4](04_embedding.md) gives both sentences the same
 # vectors, and attention, as this page shows, treats them as a heap. What is missing is where each vector stands. It is
-# added: to the vector of a token, the vector of its position.
+# added: to the vector of a token, the vector of its position. This is [[positional encoding]].
 
 # %%
 import numpy as np
@@ -20,8 +22,8 @@ T, D = 64, 32
 # %% [markdown]
 # ## Clocks
 #
-# Position $t$ gets D numbers, in pairs. Pair $i$ is the hand of a clock that turns by $\omega_i$ a step; its sine and
-# cosine are the two numbers:
+# Position $t$ gets D numbers, in pairs. Pair $i$ is the hand of a clock that turns by its [[frequency]] $\omega_i$ from
+# each position to the next; its sine and cosine are the two numbers:
 #
 # $$
 # p_{t,2i} = \sin(\omega_i t) \qquad p_{t,2i+1} = \cos(\omega_i t) \qquad \omega_i = 10000^{-2i/D}
@@ -55,9 +57,14 @@ right.legend(frameon=False, ncols=2, loc="upper right", title="column")
 show(drawing)
 
 # %% [markdown]
+# It is often said, and the source text says it too, that each position has a frequency of its own. Each **pair of
+# dimensions** has one, and all positions share the {{len(omega)}} of them. What a position has of its own are the
+# angles.
+#
 # ## Dot products know only the distance
 #
-# Attention compares vectors by dot products. For two positions $s$ and $t$, pair by pair:
+# The layer that comes next, attention, compares vectors by their [[dot product]]: the sum of the products, number by
+# number. For two positions $s$ and $t$, pair by pair:
 #
 # $$
 # \sin(\omega s) \sin(\omega t) + \cos(\omega s) \cos(\omega t) = \cos(\omega (s - t))
@@ -105,7 +112,7 @@ def turn(k):  # (D, D): two rows and two columns for each hand
 
 
 print("p_(t+3) = R_3 p_t:", np.allclose(P[3:], P[:-3] @ turn(3).T, rtol=0, atol=1e-12))
-turned = (P @ turn(-1).T) @ P.T  # queries turned back by one, keys as they are
+turned = (P @ turn(-1).T) @ P.T  # the left factor turned back by one, the right as it is
 print("most alike to position 10, 20, 30:", turned[[10, 20, 30]].argmax(axis=1))
 other = np.random.default_rng(0).normal(size=(2, D, D)) / D**0.5
 random = (P @ other[0].T) @ (P @ other[1].T).T
@@ -133,14 +140,15 @@ show(drawing)
 # ## The experiment: take the positions away
 #
 # Attention, in its barest form, is $y = \mathrm{softmax}(x x^\top) \, x$, with the softmax taken row by row. Put the
-# rows of $x$ (T, D) into another order; on paper, multiply by a permutation matrix $\Pi$, whose inverse is $\Pi^\top$:
+# rows of $x$ (T, D) into another order; on paper, multiply by a [[permutation]] matrix $\Pi$, whose inverse is
+# $\Pi^\top$:
 #
 # $$
 # \mathrm{softmax}(\Pi x x^\top \Pi^\top) \, \Pi x = \Pi \, \mathrm{softmax}(x x^\top) \, \Pi^\top \Pi x = \Pi y
 # $$
 #
-# The rows of $y$ come in the new order, and are otherwise the same. Matrices for queries, keys and values, norms,
-# feed-forward and de-embedding treat each row by itself. So the whole model must do the same:
+# The rows of $y$ come in the new order, and are otherwise the same. All else in our model treats each row by
+# itself, as the pages to come show. So the whole model must do the same:
 
 
 # %%
@@ -155,6 +163,11 @@ print(
     "bare attention permutes:",
     np.allclose(attend(x[shuffled]), attend(x)[shuffled], rtol=1e-12),
 )
+for name, rows in (("without", x), ("with", x + P[:5, :3])):
+    alone = [np.exp(row @ rows.T) / np.exp(row @ rows.T).sum() @ rows for row in rows]
+    print(
+        f"each row by itself, {name} positions:", np.allclose(attend(rows), alone, rtol=1e-12)
+    )
 
 tokenizer = WordPiece.load(shipped("en/tokenizer.json"))
 
@@ -201,6 +214,10 @@ axes[0].set_ylabel("logit at the second blank")
 show(drawing)
 
 # %% [markdown]
+# The second pair of lines says what is often mixed up: that attention can be computed for all tokens at once is **not**
+# owed to positional encoding. No row waits for another, with positions or without. The encoding gives back what is lost
+# with the waiting, the order.
+#
 # The model is blind to order: a sentence is a bag of tokens to it, and the two blanks get one answer. No training
 # helps, since this holds for any weights. With positions both are over.
 #
@@ -282,7 +299,8 @@ for kind, losses in short.items():
 # To know the order is worth something. Which of the two tables says it matters much less: the two are about as far
 # apart as two seeds. ([Page 13](13_training.md) trains for longer.)
 #
-# What did the learned table learn? Compare its rows by their cosine, over the positions that sentences have:
+# What did the learned table learn? Compare its rows by their [[cosine]], the dot product divided by the two lengths (1
+# for the same direction, 0 at a right angle), over the positions that sentences have:
 
 # %% tags=["rough"]
 longest = max(map(len, training))
@@ -301,11 +319,12 @@ print(f"mean length of rows 1 to {longest - 1}: {used:.1f}; of the rest: {rest:.
 
 # %% tags=["folded"]
 drawing, (left, right) = figure("Order helps; learned rows find out what is near", columns=2)
-for kind, colour in zip(kinds, (RED, BLUE, GREEN), strict=True):
+for kind, colour, style in zip(kinds, (RED, BLUE, GREEN), ("-", "-", "--"), strict=True):
     mean = np.mean([losses for _, losses in trained[kind]], axis=0)
     left.plot(
         np.arange(25, steps + 1, 25),
         mean[: steps // 25 * 25].reshape(-1, 25).mean(axis=1),
+        style,
         color=colour,
         label=kind,
     )

@@ -1,8 +1,11 @@
 # %% [markdown]
 # # 6. Self-attention forward
 #
-# So far the vector of a token knows its own word and its place, and nothing of the other words. Self-attention is the
-# layer in which tokens look at each other. Each gathers from all of them, and chooses by itself how much from which.
+# *How do tokens look at each other?*
+#
+# So far the vector of a token knows its own word and its place, and nothing of the other words.
+# [[self-attention|Self-attention]] is the layer in which tokens look at each other. Each gathers from all of them, and
+# chooses by itself how much from which.
 #
 # Three tokens, each a vector of two numbers:
 
@@ -11,7 +14,7 @@ import numpy as np
 
 from minattn import Tensor
 from minattn import functional as F
-from minattn.nn import MultiHeadSelfAttention
+from minattn.nn import MultiHeadSelfAttention, RelativePositions
 from minattn.show.notebook import BLUE, GREEN, ORANGE, PURPLE, draw_matrix, figure, show
 
 tokens = ["the", "dog", "sleeps"]
@@ -28,9 +31,9 @@ d = wq.shape[1]
 #
 # The vector of each token is multiplied by three matrices and gives three more:
 #
-# - a query $q$ of width $d$: what it looks for;
-# - a key $k$ of width $d$: what it can be found by;
-# - a value $v$ of width $e$: what it hands over to those that find it.
+# - a [[query]] $q$ of width $d$: what it looks for;
+# - a [[key]] $k$ of width $d$: what it can be found by;
+# - a [[value]] $v$ of width $e$: what it hands over to those that find it.
 #
 # The matrices are learned. Here they hold small numbers, so that all can be followed by eye.
 
@@ -48,7 +51,8 @@ for i in range(T):
 # $$
 #
 # Follow the last token, "{{tokens[2]}}". Its query meets every key; the products, divided by
-# $\sqrt{ {{d}} } = {{np.sqrt(d):.0f}}$, are its scores. Softmax makes weights of them. The weights mix the values.
+# $\sqrt{ {{d}} } = {{np.sqrt(d):.0f}}$, are its [[score|scores]]. Softmax makes [[attention weight|attention weights]]
+# of them. The weights mix the values.
 
 # %%
 products = [q[2] @ k[j] for j in range(T)]
@@ -165,7 +169,7 @@ for i, width in enumerate(widths[::2]):
     print(f"{width:3} {spread:12.2f} {wide:9.2f} {many:10.2f} {few:9.2f}")
 
 # %% [markdown]
-# "Tokens looked at" is $e^H$, where $H = -\sum_j p_j \ln p_j$ is the entropy of the weights: the number of tokens
+# "Tokens looked at" is $e^H$, where $H = -\sum_j p_j \ln p_j$ is the [[entropy]] of the weights: the number of tokens
 # that would be as undecided if all had the same weight. With the scale a query looks at about
 # {{with_scale[-1][1]:.0f}} of {{T_many}}, whatever $d$ is. Without it, at $d = {{widths[-1]}}$, at
 # {{without[-1][1]:.1f}}: one token wins, by chance, before anything is learned.
@@ -226,8 +230,8 @@ print(f"dq held by a tenth of the queries: with {few_with:.2f}, without {few_wit
 # $-\infty$. Its exponential is 0, and so is its weight. The remaining weights still add up to 1.
 #
 # Two masks are usual. **Padding**: the sentences of a batch are filled up to one length, and nobody may look at the
-# filling. **Causal**: a model that predicts the next token may not look at it. The three tokens from above, unmasked;
-# with the last one as padding; causal:
+# filling. **[[causal mask|Causal]]**: a model that predicts the next token may not look at it. The three tokens from
+# above, unmasked; with the last one as padding; causal:
 
 
 # %%
@@ -312,9 +316,9 @@ print(
 #
 # ## Several heads
 #
-# One head has one row of weights for each token, and mixes all components of the values with it. To look at two
-# places for two reasons, take two heads. The width $D$ is cut into $H$ pieces of $d = D/H$; each piece is an attention
-# of its own; the outputs are put side by side and multiplied by one more matrix.
+# One head has one row of weights for each token, and mixes all components of the values with it. To look at two places
+# for two reasons, take two [[head|heads]]. The width $D$ is cut into $H$ pieces of $d = D/H$; each piece is an
+# attention of its own; the outputs are put side by side and multiplied by one more matrix.
 #
 # Cutting is two moves, `reshape` and `transpose`. Two tokens of width 4 and two heads show why both are needed:
 
@@ -410,6 +414,36 @@ show(drawing)
 # %% [markdown]
 # With $d = 1$ the scores rise along the keys or fall along them. The middle key never gets more than
 # {{on_line[:, 1].max():.2f}}, its share when the query is 0. With one number more each of the three has its turn.
+#
+# ## Positions, put into the scores
+#
+# [Page 5](05_positions.md) adds the place of a token to its vector. There is a second way in: [[relative positions]].
+# To each score a number is added that depends on the distance alone, and is learned, one for each distance and head
+# (Raffel et al., 2020, section 2.1):
+#
+# $$
+# s_{ij} = \frac{1}{\sqrt d} \sum_c q_{ic}\, k_{jc} + r_{j - i}
+# $$
+#
+# What is farther away than some distance, here 2, counts as that far. It is what `minattn train` does, and each of its
+# heads starts with an eye on one neighbour, where a 4 is added and elsewhere nothing. The three tokens again, with two
+# heads that have the same q and k:
+
+# %%
+relative = RelativePositions(heads=2, farthest=2)
+r = relative.weight.data  # (5, H): distances -2, -1, 0, 1, 2
+print("r of each head:", r.T.tolist())
+place = np.arange(T)
+distance = np.clip(place - place[:, None], -2, 2)  # (T, T): j - i
+for head in range(2):
+    with_r = softmax(s + r[distance + 2, head])
+    engine = F.scaled_dot_product_attention(Tensor(q), Tensor(k), Tensor(v), relative(T)[head])
+    same = np.allclose(engine.data, with_r @ v, rtol=0, atol=1e-6)
+    print(f"head {head} looks {with_r.round(2).tolist()}   engine the same: {same}")
+
+# %% [markdown]
+# The first head looks to the left, the second to the right, whatever the tokens are; where there is no neighbour on
+# that side, the scores of q and k decide. Training may change all of it.
 #
 # ## Questions
 #

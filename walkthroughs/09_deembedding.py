@@ -1,9 +1,11 @@
 # %% [markdown]
 # # 9. De-embedding
 #
+# *How does a vector become a token again, and what does reconstruction prove?*
+#
 # [Page 4](04_embedding.md) turned tokens into vectors. At the end of the model there are vectors, and tokens are
-# wanted. Which token is a vector? The nearest one. But near can mean three things, and that a token comes back proves
-# less than one would think.
+# wanted: [[de-embedding]]. Which token is a vector? The nearest one. But near can mean three things, and that a token
+# comes back proves less than one would think.
 #
 # Five tokens with rows of two numbers, so that all of it can be drawn, and a vector $x$ that is none of them:
 
@@ -28,8 +30,8 @@ x = np.array([0.5, 0.45])  # (D,)
 # %% [markdown]
 # ## Three ways to be near
 #
-# L2 is the distance as a ruler measures it, smaller is better. Cosine compares directions. The dot product compares
-# directions, and multiplies by the length of the row $e$:
+# [[L2 distance|L2]] is the distance as a ruler measures it, smaller is better. Cosine compares directions. The dot
+# product compares directions, and multiplies by the length of the row $e$:
 #
 # $$
 # |x - e| \qquad \frac{x \cdot e}{|x|\,|e|} \qquad x \cdot e
@@ -113,7 +115,7 @@ print("cat =", " + ".join(f"{a[i]:.3f} {tokens[v]}" for i, v in enumerate((0, 2,
 # A model gives a score to every token, and softmax makes probabilities of them ([page 10](10_cross_entropy.md)). The
 # scores are one matrix product and a bias, and there are two ways to have the matrix:
 #
-# - tied: the table itself, $x W^\top + b$. One table at both ends; nearest by dot product.
+# - [[tied]]: the table itself, $x W^\top + b$. One table at both ends; nearest by dot product.
 # - own: a second table $U$ of the same shape, $x U^\top + b$, random at first.
 #
 # The bias matters. With $b = -|e|^2/2$ a dot product ranks as L2 does, so training can set the price of length itself:
@@ -251,8 +253,9 @@ for (sigma, s), colour in zip(cases, (BLUE, GREEN, ORANGE, RED), strict=True):
     label = f"σ {sigma:g}, s {s:g}"
     right.semilogx(widths, comes_back[sigma, s], "o-", color=colour, label=label, markersize=4)
     right.axvline(2 * np.log(V) * (s / sigma) ** 2, color=colour, linestyle=":", ymax=0.66)
+right.plot([], [], "k:", label="D needed")
 right.set(title="With positions", xlabel="width D", ylabel="share that comes back")
-right.set(xlim=(7, 2500), ylim=(-0.03, 1.5), yticks=(0, 0.5, 1))
+right.set(xlim=(7, 2500), ylim=(-0.03, 1.6), yticks=(0, 0.5, 1))
 right.legend(frameon=False, ncols=2, loc="upper left", columnspacing=0.8, handlelength=1.2)
 show(drawing)
 

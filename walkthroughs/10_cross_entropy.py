@@ -1,6 +1,8 @@
 # %% [markdown]
 # # 10. Cross-entropy
 #
+# *How wrong are the scores, and which way should each move?*
+#
 # The last layer gives every token of the vocabulary a score. How wrong are the scores, as one number? And which way
 # should each of them move? This is where every gradient of the training starts.
 #
@@ -15,6 +17,7 @@ from minattn import Tensor
 from minattn import functional as F
 from minattn.check import check_backward
 from minattn.models import ReconstructionConfig, ReconstructionModel
+from minattn.ops import CrossEntropy, Index, LinearCrossEntropy
 from minattn.show.notebook import BLUE, GREEN, ORANGE, draw_matrix, figure, show
 
 vocabulary = ["dog", "cat", "runs", "sleeps"]
@@ -210,9 +213,13 @@ surely_wrong = np.array([[60.0, 0.0]])
 tiny = softmax(surely_wrong)[0, 1]
 print(f"lead 60: dl/dp = {-1 / tiny:.1e}, dl/dx = {tiny - 1:.4f}")
 
+op = CrossEntropy(reduction="none")
+op.forward(logits, targets)
+print("the engine's op:", np.allclose(op.backward(np.ones(N))[0], gradient, rtol=0, atol=1e-14))
+
 # %% [markdown]
 # An intermediate of {{-1 / tiny:.0e}} for a result of {{tiny - 1:.0f}}. This is why the engine has one op for both,
-# [`CrossEntropy`](../minattn/ops/cross_entropy.py).
+# [`CrossEntropy`](../minattn/ops/cross_entropy.py), whose backward is the line above.
 #
 # ## A mean over the batch puts $1/N$ everywhere
 #
@@ -304,6 +311,34 @@ print(f"loss {value.item():.4f} = ({losses[0]:.4f} + {losses[1]:.4f}) / 2")
 print("gradient of the padding:", x.grad[2])
 
 # %% [markdown]
+# ## Back into the vectors
+#
+# In the model the logits are made of vectors $h$ (N, D) by the de-embedding of [page 9](09_deembedding.md),
+# $x = h W^\top + b$. Its backward is that of any linear layer, and $dx = (p - y)/N$ is its upstream. A place that does
+# not count need not be scored at all: pick the others, and put their gradients back into their places. In one piece:
+
+# %%
+rng = np.random.default_rng(2)
+D = 5
+h, W, b = rng.normal(size=(N, D)), rng.normal(size=(V, D)), rng.normal(size=V)
+counts = padded != -100  # (N,)
+
+picked, y = h[counts], padded[counts]  # (n, D), (n,)
+dlogits = (softmax(picked @ W.T + b) - one_hot(y)) / len(y)  # (n, V)
+dW, db = dlogits.T @ picked, dlogits.sum(axis=0)
+dh = np.zeros_like(h)
+dh[counts] = dlogits @ W  # the others stay 0
+
+pick, score = Index(counts), LinearCrossEntropy()  # what the engine runs
+score.forward(pick.forward(h), W, y, b)
+dpicked, engine_dW, _, engine_db = score.backward(np.float64(1.0))
+pairs = ((dh, pick.backward(dpicked)), (dW, engine_dW), (db, engine_db))
+print("dh, dW, db as the engine's:", [np.allclose(a, e, rtol=0, atol=1e-14) for a, e in pairs])
+print(dh.round(2))
+
+# %% [markdown]
+# This is the first gradient of a training step, and the upstream of everything before it.
+#
 # ## Questions
 #
 # 1. All logits of a position are equal and there are 8 tokens. What are its loss and its gradient?

@@ -1,6 +1,8 @@
 # %% [markdown]
 # # 11. Checking gradients
 #
+# *How do you know that a gradient is right?*
+#
 # You have written a backward pass. The loss falls, the shapes fit. How do you know that it is right? And when a check
 # says that it is wrong, or that it is right, when may you believe it?
 #
@@ -20,13 +22,14 @@ from minattn.show.notebook import BLUE, GREEN, ORANGE, RED, figure, show
 # %% [markdown]
 # ## How small a step?
 #
-# The slope of $f$ at $x$ can be measured from one side or from both:
+# The slope of $f$ at $x$ can be measured from one side, a [[one-sided difference]], or from both:
 #
 # $$
 # \frac{f(x + h) - f(x)}{h} \qquad \frac{f(x + h) - f(x - h)}{2h}
 # $$
 #
-# The second is called a central difference. Take $f = \tanh$, whose slope is $1 - \tanh^2 x$, at $x = 1$:
+# The second is the central difference of [page 0](00_one_weight.md). Take $f = \tanh$, whose slope is $1 - \tanh^2 x$,
+# at $x = 1$:
 
 # %% tags=["timed"]
 true = 1 - np.tanh(1.0) ** 2
@@ -101,7 +104,7 @@ for (kind, dtype), found in curves.items():
 # So: central, float64, $h$ about $10^{-5}$ times the size of $x$. In float32 the best is a median error of
 # {{curves["central", np.float32].min():.0e}}, and no step mends that. Training may run in float32; a check should not.
 #
-# **The complex step.** Where $f$ takes complex numbers, there is a way without any difference:
+# **The [[complex step]].** Where $f$ takes complex numbers, there is a way without any difference:
 # $f(x + ih) = f(x) + ih f'(x) - \dots$, so the slope is the imaginary part divided by $h$. Nothing is subtracted, and
 # $h$ can be so small that the next terms vanish. But $f$ must be made of plain formulas: `abs` throws the imaginary
 # part away and gives 0.
@@ -228,8 +231,8 @@ print(check_backward(layer_norm, gain_forgotten, [x, np.ones(4), np.zeros(4)]).f
 #
 # ## Kinks
 #
-# ReLU, $\max(x, 0)$, has slope 0 on the left of 0 and 1 on the right. At 0 it has none. A difference does not know
-# that: where the step reaches over the kink it gives something in between, at 0 itself a half.
+# ReLU, $\max(x, 0)$, has slope 0 on the left of 0 and 1 on the right. At 0 it has none, but a [[kink]]. A difference
+# does not know that: where the step reaches over the kink it gives something in between, at 0 itself a half.
 
 
 # %%
@@ -351,9 +354,9 @@ axis.set(
 show(drawing)
 
 # %% [markdown] tags=["timed"]
-# Between right and wrong lies empty space, in which a tolerance belongs: the dashed line. The smallest error of a wrong
-# pass is {{found["eps forgotten"]:.0e}}, where backward forgets the $10^{-5}$ that forward adds to the variance. In
-# float32 the slopes themselves are off by {{found["right, in float32"]:.0e}}, about as much: there is no room.
+# Between right and wrong lies empty space, in which a [[tolerance]] belongs: the dashed line. The smallest error of a
+# wrong pass is {{found["eps forgotten"]:.0e}}, where backward forgets the $10^{-5}$ that forward adds to the variance.
+# In float32 the slopes themselves are off by {{found["right, in float32"]:.0e}}, about as much: there is no room.
 #
 # ## A report, line by line
 #

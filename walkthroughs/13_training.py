@@ -1,6 +1,8 @@
 # %% [markdown]
 # # 13. Training
 #
+# *What does a trained model do that an untrained one does not?*
+#
 # What does a trained model do that an untrained one does not? And which of its pieces is to thank for it?
 #
 # Each piece had its page. Here they stand in a row: once through in both directions, with numbers; then many times. The
@@ -40,7 +42,8 @@ for i, y in zip(ids[0, :10], targets[0, :10], strict=True):
 #
 # ## The whole model
 #
-# This is the source text's Figure 7-19, and what each of its boxes is called here.
+# This is our reading of the source text's Figure 7-19, since the text at hand holds no picture, and what each of its
+# boxes is called here.
 
 # %% tags=["folded"]
 boxes = [
@@ -311,7 +314,8 @@ print(held_out.table(scores))
 # $$
 #
 # and adds what stood between these two neighbours before. Where two tokens were seen too seldom, it asks one
-# (Kneser-Ney smoothing: Chen and Goodman, 1999, "An empirical study of smoothing techniques for language modeling").
+# ([[smoothed counts|Kneser-Ney smoothing]]: Chen and Goodman, 1999, "An empirical study of smoothing techniques for
+# language modeling").
 
 # %% tags=["rough"]
 counted = BothNeighbours(data.training, V)
@@ -370,15 +374,18 @@ sharpest = beside["trained"].argmax()
 drawing, axes = figure("Untrained, all look everywhere; trained, next door", 2, 2, height=3.1)
 for (above, below), (name, model) in zip(axes.T, models.items(), strict=True):
     weights = model.attention_maps(sentence)[0][0, sharpest]
-    above.imshow(weights, cmap="viridis", vmin=0, vmax=0.6, aspect="auto")
+    image = above.imshow(weights, cmap="viridis", vmin=0, vmax=0.6, aspect="auto")
     above.grid(False)
     above.set(title=f"{name}, one head", xlabel="looked at", ylabel="looks")
     above.set_xticks(range(len(words)), words, rotation=90)
     above.set_yticks(range(len(words)), words)
-    for profile, colour in zip(profiles[name], (BLUE, ORANGE, GREEN, PURPLE), strict=True):
-        below.plot(DISTANCES, profile, "o-", markersize=3, color=colour)
+    colours = (BLUE, ORANGE, GREEN, PURPLE)
+    for h, (profile, colour) in enumerate(zip(profiles[name], colours, strict=True), 1):
+        below.plot(DISTANCES, profile, "o-", markersize=3, color=colour, label=f"head {h}")
     below.set(title=f"{name}, each head", xlabel="distance from the blank", ylim=(0, 0.32))
     below.set(xticks=DISTANCES, ylabel="mean weight")
+drawing.colorbar(image, ax=axes[0, 1])
+axes[1, 0].legend(frameon=False, ncols=2, fontsize=8, handlelength=1, loc="upper right")
 show(drawing)
 
 # %% tags=["rough"]

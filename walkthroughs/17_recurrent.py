@@ -1,8 +1,10 @@
 # %% [markdown]
 # # 17. A recurrent network against attention
 #
-# Before attention, sentences were read by recurrent networks (RNN): one token after the other, with a memory that is
-# handed on. Three things are said of them:
+# *Which of the claims about recurrent networks hold?*
+#
+# Before attention, sentences were read by a [[recurrent network]] (RNN): one token after the other, with a memory that
+# is handed on. Three things are said of them:
 #
 # 1. They forget what is far back, because the gradient vanishes on the way (or explodes).
 # 2. They cannot be computed in parallel over time, so they are slow.
@@ -58,7 +60,7 @@ print(f"product {np.prod(path):.6f}, slope of the last state by the first input 
 # %% [markdown]
 # The slope of tanh is $1 - \tanh^2 z = 1 - h^2$. The first input reaches the last state through five such slopes and
 # four times $u$, so its gradient is their product: {{np.prod(path):.4f}}. Every step of distance multiplies by one
-# more factor. This is the vanishing gradient, in one dimension.
+# more factor. This is the [[vanishing gradient]], in one dimension.
 #
 # ## Backward through time
 #
@@ -161,11 +163,11 @@ print("by hand = tape:", all(same))
 # \frac{\partial h_T}{\partial x_{T-k}} = S_T U \, S_{T-1} U \cdots S_{T-k} W \qquad S_t = \mathrm{diag}(1 - h_t^2)
 # $$
 #
-# The spectral radius of $U$ is the size of its largest eigenvalue. As long as all $S$ are near 1, it is the factor of
-# each further step. We measure the size of the whole (D, D) matrix at each distance, for five starts of $U$:
+# The [[spectral radius]] of $U$ is the size of its largest eigenvalue. As long as all $S$ are near 1, it is the factor
+# of each further step. We measure the size of the whole (D, D) matrix at each distance, for five starts of $U$:
 # libraries' usual one (uniform in $\pm 1/\sqrt D$), random ones of radius 1, 1.5 and 3, and an orthogonal one, which
-# keeps the length of every vector. $W$ is the identity. Once with quiet inputs (size 0.1), once with inputs of size
-# 1; eight draws of each, beside an attention layer of the same width, without positions.
+# keeps the length of every vector. $W$ is the identity. Once with quiet inputs (size 0.1), once with inputs of size 1;
+# eight draws of each, beside an attention layer of the same width, without positions.
 
 # %% tags=["folded"]
 D, T, draws = 32, 64, 8
@@ -533,12 +535,13 @@ for name, found in recalled.items():
 drawing, (left, right) = figure(
     "Distance parts them, copying does not", columns=2, sharey=True, height=3.2
 )
-for (name, found), colour in zip(recalled.items(), (GREEN, RED, BLUE, PURPLE), strict=True):
+looks = ((GREEN, "s-", 11), (RED, "o-", 9), (BLUE, "D-", 6), (PURPLE, ".--", 6))
+for (name, found), (colour, style, size_of) in zip(recalled.items(), looks, strict=True):
     left.plot(lengths, found.mean(axis=1), "o-", color=colour, linewidth=2, label=name)
     left.fill_between(
         lengths, found.min(axis=1), found.max(axis=1), color=colour, alpha=0.12, linewidth=0
     )
-    right.plot(lengths, copied[name], "o-", color=colour, linewidth=2, label=name)
+    right.plot(lengths, copied[name], style, color=colour, markersize=size_of, label=name)
 left.set(title="Say the first token", ylabel="share that is right", ylim=(0, 1.05))
 right.set(title="Say every token")
 for axis in (left, right):

@@ -1,9 +1,12 @@
 # %% [markdown]
 # # 18. A pretrained model
 #
-# The pages so far trained small models. The notebook of the source text opens a large one that others have trained, and
-# asks of its vectors which tokens they are. This page takes the same steps on NumPy, with what the notebook printed
-# beside what comes out here. Then it goes on, through all layers to the last one and back again.
+# *What do the vectors of a real model say?*
+#
+# The pages so far trained small models. The notebook of the source text opens a large one that others have trained, a
+# [[pretrained]] model, and asks of its vectors which tokens they are. This page takes the same steps on NumPy, with
+# what the notebook printed beside what comes out here. Then it goes on, through all layers to the last one and back
+# again.
 #
 # The notebook's model is DistilBERT. No package that we know of has its weights, so most of this page uses a smaller
 # relative with the same vocabulary: MiniLM (all-MiniLM-L6-v2), 6 layers of width 384, trained so that sentences of like
@@ -144,11 +147,13 @@ for name, place in (
     ("[MASK]", (8, -3)),
     ("[unused500]", (10, -12)),
     ("the", (8, -3)),
-    ("moose", (-4, -22)),
+    ("moose", (-14, 62)),
 ):
     i = tokenizer.pieces.index(name)
     axis.plot(i, lengths[i], "o", color=ORANGE)
     style = {"textcoords": "offset points", "fontweight": "bold"}
+    if name == "moose":
+        style["arrowprops"] = {"arrowstyle": "-", "color": "0.3"}
     axis.annotate(name, (i, lengths[i]), xytext=place, **style)
 axis.set(xlabel="id", ylabel="length of the row", ylim=(0.15, 1.75))
 show(drawing)
@@ -257,11 +262,12 @@ print(f"at the other tokens {of_head[1:].mean():.2f} on average")
 drawing, axes = figure("Three habits among the heads", columns=3, height=2.9, sharey=True)
 pieces = [tokenizer.pieces[i] for i in ids]
 for axis, (layer, head) in zip(axes, best.values(), strict=True):
-    draw_matrix(axis, maps[layer, head], "", limit=1.0)
+    image = draw_matrix(axis, maps[layer, head], "", limit=1.0)
     axis.set(title=f"layer {layer + 1}, head {head + 1}", xlabel="looks at")
     axis.set_xticks(range(T), pieces, rotation=90)
     axis.set_yticks(range(T), pieces)
 axes[0].set_ylabel("token")
+drawing.colorbar(image, ax=axes[2])
 show(drawing)
 
 # %% [markdown]
@@ -272,8 +278,9 @@ show(drawing)
 #
 # ## A vector for a sentence
 #
-# What this model was trained for: take the mean of the last layer's vectors, and scale it to length 1. Then the dot
-# product of two sentences is their cosine. Beside it, the same with rows of the table, so without any layer:
+# What this model was trained for: take the mean of the last layer's vectors, one kind of [[pooling]], and scale it to
+# length 1. Then the dot product of two sentences is their cosine. Beside it, the same with rows of the table, so
+# without any layer:
 
 # %%
 sentences = [
@@ -336,9 +343,10 @@ for token, p in fill_blanks(lm, tokenizer, question, top=3)[0]:
 
 # %% [markdown]
 # No. A vector that comes from a blank has `[MASK]`'s row and what the others gave it, and nobody has taught this head
-# to read it. Training goes through everything that this course took apart: cross-entropy, the head, six layers, the
-# table from both ends. Is the gradient of all {{sum(p.data.size for p in lm.parameters()):,}} numbers right? Walk a
-# small step $\epsilon$ along its direction $u = g / |g|$; the loss must rise with slope $|g|$:
+# to read it. To train it further for that is [[fine-tuning]]. It goes through everything that this course took apart:
+# cross-entropy, the head, six layers, the table from both ends. Is the gradient of all
+# {{sum(p.data.size for p in lm.parameters()):,}} numbers right? Walk a small step $\epsilon$ along its direction
+# $u = g / |g|$; the loss must rise with slope $|g|$:
 
 # %%
 reader = [s for piece in read_pieces(shipped("reader.en.txt")) for s in piece.sentences]

@@ -51,6 +51,7 @@ class Exercise:
         like: the registered op that forward is, whose known mistakes are looked for
         accepts: (arguments, answer, the solution's answer) -> None, or a sentence on what is wrong with the answer;
             where more than one is right
+        page: the page of the course, without its ending, on which what it asks for is derived
         folder, name, number: where it is; `course` fills them in
     """
 
@@ -61,6 +62,7 @@ class Exercise:
     steps: Mapping[str, str] = field(default_factory=dict)
     like: str | None = None
     accepts: Callable[[tuple[Any, ...], Any, Any], str | None] | None = None
+    page: str = ""
     folder: Path = Path()
     name: str = ""
     number: int = 0
@@ -107,7 +109,8 @@ class Exercise:
     def text(self) -> str:
         """The learner's file as it is at first."""
         commands = f"check it: minattn learn check {self.name}      stuck? minattn learn hint {self.name}"
-        return f"# {commands}\n{emptied(self._solution)}"
+        page = f"# derived in walkthroughs/{self.page}.md\n" if self.page else ""
+        return f"# {commands}\n{page}{emptied(self._solution)}"
 
     @cached_property
     def solution(self) -> str:

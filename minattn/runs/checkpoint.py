@@ -89,12 +89,15 @@ def write_checkpoint(
     sync_folder(folder)
 
 
-def read_checkpoint(folder: Path, belongs_to: Mapping[str, str], expected: Shapes | None = None) -> Checkpoint:
+def read_checkpoint(
+    folder: Path, belongs_to: Mapping[str, str], expected: Shapes | None = None, to_resume: bool = True
+) -> Checkpoint:
     """Read a checkpoint after proving that it is whole and fits.
 
     folder      the checkpoint
     belongs_to  sha256 of the run's "tokenizer", of its file, and of its "model", as config.json describes it
     expected    the weights' names and shapes that the caller can use; None takes any
+    to_resume   whether the optimizer's moments are read; to use the model they are not needed, and may be absent
 
     Raises InputError, naming the file, where one is missing, truncated, altered, of another version, of
     another step, tokenizer or model, or holds other tensors, NaN or Inf.
@@ -107,7 +110,7 @@ def read_checkpoint(folder: Path, belongs_to: Mapping[str, str], expected: Shape
             f"(sha256 {theirs[:12]}..., not {ours[:12]}...); put the original back"
         )
     weights = _from_bytes(folder / WEIGHTS, described["files"])
-    optimizer = _from_bytes(folder / OPTIMIZER, described["files"])
+    optimizer = _from_bytes(folder / OPTIMIZER, described["files"]) if to_resume else {}
     if expected is not None:
         _compare(folder / WEIGHTS, {name: array.shape for name, array in weights.items()}, expected)
     # Older checkpoints do not say. What the shapes tell is told first, for it says more.

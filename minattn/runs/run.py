@@ -176,12 +176,13 @@ class Run:
         """Load the newest whole checkpoint, or the best one.
 
         expected  the weights' names and shapes that the caller can use; None takes any
-        best      the one to use, rather than the one to go on from
+        best      the one to use, rather than the one to go on from; the optimizer's moments are not read
 
         Returns its arrays, writable and owned by the caller. Raises InputError, naming the file, where there
         is none or it is damaged, of another version, of another tokenizer, or holds other tensors.
         """
-        return self._read(lambda place: checkpoints.read_checkpoint(place, self._belongs_to(), expected), best)
+        fits = self._belongs_to()
+        return self._read(lambda place: checkpoints.read_checkpoint(place, fits, expected, to_resume=not best), best)
 
     def count_weights(self) -> int:
         """How many numbers the weights of the newest whole checkpoint are. Raises InputError as `load` does."""

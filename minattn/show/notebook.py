@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -30,6 +31,7 @@ __all__ = [
     "draw_matrix",
     "figure",
     "needs",
+    "png_of",
     "send_figures_to",
     "show",
     "svg_of",
@@ -178,6 +180,16 @@ def svg_of(drawing: Figure) -> str:
             "draw fewer points, or pass rasterized=True to what has many"
         )
     return "\n".join(line.rstrip() for line in content.decode("utf-8").splitlines()) + "\n"
+
+
+def png_of(drawing: Figure) -> bytes:
+    """A figure as PNG in few colours, for where SVG is not shown."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    with Image.open(io.BytesIO(rendered(drawing, "png"))) as image:
+        image.convert("RGB").quantize(96).save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def _refuse_unlabelled(drawing: Figure) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from minattn.learn import Exercise, course, find
 from minattn.learn.checking import check_submission
 from minattn.learn.gap import END, START, edited, gap_of, ways
 from minattn.learn.submission import Submission
+
+WALKTHROUGHS = Path(__file__).parents[2] / "walkthroughs"
 
 every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 backward = [exercise for exercise in course() if exercise.is_backward]
@@ -257,6 +260,8 @@ def test_a_template_is_a_file_that_a_learner_can_read_and_run(exercise):
     assert ast.get_docstring(ast.parse(exercise.text)).splitlines()[0] == exercise.title
     assert exercise.text.count(START) == exercise.text.count(END) == 1
     assert f"minattn learn check {exercise.name}" in exercise.text
+    assert f"derived in walkthroughs/{exercise.page}.md" in exercise.text
+    assert (WALKTHROUGHS / f"{exercise.page}.py").exists()
     gap = [line.partition("#")[0].strip() for line in gap_of(exercise.text).splitlines()]
     assert all(line.endswith(("...", ":")) for line in gap if line)
     assert exercise.parameters[0] == "g" or not exercise.is_backward
@@ -266,7 +271,8 @@ def test_a_template_is_a_file_that_a_learner_can_read_and_run(exercise):
 def test_what_fills_the_gap_stands_in_the_folder_as_it_is_given(exercise):
     solution = (exercise.folder / "solution.py").read_text(encoding="utf-8")
     assert gap_of(solution) == gap_of(exercise.fill(exercise.solution))
-    around = exercise.text.partition(START)[0].partition("\n")[2], exercise.text.partition(END)[2]
+    before = exercise.text.partition(START)[0].splitlines(keepends=True)
+    around = "".join(line for line in before if not line.startswith("# ")), exercise.text.partition(END)[2]
     assert solution.startswith(around[0]) and solution.endswith(around[1])
 
 

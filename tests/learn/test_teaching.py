@@ -1,4 +1,4 @@
-"""The files that the page for teachers shows can be taken from it: an exercise, a program, a mistake, a test."""
+"""The files that the pages for teachers show can be taken from them: an exercise, a program, a mistake, a test."""
 
 import ast
 import runpy
@@ -14,10 +14,14 @@ from minattn.learn import find
 from minattn.learn.learner_folder import make_folder_of_exercises
 from minattn.learn.verdict import RESULTS
 
-PAGE = (Path(__file__).parents[2] / "walkthroughs" / "20_teaching.py").read_text(encoding="utf-8")
+WALKTHROUGHS = Path(__file__).parents[2] / "walkthroughs"
+GRADING, WRITING = (
+    (WALKTHROUGHS / f"{name}.py").read_text(encoding="utf-8") for name in ("20_grading", "21_writing_exercises")
+)
 FILES = {
     node.targets[0].id: node.value.value
-    for node in ast.parse(PAGE).body
+    for page in (GRADING, WRITING)
+    for node in ast.parse(page).body
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.targets[0], ast.Name)
 }
 
@@ -85,6 +89,6 @@ def test_the_test_on_the_page_runs_the_same_checks(tmp_path, solved):
 
 
 def test_every_result_is_explained_on_the_page():
-    rows = [line for line in PAGE.splitlines() if line.startswith("# | `")]
+    rows = [line for line in GRADING.splitlines() if line.startswith("# | `")]
     for result in RESULTS:
         assert any(f"`{result}`" in row for row in rows), result

@@ -773,3 +773,10 @@ def test_a_second_training_of_a_run_is_kept_out_until_the_first_ends(run):
         pass
     with Run.open(run.folder).locked():
         pass
+
+
+def test_a_run_without_the_optimizers_moments_can_be_used_but_not_resumed(saved):
+    (saved.folder / "checkpoints" / "step-000400" / "optimizer.safetensors").unlink()
+    assert saved.load(best=True).step == 400
+    with pytest.raises(InputError, match=r"optimizer\.safetensors is missing"):
+        saved.load()

@@ -10,6 +10,8 @@ from pathlib import Path
 from minattn.errors import InputError
 from minattn.runs import read_bytes
 
+from .terms import marked_in, with_links
+
 # How exactly a cell's numbers come back on another machine: relative, by its tag.
 TOLERANCES = {"": 1e-3, "rough": 0.1, "timed": float("inf")}
 FOLDED = "folded"
@@ -25,13 +27,15 @@ _INLINE_SHOWN = re.compile(r"\$`[^`]+`\$|`[^`]+`|\\\$")
 class Cell:
     """One cell: its kind, the number of the line before its first, its lines, its tags.
 
-    Lines of prose are without comment marks, and their mathematics is as GitHub wants it.
+    Lines of prose are without comment marks, and their mathematics is as GitHub wants it; the terms that they mark are
+    links to the glossary.
     """
 
     is_prose: bool
     line: int
     lines: tuple[str, ...]
     tags: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
     @property
     def tolerance(self) -> float:
@@ -70,12 +74,18 @@ def read_translation(file: Path, cells: list[Cell]) -> list[Cell]:
     translation = []
     for cell, first, end in zip(prose, firsts, ends, strict=True):
         number = first + _blank(lines[first:end])
-        text = _for_github(file, number + 1, _stripped(lines[first:end]))
-        found = Cell(True, number, text, cell.tags)
+        source = _stripped(lines[first:end])
+        text = _for_github(file, number + 1, source, "glossary.zh.md")
+        found = Cell(True, number, text, cell.tags, _marks(source))
         if quoted(found) != quoted(cell):
             raise InputError(
                 f"{file}:{found.line + 1}: this cell quotes {quoted(found)}, "
                 f"but its original at line {cell.line + 1} of the page quotes {quoted(cell)}"
+            )
+        if sorted(found.marks) != sorted(cell.marks):
+            raise InputError(
+                f"{file}:{found.line + 1}: this cell introduces {list(found.marks)}, "
+                f"but its original at line {cell.line + 1} of the page introduces {list(cell.marks)}"
             )
         translation.append(found)
     return translation
@@ -110,7 +120,13 @@ def _read_cell(page: Path, lines: list[str], at: int, end: int) -> Cell:
     if not text:
         raise InputError(f"{page}:{at + 1}: an empty cell; fill it or take it away")
     number = at + 1 + _blank(body)
-    return Cell(bool(head["markdown"]), number, _for_github(page, number + 1, text) if head["markdown"] else text, tags)
+    if not head["markdown"]:
+        return Cell(False, number, text, tags)
+    return Cell(True, number, _for_github(page, number + 1, text, "glossary.md"), tags, _marks(text))
+
+
+def _marks(lines: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for line in lines for name in marked_in(line))
 
 
 def _read_tags(page: Path, line: int, text: str) -> tuple[str, ...]:
@@ -135,8 +151,8 @@ def _blank(lines: list[str]) -> int:
     return next((i for i, line in enumerate(lines) if line.strip()), 0)
 
 
-def _for_github(file: Path, first: int, lines: tuple[str, ...]) -> tuple[str, ...]:
-    """$…$ and $$ as GitHub reads them untouched: in the plain form _, * and \\ would be Markdown before mathematics.
+def _for_github(file: Path, first: int, lines: tuple[str, ...], glossary: str) -> tuple[str, ...]:
+    """Marked terms as links, $…$ and $$ as GitHub reads them: in the plain form _, * and \\ would be Markdown first.
 
     Raises InputError for a $ without its partner, or beside a letter or digit, where GitHub would show it as it is.
     """
@@ -147,7 +163,8 @@ def _for_github(file: Path, first: int, lines: tuple[str, ...]) -> tuple[str, ..
             inside = "" if inside else mark
             line = line.replace("$$", "```math" if inside else "```") if mark == "$$" else line
         elif not inside:
-            source, line = line, _INLINE.sub(lambda found: f"$`{found[2]}`$" if found[2] else found[0], line)
+            source, line = line, with_links(line, glossary)
+            line = _INLINE.sub(lambda found: f"$`{found[2]}`$" if found[2] else found[0], line)
             if "$" in _INLINE_SHOWN.sub("", line):
                 raise InputError(
                     f"{file}:{number}: a $ of mathematics must have a partner on its line, no letter, digit or "

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from minattn.errors import InputError
-from minattn.show.notebook import NotInstalled, send_figures_to, svg_of, title_of, words_of
+from minattn.show.notebook import NotInstalled, png_of, send_figures_to, svg_of, title_of, words_of
 
 from .cells import Cell, read_cells, read_translation, split_quotes
 
@@ -27,6 +27,7 @@ class PageFigure:
     title: str
     words: tuple[str, ...]
     svg: str
+    png: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def execute(page: Path, translation: Path | None) -> list[ExecutedCell]:
     sys.path.insert(0, os.fspath(page.parent))
     warnings.simplefilter("error")
     figures: list[PageFigure] = []
-    send_figures_to(lambda one: figures.append(PageFigure(title_of(one), tuple(words_of(one)), svg_of(one))))
+    send_figures_to(lambda one: figures.append(_kept(one)))
     done = []
     with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
         for cell in cells:
@@ -82,6 +83,10 @@ def execute(page: Path, translation: Path | None) -> list[ExecutedCell]:
                 done.append(ExecutedCell(cell, output=output, figures=tuple(figures)))
                 figures.clear()
     return done
+
+
+def _kept(drawing: Any) -> PageFigure:
+    return PageFigure(title_of(drawing), tuple(words_of(drawing)), svg_of(drawing), png_of(drawing))
 
 
 def _run(page: Path, cell: Cell, names: dict[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 from ...course import Exercise, normal
 
 exercise = Exercise(
+    page="08_block",  # of walkthroughs, where it is derived
     steps={"slope": "the slope of x³, 3 x²"},
     hints=(
         "If x grows by a little, by how much does x³ grow?",

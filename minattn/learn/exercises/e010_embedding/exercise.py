@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise
 
 exercise = Exercise(
+    page="04_embedding",
     hints=(
         "If a token stands in the sentence twice and you change its row of the table a little, how many rows of y "
         "change?",

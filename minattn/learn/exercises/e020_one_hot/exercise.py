@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Exercise
 
 exercise = Exercise(
+    page="04_embedding",
     hints=(
         "What has to be compared with what, so that each row has a single 1?",
         "ids[:, None] is a column (T, 1), np.arange(V) is a row (V,): comparing them gives (T, V). For the gradient: "

@@ -1,6 +1,7 @@
 from ...course import Exercise
 
 exercise = Exercise(
+    page="01_tape",
     hints=(
         "b (4,) was added to x (2, 3, 4). If b[0] grows by a little, how many numbers of the result grow?",
         "First the axes that g has and shape has not: they are the first g.ndim - len(shape). Then those where shape "

@@ -1,6 +1,7 @@
 from ...course import Exercise, normal
 
 exercise = Exercise(
+    page="00_one_weight",
     hints=(
         "Which of the y_nm change when one a_nk changes, and by how much each?",
         "Σ_m g_nm b_km runs over the last axis of both: a product with b transposed. Check the shapes: g (N, M) and "

@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise, normal
 
 exercise = Exercise(
+    page="08_block",
     hints=(
         "Of the three inputs, which are used by all tokens together, and which by one token alone?",
         "Flatten the leading axes: x.reshape(-1, I) and g.reshape(-1, O). Then it is a matrix product of (N, I) and "

@@ -1,6 +1,7 @@
 from ...course import Exercise
 
 exercise = Exercise(
+    page="05_positions",
     steps={"angles": "position / 10000^(2i/D), of shape (T, D/2)"},
     hints=(
         "How many different angles does one position have: D, or D/2?",

@@ -1,6 +1,7 @@
 from ...course import Exercise, normal
 
 exercise = Exercise(
+    page="05_positions",
     hints=(
         "A sum y = x + p: how does y change with x, and how with p?",
         "dx is g. For the table: sum away the axis of the batch, which gives (T, D). The table is (M, D).",

@@ -1,6 +1,7 @@
 from ...course import Exercise, normal
 
 exercise = Exercise(
+    page="07_attention_backward",
     steps={"scaled": "g / √d, what arrives at q kᵀ"},
     hints=(
         "Forward does two things, a product and a division. Which was last, and so comes first on the way back?",

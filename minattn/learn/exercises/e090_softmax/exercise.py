@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise
 
 exercise = Exercise(
+    page="07_attention_backward",
     hints=(
         "If x_2 rises, which of the p_i change? So how many terms does the sum for dx_2 have?",
         "Put both cases of dp_i/dx_j into the sum and take p_j out: dx_j = p_j (g_j - …). What is left is one number "

@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise
 
 exercise = Exercise(
+    page="10_cross_entropy",
     steps={"p": "softmax(x), which is exp(y)", "total": "Σ_i g_i, one number a row"},
     hints=(
         "d ln(u) = du / u. Put u = Σ exp(x): what is left when you differentiate by one x_j?",

@@ -12,6 +12,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    page="07_attention_backward",
     steps={"exp": "exp of the shifted scores, 0 where masked"},
     hints=(
         "What is the largest score of a row that may look nowhere, and what is it minus itself?",

@@ -1,6 +1,7 @@
 from ...course import Exercise
 
 exercise = Exercise(
+    page="07_attention_backward",
     hints=(
         "It is a matrix product: which two lines did you write for that?",
         "dp = g vᵀ and dv = pᵀ g, with .swapaxes(-1, -2) for the transposes because of the leading axes.",

@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise, normal
 
 exercise = Exercise(
+    page="07_attention_backward",
     steps={
         "dv": "what arrives at the values, pᵀ g",
         "dp": "what arrives at the weights, g vᵀ",

@@ -1,6 +1,7 @@
 from ...course import Exercise, normal
 
 exercise = Exercise(
+    page="06_attention_forward",
     hints=(
         "Which of the two moves came last? What undoes a swap of two axes?",
         "First swap heads and tokens back, which gives (B, T, H, D/H). Then the last two axes lie side by side and "

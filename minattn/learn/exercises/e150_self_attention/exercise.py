@@ -1,6 +1,7 @@
 from ...course import Exercise, normal
 
 exercise = Exercise(
+    page="07_attention_backward",
     hints=(
         "If one number of x grows, which of q, k and v change?",
         "Each of the three is a linear layer without a bias: it sends (its gradient) @ (its weight).T to x. The "

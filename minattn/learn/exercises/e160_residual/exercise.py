@@ -1,6 +1,7 @@
 from ...course import Exercise, normal
 
 exercise = Exercise(
+    page="08_block",
     steps={"du": "what arrives at u = x w: g times the slope of tanh"},
     hints=(
         "How many ways lead from y back to x?",

@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise
 
 exercise = Exercise(
+    page="08_block",
     steps={
         "dbeta": "Σ g over all tokens",
         "dgamma": "Σ g n over all tokens",

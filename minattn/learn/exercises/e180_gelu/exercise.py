@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise
 
 exercise = Exercise(
+    page="08_block",
     steps={"cdf": "Φ(x)", "bell": "φ(x), the bell curve"},
     hints=(
         "y = x · Φ(x): what does the product rule say?",

@@ -1,6 +1,7 @@
 from ...course import Exercise, normal
 
 exercise = Exercise(
+    page="08_block",
     steps={"da": "what arrives at a: g w2ᵀ", "du": "what arrives at u: da times the slope of gelu at u"},
     hints=(
         "Which of the five gradients can you write without knowing anything about gelu?",

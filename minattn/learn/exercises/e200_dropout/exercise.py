@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise
 
 exercise = Exercise(
+    page="08_block",
     hints=(
         "y is x times something that does not depend on x. What is that something?",
         "It is 1 / (1 - P) where keep is True, and 0 where it is False. That is the slope.",

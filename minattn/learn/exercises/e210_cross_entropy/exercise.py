@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise
 
 exercise = Exercise(
+    page="10_cross_entropy",
     steps={"p": "softmax of the logits, row by row", "y": "the right classes as one-hot rows"},
     hints=(
         "What is the derivative of ln Σ exp(x) by x_j? (Log-softmax asked you that.) And of logits[target] by x_j?",

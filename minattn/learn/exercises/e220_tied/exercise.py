@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Exercise
 
 exercise = Exercise(
+    page="09_deembedding",
     steps={"dh": "what arrives at h: g table", "dx": "what arrives at x, through the tanh"},
     hints=(
         "In which two lines does the table stand, and what is it in each: a lookup, or a factor?",

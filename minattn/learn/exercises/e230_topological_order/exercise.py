@@ -39,6 +39,7 @@ def accepts(arguments: tuple[Any, ...], answer: Any, expected: list[int]) -> str
 
 
 exercise = Exercise(
+    page="01_tape",
     hints=(
         "In the example: why may 0 not come right after 2, although 2 uses it?",
         "Count for every needed node how many needed nodes use it. The last one has none. Visit it, take one use off "

@@ -13,6 +13,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    page="01_tape",
     hints=(
         "x * x has one input, used twice. Which two gradients does it send, and to whom?",
         "Start with zeros for every op and g for the last. Read the tape from the end; each op adds to the gradients "

@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Edge, Exercise
 
 exercise = Exercise(
+    page="02_optimizer",
     steps={"norm": "the length of all gradients as one vector", "scale": "the factor for all of them, at most 1"},
     hints=(
         "What is the length of a vector that is written on two sheets of paper?",

@@ -10,6 +10,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    page="02_optimizer",
     steps={
         "new_m": "the running mean of g",
         "new_v": "the running mean of g²",

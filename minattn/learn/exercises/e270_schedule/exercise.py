@@ -1,6 +1,7 @@
 from ...course import Edge, Exercise
 
 exercise = Exercise(
+    page="02_optimizer",
     steps={"done": "the share of the way from warmup to steps"},
     hints=(
         "What should the rate be at step 0, at step warmup - 1, and at step warmup?",

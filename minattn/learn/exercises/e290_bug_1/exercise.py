@@ -15,6 +15,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    page="11_checking_gradients",
     hints=(
         "Which op would you suspect? Do not answer. Ask the check about all four, with inputs of different lengths: "
         "check_backward(linear, linear_backward, [x, weight, bias]) takes x (3, 4), weight (4, 5), bias (5,).",
