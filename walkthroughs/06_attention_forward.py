@@ -128,9 +128,10 @@ print("composed = by hand:", np.allclose(composed.data, y, rtol=0, atol=1e-14))
 # %% [markdown]
 # ## Why divide by $\sqrt d$
 #
-# A score is a sum of $d$ products. Draw the components of $q$ and $k$ independently, with mean 0 and variance 1.
-# Each product has variance 1 too, and variances of independent numbers add up: the score has variance $d$, and its
-# usual size is $\sqrt d$. Measured on many queries, each with keys of its own:
+# A score is a sum of $d$ products. Draw the components of $q$ and $k$ independently, with mean 0 and [[variance]] 1
+# (the mean of the squared distances from the mean). Each product has variance 1 too, and variances of independent
+# numbers add up: the score has variance $d$, and its usual size is $\sqrt d$. Measured on many queries, each with keys
+# of its own:
 
 # %%
 T_many = 16

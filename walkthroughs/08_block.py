@@ -83,7 +83,7 @@ print(
 #
 # Where many layers follow each other, numbers may grow or shrink from one to the next. The [[layer norm]] stops that:
 # of each token's vector it takes the mean away and divides by the usual distance from the mean, so that it has mean 0
-# and [[variance]] 1 (the variance is the mean of the squared distances). Then a learned gain $\gamma$ and shift
+# and variance 1. Then a learned gain $\gamma$ and shift
 # $\beta$, a number of each for each dimension, may undo some of it. Four lines, for one token:
 #
 # $$
@@ -112,6 +112,13 @@ print(
 # $$
 # dx_j = dc_j - \tfrac{1}{D} \textstyle\sum_i dc_i
 # $$
+#
+# Put one into the other, with $c = n / r$ and since the $c_j$ add up to 0, and all is in one line, three terms of like
+# form:
+#
+# $$
+# dx = r\, \big( dn - \mathrm{mean}(dn) - n\, \mathrm{mean}(dn\, n) \big)
+# $$
 
 
 # %%
@@ -138,6 +145,11 @@ g = rng.normal(size=(B, T, D))
 print("layer norm:", verdict(layer_norm, layer_norm_backward, x, gamma, beta))
 dx, *others = layer_norm_backward(g, x, gamma, beta)
 print("the engine's op, the same:", same_as(LayerNorm(), (x, gamma, beta), g, dx, *others))
+c = x - x.mean(axis=-1, keepdims=True)
+r = 1 / np.sqrt((c * c).mean(axis=-1, keepdims=True) + 1e-5)
+n, dn = c * r, g * gamma
+three = [dn, -dn.mean(axis=-1, keepdims=True), -n * (dn * n).mean(axis=-1, keepdims=True)]
+print("the line with three terms:  ", np.allclose(dx, r * sum(three), rtol=0, atol=1e-12))
 print("dx of each token: sum", abs(dx.sum(axis=-1)).max().round(12), end=", ")
 along = abs((dx * (x - x.mean(axis=-1, keepdims=True))).sum(axis=-1)).max()
 print(f"along its own vector: below 1e-4: {along < 1e-4}")
