@@ -6,6 +6,10 @@
 # Everything that follows is done to millions of numbers. Here it is done to one. Take a machine that multiplies what
 # goes in by a number $w$, and find the $w$ with which 3 becomes 6. You know the answer. Pretend that you do not, and
 # let the machine find it in a way that also works where nobody knows.
+#
+# (`minattn`, which is imported here and there, is the package that this course belongs to; its own computations are
+# called the engine. What is derived by hand on a page is held against it. The course follows a section of a textbook,
+# on training a model that restores text, which the pages call the source text.)
 
 # %%
 import numpy as np
@@ -27,7 +31,8 @@ for w in (0.0, 1.0, 2.0, 3.0):
 # %% [markdown]
 # The [[loss]] says how wrong a result is, as one number: 0 for a perfect one, more for a worse one. $w$ is a
 # [[parameter]]: a number of the machine that may be changed to make the loss small. (Parameters that something is
-# multiplied by are called weights.) What is given, here 3 and 6, is not changed.
+# multiplied by are called weights.) What is given, here 3 and 6, is not changed. A machine with parameters is called a
+# [[model]], and finding good ones is [[training]] it.
 #
 # ## The slope
 #
@@ -87,8 +92,8 @@ left.plot(
     line[:60], loss(1) - 18 * (line[:60] - 1), "--", color=ORANGE, label="slope at 1: −18"
 )
 left.plot(1, loss(1), "o", color=ORANGE)
-left.annotate("", (1.35, 2.5), (1.02, 8.6), arrowprops={"arrowstyle": "-|>", "color": RED})
-left.text(1.4, 7.5, "a step", color=RED)
+left.annotate("", (1.36, loss(1.36)), (1, 9), arrowprops={"arrowstyle": "-|>", "color": RED})
+left.text(1.45, 7.5, "a step", color=RED)
 left.set(title="Loss", xlabel="w", ylabel="loss", ylim=(-4, 48))
 left.legend(frameon=False, loc="upper right")
 for rate, colour, style in zip(
@@ -167,7 +172,7 @@ print(f"          dx = {dx}, measured {measured_slope(lambda x: forward(1.0, x)[
 # on how many there are.
 
 # %%
-rng = np.random.default_rng(0)
+rng = np.random.default_rng(0)  # a seed: the same one gives the same random numbers
 X = rng.normal(size=(4, 2)).round(1)  # (N, I): N examples, I inputs
 t = X @ np.array([2.0, -1.0]) + 0.5  # (N,): made with weights that are to be found
 w, b = np.zeros(2), 0.0
@@ -191,6 +196,10 @@ print("shapes: X", X.shape, " w", w.shape, " y", y.shape, " e", e.shape, " L", L
 #
 # **What is used in several places gets a sum of as many slopes.** Remember this sentence; it is most of what goes wrong
 # in backward passes.
+#
+# Where several results are made of the same inputs, $w$ becomes a matrix $W$ (I, O) with a column for each, and
+# $Y = X W$ is (N, O). Each column is a sum like the one above, so $dW = X^\top dY$. And $X_{ni}$ is used in all O
+# results of its row, with the factors $W_{io}$: $dX_{ni} = \sum_o dY_{no} W_{io}$, that is $dX = dY\, W^\top$.
 
 # %%
 de = 2 * e / len(e)  # (N,)
@@ -209,9 +218,11 @@ for i in range(2):
 print(f"db    = {db:.4f}, measured {measured_slope(lambda b: loss_of(w, b), 0.0):.4f}")
 
 # %% [markdown]
-# All slopes of a parameter together are its [[gradient]]. It has the shape of the parameter: a slope for each number.
+# ($X^\top$, the transpose, is $X$ with rows and columns exchanged.) All slopes of a parameter together are its
+# [[gradient]]. It has the shape of the parameter: a slope for each number. The slope by one number while all others
+# stand still is also written with a round d, $\partial L / \partial w_i$.
 # And each line of the program gave all of its slopes in one go, however many there are. That is the bargain: one pass
-# forward, one backward, about twice as much work, and a slope for every parameter.
+# forward, one backward, which is about twice as much work as forward, and a slope for every parameter.
 #
 # Where there are many examples, one takes a few of them for each step, a [[batch]]. Its gradient is nearly that of all
 # of them, and much cheaper. Once through all examples is an [[epoch]]. Here 120 examples, in batches of 8:
@@ -243,7 +254,7 @@ for epoch in range(3):
 # $$
 #
 # And the loss? If the right word has the probability $p$, it is the [[surprise]] $-\ln p$: 0 where the model was sure
-# of it, large where it thought it impossible. Its unit is the [[nat]]; ln 2 nats are a bit. The mean of it over many
+# of it, large where it thought it impossible. Its unit is the [[nat]]. The mean of it over many
 # places is called [[cross-entropy]].
 
 # %%
@@ -284,7 +295,7 @@ print(f"mean {each[mask].mean():.2f}; slope by each {(mask / mask.sum()).round(3
 
 # %% tags=["folded"]
 drawing, (left, right) = figure(
-    "Batches: a noisy way down; choosing: the right logit up", columns=2
+    "Batches: a noisy way down; choosing: the right one up", columns=2
 )
 left.semilogy(losses, ".-", color=BLUE)
 for end in (15, 30):
@@ -298,8 +309,8 @@ right.set_ylabel("row")
 show(drawing)
 
 # %% [markdown]
-# That is all the calculus of this course. What is left is to do it for the pieces of a transformer, one line at a time:
-# each piece has some lines forward, and the same lines backward, from the last to the first.
+# What is left is to do the same for the pieces of a transformer, which is the kind of model that this course builds,
+# one line at a time: each piece has some lines forward, and the same lines backward, from the last to the first.
 #
 # ## Questions
 #
@@ -308,7 +319,7 @@ show(drawing)
 # <details><summary>Answer</summary>
 #
 # Nothing: the step is the rate times 0. The loss need not be the smallest. It could be a valley that is not the
-# deepest, or the top of a hill, or a plain. For one weight and a squared error there is only the one valley.
+# deepest, or the top of a hill, or a plain. For $y = w x$ and a squared error there is only the one valley.
 #
 # </details>
 #

@@ -30,8 +30,9 @@ from minattn.show.notebook import BLUE, RED, draw_matrix, figure, show
 # ## Each op: forward, and backward
 #
 # Forward, an op makes $y$ of its inputs. Backward, it is given $g$, the gradient of the loss with respect to its $y$,
-# and must return the gradient of each input. One line for each op. `sum` is along the last axis, which stays with
-# length 1.
+# and must return the gradient of each input. One line for each op. `matmul` is $Y = X W$ of [page 0](00_one_weight.md).
+# `tanh` is an S between −1 and 1, $(e^x - e^{-x}) / (e^x + e^{-x})$, whose slope is $1 - \tanh^2 x$. `sum` is along the
+# last axis, which stays with length 1.
 
 # %%
 OPS = {  # name: forward(*inputs) -> y; backward(g, y, *inputs) -> a gradient for each input
@@ -157,7 +158,9 @@ show(drawing)
 # %%
 def fit(g, shape):
     """Sum over the axes along which an input was repeated."""
-    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
+    g = g.sum(
+        axis=tuple(range(g.ndim - len(shape)))
+    )  # those in front that it lacks; maybe none
     return g.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
 
 
@@ -493,8 +496,9 @@ show(drawing)
 #
 # <details><summary>Answer</summary>
 #
-# Two ways through every line: $2^{100}$, about {{2.0**100:.0e}} paths. Two ops for each, so {{2 * 100}} turns. The sum
-# over all those paths is still what comes out: a value hands on once what all paths behind it have brought.
+# Two ways through every line: $2^{100}$, a number with {{len(str(2**100))}} digits. Two ops for each, so {{2 * 100}}
+# turns of ops, and that of the input. The sum over all those paths is still what comes out: a value hands on once what
+# all paths behind it have brought.
 #
 # </details>
 #

@@ -60,7 +60,7 @@ print("the engine's SGD:", same_bits(sgd, 0, optim.SGD))
 #
 # So each step multiplies $w$ by the same factor. Where that is between 0 and 1, $w$ creeps down; at 0 one step is
 # enough; between −1 and 0, $w$ jumps to the other side, but comes closer; below −1 each jump is longer than the last,
-# and it diverges. So **$\eta$ must be below $2/c$.**
+# and it diverges. So $\eta$ **must be below** $2/c$.
 
 # %%
 c = 18.0  # page 0: L = (3 w - 6)², whose second derivative is 2 · 3²
@@ -224,7 +224,8 @@ for g in (1000.0, 1.0, 0.001, 1e-8, 0.0):
 
 # %% [markdown]
 # And later? The quotient is a mean over the root of a mean square: near ±1 where the gradients agree, small where they
-# waver. Three kinds of gradient, 500 numbers of each, and the root mean square of the quotient:
+# waver. Three kinds of gradient, 500 numbers of each, and the usual size of the quotient (its root mean square: the
+# root of the mean of the squares):
 
 # %%
 steps, state = [], [np.zeros((3, 500))] * 2
@@ -239,8 +240,8 @@ for i, name in enumerate(("1, −1, 1, …", "noise of mean 1, spread 1", "noise
 
 # %% [markdown]
 # In the end a number whose gradient is only noise moves by about {{np.sqrt(0.1 / 1.9):.2f}} of the rate
-# ($\sqrt{(1 - \beta_1) / (1 + \beta_1)}$). But at $t = 1$ every number moves by all of it. With one gradient known,
-# nothing tells a direction from noise. We shall come back to this.
+# ($\sqrt{(1 - \beta_1) / (1 + \beta_1)}$: a running mean of noise has that share of its size). But at $t = 1$ every
+# number moves by all of it. With one gradient known, nothing tells a direction from noise. We shall come back to this.
 #
 # ## AdamW: decay beside the gradient
 #
@@ -343,14 +344,14 @@ for name, arrays in (
 ):
     length = np.linalg.norm(as_vector(arrays))
     cosine = as_vector(gradients) @ as_vector(arrays) / (norm * length)
-    print(f"{name:21} length {norm:.3f} -> {length:.3f}, cosine of the angle {cosine:.4f}")
+    print(f"{name:21} length {norm:.3f} -> {length:.3f}, same direction: {cosine > 0.9999}")
 
 # %% [markdown]
 # Together, the cosine is 1: the direction is kept. The other two turn the step.
 #
 # Now a bad batch. From here on the problem is page 1's: eight one-hot rows through three numbers and back, with tanh.
-# At step 60 somebody's script gives all rows the wrong answers, each that of the next row, and adds up 1000 losses in
-# place of their mean. The function below does all trainings of this page, so it can do more than that: several rates
+# At step 60 somebody's script gives all rows the wrong answers, each that of the next row, and multiplies the
+# loss by 1000. The function below does all trainings of this page, so it can do more than that: several rates
 # and networks side by side.
 
 
@@ -494,8 +495,8 @@ show(drawing)
 # That depends on the problem, and on when one looks. Two problems, page 1's network for both. In one, batches are drawn
 # evenly from the eight rows. In the other each row is only 0.6 times as frequent as the one before, as some words are
 # rare; the loss is still measured on all rows alike. For each method, ten networks choose the rate of the grid with
-# the lowest loss after 160 steps. Shown are the medians of ten others. (AdamW is left out: decay is meant for the
-# loss on held-out examples, and eight rows have none.)
+# the lowest loss after 160 steps. Shown are the medians of ten others. (AdamW is left out: decay keeps weights small,
+# which helps on examples that were not seen, and eight rows have none.)
 
 # %% tags=["rough"]
 uneven = 0.6 ** np.arange(8)

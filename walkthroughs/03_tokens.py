@@ -74,7 +74,8 @@ print("the same pieces:", [tokenizer.pieces[i] for i in ids] == pieces)
 # `[CLS]` and `[SEP]` mark the two ends of a sentence. Common words are whole. `watchman` and `unlocked` are
 # not among the {{tokenizer.vocab_size:,}} pieces, and are built from what is.
 #
-# One sentence proves little. Do ten lines and the tokenizer agree on all sentences of the shipped reader?
+# One sentence proves little. With the package comes a reader: some hundred short stories in simple English, a text
+# file. Do ten lines and the tokenizer agree on all of its sentences?
 
 # %%
 reader = read_pieces(shipped("reader.en.txt"))
@@ -135,13 +136,14 @@ def learn(counts, merges):
 
 
 letters = [piece for piece in tokenizer.pieces if len(piece.removeprefix("##")) == 1]
-first = len(letters) + 5  # after five special ones, [PAD] [UNK] [CLS] [SEP] and a last
+first = len(letters) + 5  # after five special ones, [PAD] [UNK] [CLS] [SEP] [MASK]
 print("id   shipped  learned here")
 for i, (left, right, times) in enumerate(learn(counts, 8), first):
     print(f"{i}   {tokenizer.pieces[i]:8} {left + ' + ' + right:10} {times:5} times")
 
 # %% [markdown]
-# {{first}} ids are taken by the special pieces and by every letter twice, at the start of a word and inside. From there
+# {{first}} ids are taken by the special pieces, by punctuation marks, and by every letter twice, at the start of a word
+# and inside. From there
 # on, ids are in the order in which pieces were learned. The commonest pair is not `t` and `h`: `h` and `e` also meet in
 # `she`, `her` and `when`, where `th` has no part.
 #
@@ -188,8 +190,9 @@ for axis in (left, right):
 show(drawing)
 
 # %% [markdown]
-# Short sentences are cheap, but a piece that is hardly ever seen is hardly ever learned. Beyond about
-# {{sizes[3]:,}} pieces the sentences of this small text get little shorter, and most pieces are rare.
+# Short sentences are cheap, since there is less to compute, but a piece that is hardly ever seen is hardly ever
+# learned. Beyond about {{sizes[3]:,}} pieces the sentences of this small text get little shorter, and most pieces are
+# rare.
 #
 # ## What is lost
 #
@@ -304,7 +307,7 @@ show(drawing)
 # %%
 mixed = np.random.default_rng(0).permutation(length)[: len(length) // 32 * 32].reshape(-1, 32)
 batches = Batches(encoded, tokenizer, batch_size=32, blanks=0.0, seed=0)
-masks = [batches.at(step).attention_mask for step in range(len(batches))]
+masks = [batches.at(step).attention_mask for step in range(len(batches))]  # True at tokens
 padding = 1 - mixed.sum() / (mixed.max(axis=1) * 32).sum()
 sorted_padding = 1 - sum(mask.sum() for mask in masks) / sum(mask.size for mask in masks)
 print(

@@ -9,6 +9,7 @@
 # vectors, $y$ of shape (T, D).
 
 # %%
+import textwrap
 import time
 
 import numpy as np
@@ -170,11 +171,14 @@ for backward in (assigned, added_at_once):
     print(
         f"{backward.__name__:14} row 2: {backward(g, ids, W)[1][2]}   right: {loop[2].round(1)}"
     )
-print()
-print(check_backward(forward, added_at_once, [ids, W], like="embedding"))
+report = check_backward(forward, added_at_once, [ids, W], like="embedding")
+print(f"{report.verdict}: {report.findings[0].kind}")
+print(textwrap.fill(report.findings[0].told, 92))
 
 # %% [markdown]
-# The check names it. It needs the right input, though. Where no token occurs twice, the wrong pass is right:
+# `check_backward` compares a backward pass with measured slopes, and names the mistake ([page
+# 11](11_checking_gradients.md)). It needs the right input, though. Where no token occurs twice, the wrong pass is
+# right:
 
 # %%
 print(
@@ -286,9 +290,7 @@ for name, column in cost.items():
 print("O                ", *(f"{tokens * size * 4 / 2**20:8.1f}" for size in sizes), "MiB")
 
 # %% tags=["folded"]
-drawing, axis = figure(
-    "The product pays for every token of the vocabulary, the lookup for those in the text"
-)
+drawing, axis = figure("The product grows with the vocabulary, the lookup hardly")
 for (name, column), colour, style in zip(
     cost.items(), (RED, ORANGE, BLUE, GREEN), ("o-", "o--", "o-", "o--"), strict=True
 ):
@@ -340,7 +342,7 @@ for name, (moved, _) in steps.items():
     print(f"rows moved, {name:9}", *(f"{count:5}" for count in moved))
 
 # %% tags=["folded"]
-drawing, axis = figure("Only SGD leaves the rows of absent tokens alone")
+drawing, axis = figure("Of the three, only SGD leaves absent tokens alone")
 number = range(1, len(in_batch) + 1)
 for name, colour in (("AdamW", GREEN), ("Adam", ORANGE), ("SGD", BLUE)):
     axis.plot(number, steps[name][0], "o-", color=colour, label=name)

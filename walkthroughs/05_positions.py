@@ -139,9 +139,10 @@ show(drawing)
 #
 # ## The experiment: take the positions away
 #
-# Attention, in its barest form, is $y = \mathrm{softmax}(x x^\top) \, x$, with the softmax taken row by row. Put the
-# rows of $x$ (T, D) into another order; on paper, multiply by a [[permutation]] matrix $\Pi$, whose inverse is
-# $\Pi^\top$:
+# Attention compares each vector with all others, makes weights of the dot products by a softmax, and takes the mean of
+# the vectors with these weights. In this barest form it is $y = \mathrm{softmax}(x x^\top) \, x$, with the softmax
+# taken row by row ([page 6](06_attention_forward.md) says why one would want that). Put the rows of $x$ (T, D) into
+# another order; on paper, multiply by a [[permutation]] matrix $\Pi$, whose inverse is $\Pi^\top$:
 #
 # $$
 # \mathrm{softmax}(\Pi x x^\top \Pi^\top) \, \Pi x = \Pi \, \mathrm{softmax}(x x^\top) \, \Pi^\top \Pi x = \Pi y
@@ -200,7 +201,7 @@ for kind in ("none", "sinusoidal"):
     moved = np.abs(logits_of(model, ids[order]) - logits_of(model, ids)[order]).max()
     one, two = scores[kind][blanks]
     print(f"{kind:11} the output permutes: {moved < 1e-12!s:6}", end="")
-    print(f"the two blanks are equal, bit for bit: {np.array_equal(one, two)}")
+    print(f"the two blanks are equal to 1e-5: {np.abs(one - two).max() < 1e-5}")
 
 # %% tags=["folded"]
 drawing, axes = figure(
@@ -214,14 +215,14 @@ axes[0].set_ylabel("logit at the second blank")
 show(drawing)
 
 # %% [markdown]
-# The second pair of lines says what is often mixed up: that attention can be computed for all tokens at once is **not**
-# owed to positional encoding. No row waits for another, with positions or without. The encoding gives back what is lost
-# with the waiting, the order.
+# The two lines "each row by itself" say what is often mixed up: that attention can be computed for all tokens at once
+# is **not** owed to positional encoding. No row waits for another, with positions or without. The encoding gives back
+# what is lost with the waiting, the order.
 #
 # The model is blind to order: a sentence is a bag of tokens to it, and the two blanks get one answer. No training
 # helps, since this holds for any weights. With positions both are over.
 #
-# Are equal rows always equal bit for bit? On paper they are. In floating point it depends on how sums are added up.
+# Are the two then equal bit for bit? On paper they are. In floating point it depends on how sums are added up.
 # Here are sentences of nothing but blanks between their two ends, in the model without positions:
 
 # %% tags=["timed"]
@@ -234,15 +235,16 @@ for tokens in (13, 14, 15, 16):
     print(f"{tokens} tokens: versions of the logits {different}, apart by at most {apart:.1e}")
 
 # %% [markdown]
-# Matrix products take the rows in groups, of 4 here. The rows that are left over go another way through the library,
-# which adds the same numbers in another order. (Of 13 rows it is `[SEP]` alone, of 14 and 15 there are blanks among
-# them.) The last bits may differ, by no more than rounding.
+# Libraries take the rows of a product in groups, and what is left over in another way, which adds the same numbers in
+# another order. So the last bits may differ, by no more than rounding; which do depends on the library and the machine.
 #
 # ## Learned against sinusoidal
 #
 # The table of positions can also be a parameter, as the table of tokens is: random and small at first, then learned.
-# Which is better? A small model, the shipped reader, a tenth of it held out. 15 % of the tokens are blanked out, and
-# the loss is the mean cross-entropy at the blanks. Each kind is trained twice, with two seeds.
+# Row $t$ is added at place $t$ of every sentence, so its gradient is the sum over the batch of the upstream gradients
+# there; a row beyond the longest sentence gets 0. Which is better? A small model, the shipped reader, a tenth of it
+# held out. 15 % of the tokens are blanked out, and the loss is the mean cross-entropy at the blanks. Each kind is
+# trained twice, with two seeds.
 
 # %% tags=["rough"]
 steps, highest = 300, 1e-2
@@ -256,7 +258,9 @@ def blank_loss(model, batch, low=0, high=T):
     """The mean loss over the blanks at positions low to high - 1."""
     places = np.arange(batch.ids.shape[1])
     counted = batch.blanked & (places >= low) & (places < high)
-    return model.loss(batch.ids, batch.attention_mask, np.where(counted, batch.targets, -100))
+    return model.loss(
+        batch.ids, batch.attention_mask, np.where(counted, batch.targets, -100)
+    )  # -100: not counted
 
 
 def train(kind, seed):

@@ -129,9 +129,9 @@ print("composed = by hand:", np.allclose(composed.data, y, rtol=0, atol=1e-14))
 # ## Why divide by $\sqrt d$
 #
 # A score is a sum of $d$ products. Draw the components of $q$ and $k$ independently, with mean 0 and [[variance]] 1
-# (the mean of the squared distances from the mean). Each product has variance 1 too, and variances of independent
-# numbers add up: the score has variance $d$, and its usual size is $\sqrt d$. Measured on many queries, each with keys
-# of its own:
+# (the mean of the squared distances from the mean). Each product has variance 1 too (the mean of $q^2 k^2$ is the
+# product of the two means), and variances of independent numbers add up: the score has variance $d$, and its usual size
+# is $\sqrt d$. Measured on many queries, each with keys of its own:
 
 # %%
 T_many = 16
@@ -339,6 +339,9 @@ print(
 )
 
 # %% [markdown]
+# Backward, nothing is computed: the gradient of a number is moved back to where the number came from, by the transposed
+# order of axes and the old shape, in the reverse order.
+#
 # Right: each head has one half of both tokens. Without the `transpose` head 0 has both halves of token 0, and takes
 # them for two tokens. All shapes fit, nothing complains.
 #
@@ -443,8 +446,8 @@ for head in range(2):
     print(f"head {head} looks {with_r.round(2).tolist()}   engine the same: {same}")
 
 # %% [markdown]
-# The first head looks to the left, the second to the right, whatever the tokens are; where there is no neighbour on
-# that side, the scores of q and k decide. Training may change all of it.
+# The first head leans to the left, the second to the right; what q and k say still counts, and decides where there is
+# no neighbour on that side. Training may change all of it.
 #
 # ## Questions
 #

@@ -76,13 +76,13 @@ def compare(name, derived, measured):
 # with the factor $p_{ij}$. A change of it is felt at all these places, so the slopes add up:
 #
 # $$
-# dv_{jc} = \sum_i p_{ij}\, g_{ic} \qquad dv = p^T g \qquad (S, T)\,(T, e) \to (S, e)
+# dv_{jc} = \sum_i p_{ij}\, g_{ic} \qquad dv = p^\top g \qquad (S, T)\,(T, e) \to (S, e)
 # $$
 #
 # Take $p_{ij}$. It goes into all components $c$ of the one output $y_i$, with the factors $v_{jc}$:
 #
 # $$
-# dp_{ij} = \sum_c g_{ic}\, v_{jc} = g_i \cdot v_j \qquad dp = g\, v^T \qquad (T, e)\,(e, S) \to (T, S)
+# dp_{ij} = \sum_c g_{ic}\, v_{jc} = g_i \cdot v_j \qquad dp = g\, v^\top \qquad (T, e)\,(e, S) \to (T, S)
 # $$
 
 
@@ -197,7 +197,7 @@ show(drawing)
 # Second row: all three $dp$ are positive, so more of any weight, taken alone, would raise the loss. But the weights
 # share a 1. What counts is the distance from their mean, {{(dp * p).sum(axis=-1)[1]:.2f}}, and only "dog" is above it.
 #
-# ## Line 1: $s = q\,k^T / \sqrt d$
+# ## Line 1: $s = q\,k^\top / \sqrt d$
 #
 # Written out, $s_{ij} = \frac{1}{\sqrt d} \sum_c q_{ic}\, k_{jc}$. The number $q_{ic}$ goes into the scores of query
 # $i$ with every key $j$, with the factor $k_{jc} / \sqrt d$. The number $k_{jc}$ goes into the scores of every query
@@ -209,7 +209,7 @@ show(drawing)
 # $$
 #
 # $$
-# dk_{jc} = \frac{1}{\sqrt d} \sum_i ds_{ij}\, q_{ic} \qquad dk = \frac{ds^T}{\sqrt d}\, q
+# dk_{jc} = \frac{1}{\sqrt d} \sum_i ds_{ij}\, q_{ic} \qquad dk = \frac{ds^\top}{\sqrt d}\, q
 # \qquad (S, T)\,(T, d) \to (S, d)
 # $$
 
@@ -366,12 +366,13 @@ for block in (slice(0, 2), slice(2, 3)):
 # ## Self-attention: one input, used three times
 #
 # Queries, keys and values are all made of one $x$, $(T, D)$, a row of $D$ numbers for each token: $q = x W_q$,
-# $k = x W_k$, $v = x W_v$. What line 3 gave holds for any product $y = a\,b$: $da = dy\,b^T$ and $db = a^T dy$. Put in
-# $(x, W_q)$, $(x, W_k)$ and $(x, W_v)$. A change of $x$ reaches the output along three paths, so the three $da$ add up;
-# each weight matrix has a path of its own:
+# $k = x W_k$, $v = x W_v$. What line 3 gave holds for any product $y = a\,b$: $da = dy\,b^\top$ and $db = a^\top dy$.
+# Put in $(x, W_q)$, $(x, W_k)$ and $(x, W_v)$. A change of $x$ reaches the output along three paths, so the three $da$
+# add up; each weight matrix has a path of its own:
 #
 # $$
-# dx = dq\, W_q^T + dk\, W_k^T + dv\, W_v^T \qquad dW_q = x^T dq, \quad dW_k = x^T dk, \quad dW_v = x^T dv
+# dx = dq\, W_q^\top + dk\, W_k^\top + dv\, W_v^\top \qquad dW_q = x^\top dq, \quad dW_k = x^\top dk,
+# \quad dW_v = x^\top dv
 # $$
 #
 # $B$ sentences all use the same weights, so over them the gradients of the weights add up. Lay all tokens below each
@@ -420,7 +421,7 @@ print(check_backward(self_attention, self_attention_backward, [x, wq, wk, wv]).v
 #
 # All $dp_{ij}$ of a row are equal, so each is the mean, and $ds = dq = dk = 0$: it does not matter where one looks when
 # one finds the same everywhere. The largest of `slopes(lambda q: (g * attention(q, k, np.ones_like(v))).sum(), q)` is
-# {{abs(slopes(lambda q: (g * attention(q, k, np.ones_like(v))).sum(), q)).max():.4f}}. $dv = p^T g$ is not 0: values
+# {{abs(slopes(lambda q: (g * attention(q, k, np.ones_like(v))).sum(), q)).max():.4f}}. $dv = p^\top g$ is not 0: values
 # may learn to differ.
 #
 # </details>

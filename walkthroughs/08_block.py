@@ -181,8 +181,9 @@ show(drawing)
 # bent must stand between. The simplest is [[ReLU]], $\max(x, 0)$: what is negative becomes 0. Its slope is 1 where
 # $x > 0$ and 0 where $x < 0$, so backward is $dx = g$ or 0.
 #
-# [[GELU]] is softer. It weighs $x$ by $\Phi(x)$, the probability that a number drawn from the normal distribution lies
-# below $x$:
+# [[GELU]] is softer. It weighs $x$ by $\Phi(x)$, the probability that a random number lies below $x$ if it is drawn
+# from the normal distribution, whose curve is the bell $\varphi$ with mean 0 and variance 1. The area under the bell
+# has no formula of its own; libraries give it as erf:
 #
 # $$
 # y = x\, \Phi(x) \qquad \Phi(x) = \tfrac{1}{2} \big( 1 + \mathrm{erf}(x / \sqrt 2) \big) \qquad
@@ -354,7 +355,8 @@ show(drawing)
 # Layers alone take their share each: at the bottom {{1 / lengths["f(x)"][0]:,.0f}} times less arrives than left at the
 # top. The path alone does too much: vectors and gradients grow from layer to layer, {{lengths["x + f(x)"][0]:.0f}}
 # times. With a norm before each $f$ and a path past it, what arrives is {{lengths["x + f(norm(x))"][0]:.1f}} times what
-# left, so that all layers of the stack get gradients of about one size.
+# left, so that all layers of the stack get upstream gradients of about one size. A norm without a path
+# keeps the gradient from fading too, but it grows more, and unevenly.
 #
 # ## Dropout
 #
@@ -400,12 +402,13 @@ print(f"mean of 20,000 draws: at most {abs(many - x).max():.2f} from x")
 #
 # $A$ is the self-attention of [page 7](07_attention_backward.md), with its four linear layers, and $\mathrm{FF}$ the
 # feed-forward layer. This is one [[block]], and its order is called [[pre-norm]]. In the first models it was
-# $y = \mathrm{norm}_1(x + A(x))$, [[post-norm]], which `minattn train` uses too. The pieces are the same, and so is the
+# $y = \mathrm{norm}_1(x + A(x))$, [[post-norm]], which `minattn train` uses too. (There the norm stands on the path,
+# and rescales what passes by at every block: with few blocks that does no harm.) The pieces are the same, and so is the
 # way back: each line undone, the last one first. For one head, by hand:
 
 
 # %%
-def attend(q, k, v):
+def attend(q, k, v):  # .mT swaps the last two axes
     s = q @ k.mT / np.sqrt(q.shape[-1])
     p = np.exp(s - s.max(axis=-1, keepdims=True))
     p = p / p.sum(axis=-1, keepdims=True)

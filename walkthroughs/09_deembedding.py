@@ -171,9 +171,9 @@ for (kind, std), (copied, _) in untrained.items():
 #
 # ## Random rows are nearly orthogonal
 #
-# Draw the numbers of all rows from a normal distribution with deviation 1. A row times itself is a sum of $D$ squares,
-# about $D$. A row times another is a sum of $D$ products of random sign, which mostly cancel: about $\pm\sqrt D$. So
-# the wider the rows, the further a row stands out among its products with the others:
+# Draw the numbers of all rows from a normal distribution with deviation 1 (the root of the variance). A row times
+# itself is a sum of $D$ squares, about $D$. A row times another is a sum of $D$ products of random sign, which mostly
+# cancel: about $\pm\sqrt D$. So the wider the rows, the further a row stands out among its products with the others:
 
 # %%
 V = 2000
@@ -191,7 +191,8 @@ for width in (4, 16, 64, 256, 1024):
     )
 
 # %% [markdown]
-# The largest of $V$ such products is about $\sqrt{2 D \ln V}$. It stays below $D$ when
+# The largest of $V$ such products is about $\sqrt{2 D \ln V}$ (a known result on normal numbers, used here without
+# proof; the table bears it out). It stays below $D$ when
 #
 # $$
 # D > 2 \ln V
@@ -425,14 +426,14 @@ show(drawing)
 #
 # </details>
 #
-# 2. Multiply all rows of a table by 10, and $x$ stays. By which of the three can the nearest token change?
+# 2. Make all rows of a table ten times smaller, and $x$ stays. By which of the three can the nearest token change?
 #
 # <details><summary>Answer</summary>
 #
-# By L2 only. Cosine does not see lengths, and all dot products grow tenfold. The price of length grows a hundredfold:
-# the $x$ of this page, which was "{{tokens[best["l2"]]}}", becomes "{{tokens[Nearest(10 * W)(x)["l2"]]}}" for a table
-# ten times as large, and "{{tokens[Nearest(0.1 * W)(x)["l2"]]}}" for one ten times smaller, where hardly any price is
-# left and L2 ranks as the dot product does.
+# By L2 only. Cosine does not see lengths, and all dot products shrink tenfold. The price of length shrinks a
+# hundredfold: the $x$ of this page, which was "{{tokens[best["l2"]]}}", becomes "{{tokens[Nearest(10 * W)(x)["l2"]]}}"
+# for a table ten times as large, and "{{tokens[Nearest(0.1 * W)(x)["l2"]]}}" for one ten times smaller, where hardly
+# any price is left and L2 ranks as the dot product does.
 #
 # </details>
 #

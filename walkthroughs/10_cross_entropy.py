@@ -67,7 +67,7 @@ with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
 z = two - two.max(axis=1, keepdims=True)
 from_logits = np.log(np.exp(z).sum(axis=1)) - z[:, 1]
 
-print("lead    ln p  ln(p + 1e-12)  from the logits")
+print("lead   -ln p  -ln(p + 1e-12) from the logits")
 for lead in (10, 40, 100):
     i = 2 * lead
     print(f"{lead:4} {from_p[i]:7.2f} {clipped[i]:14.2f} {from_logits[i]:16.2f}")
@@ -360,12 +360,12 @@ print(dh.round(2))
 # </details>
 #
 # 3. Two batches, of 4 and of 12 tokens, have mean losses of 2 and of 1. What is the mean loss of all 16 tokens? What
-#    must two threads do that share a batch?
+#    must two computers do that share a batch?
 #
 # <details><summary>Answer</summary>
 #
 # {{(4 * 2 + 12 * 1) / 16}}, not {{(2 + 1) / 2}}: the mean of means weighs the tokens of the small batch three times as
-# much. Each thread must divide by the number of tokens of the whole batch; then the gradients add up to the right one.
+# much. Each must divide by the number of tokens of the whole batch; then the gradients add up to the right one.
 #
 # </details>
 #

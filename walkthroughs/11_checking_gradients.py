@@ -42,7 +42,8 @@ for h in (1e-1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12):
 
 # %% [markdown]
 # Smaller is better only to a point. Two errors pull in opposite directions. The first is that a chord is not a tangent.
-# Taylor's series says how far off it is:
+# Taylor's series, a sum of ever smaller terms that is known of many functions, says how far off it is (its proof is not
+# needed here):
 #
 # $$
 # \frac{f(x + h) - f(x)}{h} = f'(x) + \frac{h}{2} f''(x) + \dots \qquad
@@ -115,8 +116,8 @@ print(f"tanh: error below 1e-15: {abs(np.tanh(1 + 1j * h).imag / h - true) < 1e-
 print("abs:  slope", np.abs(1 + 1j * h).imag / h)
 
 # %% [markdown]
-# `minattn.check` takes the complex step where it agrees with differences, and else differences at three steps, which it
-# extrapolates.
+# `minattn.check` takes the complex step where it agrees with differences, and else differences at three steps, from
+# which it reckons what would come out at a step of 0.
 #
 # ## From a number to an array
 #
@@ -392,8 +393,7 @@ for finding in check_backward(layer_norm, one_sign_wrong, inputs).findings:
     print(textwrap.fill(finding.told, 90))
 
 # %% [markdown]
-# The part that goes through the root of the variance is the last term of `dx`: the same mistake, found by its path
-# instead of its name.
+# The same mistake, found in the code instead of by its name: there a plus stands where a minus belongs.
 
 # %% tags=["folded"]
 drawing, axis = figure("A wrong gradient stays wrong, however small the step", height=3.2)
@@ -446,4 +446,5 @@ show(drawing)
 # ## The exercise
 #
 # `minattn learn check bug_1`: four backward passes, one of them wrong, in a network that learns all the same. The check
-# finds it, if you give it inputs that hide nothing. `layer_norm` is the backward pass of this page.
+# finds it, if you give it inputs that hide nothing. `layer_norm` is the backward pass of this page, in
+# the form with three terms of [page 8](08_block.md).

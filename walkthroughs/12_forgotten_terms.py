@@ -74,9 +74,9 @@ def assemble(line_3=weighted_sum_backward, line_2=softmax_backward, line_1=score
 # | no sum | $ds = p\,(dp - \sum dp\, p)$ | $ds = p\, dp$ |
 # | diagonal only | the same | $ds = p\,(1 - p)\, dp$, the Jacobian's diagonal |
 # | no softmax | the same | $ds = dp$ |
-# | no 1/√d | $dq = ds\, k / \sqrt d$, $dk = ds^T q / \sqrt d$ | $dq = ds\, k$, $dk = ds^T q$ |
-# | ds for dsᵀ | $dk = ds^T q / \sqrt d$ | $dk = ds\, q / \sqrt d$ |
-# | p for pᵀ | $dv = p^T g$ | $dv = p\, g$ |
+# | no 1/√d | $dq = ds\, k / \sqrt d$, $dk = ds^\top q / \sqrt d$ | $dq = ds\, k$, $dk = ds^\top q$ |
+# | ds for dsᵀ | $dk = ds^\top q / \sqrt d$ | $dk = ds\, q / \sqrt d$ |
+# | p for pᵀ | $dv = p^\top g$ | $dv = p\, g$ |
 #
 # They run without complaint, and every shape fits: in the last two because in self-attention there are as many keys as
 # queries, $T = S$. The check is told which op they are `like`, so that it can search the known mistakes of that op:
@@ -110,7 +110,7 @@ for name, report in reports.items():
     print(textwrap.indent(textwrap.fill(finding.told, 92), "    "))
 
 # %% [markdown]
-# The check names each of the six, {{sum(r.findings[0].sure == "exactly" for r in reports.values())}} with the word
+# The check names {{sum(r.findings[0].sure == "exactly" for r in reports.values())}} of the six with the word
 # `exactly`. It took no training, and no eye for curves.
 #
 # ## Training with them
@@ -294,7 +294,7 @@ show(drawing)
 # ## A path forgotten
 #
 # Another kind of term is a path. In self-attention $q$, $k$ and $v$ are made of one $x$, which gets
-# $dx = dq\, W_q^T + dk\, W_k^T + dv\, W_v^T$ ([page 7](07_attention_backward.md)). Forget the middle one:
+# $dx = dq\, W_q^\top + dk\, W_k^\top + dv\, W_v^\top$ ([page 7](07_attention_backward.md)). Forget the middle one:
 
 
 # %%

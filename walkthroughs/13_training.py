@@ -3,10 +3,9 @@
 #
 # *What does a trained model do that an untrained one does not?*
 #
-# What does a trained model do that an untrained one does not? And which of its pieces is to thank for it?
-#
-# Each piece had its page. Here they stand in a row: once through in both directions, with numbers; then many times. The
-# text is a small reader in simple English, its words cut into pieces of a vocabulary of 1000.
+# And which of its pieces is to thank for it? Each piece had its page. Here they stand in a row: once through in both
+# directions, with numbers; then many times. The text is a small reader in simple English, its words cut into pieces of
+# a vocabulary of 1000.
 
 # %%
 import numpy as np
@@ -281,8 +280,9 @@ show(drawing)
 
 # %% [markdown] tags=["rough"]
 # Two things are learned, one after the other. After {{LOOKS[5]}} steps {{looks[5, 0, 1]:.0%}} of the visible tokens
-# come back. The loss at the blanks first falls to {{commonness:.1f}}, what a model pays that knows only how common each
-# token is. To get far below that it must look at the other tokens, and that is slow.
+# come back. The loss at the blanks first falls to about {{commonness:.1f}}, what a model pays that knows only how
+# common each token is, and stays near it for a while. To get far below that it must look at the other tokens, and that
+# is slow.
 #
 # ## What was learned, beside what costs nothing
 #
@@ -313,6 +313,8 @@ print(held_out.table(scores))
 # P(w \mid \text{left})\; P(w \mid \text{right}) \;/\; P(w)^{0.8},
 # $$
 #
+# (divided because both sides know how common $w$ is, and it should count once; 0.8 did best on other sentences)
+#
 # and adds what stood between these two neighbours before. Where two tokens were seen too seldom, it asks one
 # ([[smoothed counts|Kneser-Ney smoothing]]: Chen and Goodman, 1999, "An empirical study of smoothing techniques for
 # language modeling").
@@ -339,9 +341,9 @@ for line in (
 # %% [markdown] tags=["rough"]
 # It fills {{scores["both neighbours, counted"].blanks_filled:.0%}}. Counting is exact about what it has seen, and knows
 # nothing else: of `cat` it learns nothing from `dog`. Vectors are shared: what is learned of a token is learned of all
-# that lie near it. And attention sees the whole sentence, where a count of more than three tokens would hardly
-# ever be above 0. So with enough steps a model gets ahead, but not before: `minattn train` needs some minutes for
-# it, and starts each head with its eye on one neighbour (`RelativePositions`), where the counts are.
+# that lie near it. And attention sees the whole sentence, where a count of more than three tokens would hardly ever be
+# above 0. So with enough steps and layers a model gets ahead, just so: `minattn train`, with three layers, needs some
+# minutes for it, and starts each head with its eye on one neighbour (`RelativePositions`), where the counts are.
 #
 # ## Attention, before and after
 #
@@ -371,7 +373,9 @@ profiles = {name: by_distance(model) for name, model in models.items()}
 beside = {name: profile[:, [3, 5]].sum(axis=1) for name, profile in profiles.items()}
 sharpest = beside["trained"].argmax()
 
-drawing, axes = figure("Untrained, all look everywhere; trained, next door", 2, 2, height=3.1)
+drawing, axes = figure(
+    "Untrained, all look everywhere; trained, one looks beside", 2, 2, height=3.1
+)
 for (above, below), (name, model) in zip(axes.T, models.items(), strict=True):
     weights = model.attention_maps(sentence)[0][0, sharpest]
     image = above.imshow(weights, cmap="viridis", vmin=0, vmax=0.6, aspect="auto")

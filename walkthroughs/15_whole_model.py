@@ -247,8 +247,8 @@ show(drawing)
 # %% [markdown]
 # Ten calls for each block, and the pile is highest where the way turns. There it holds
 # {{numbers[turn - 1] / sum(p.size for part in P.values() for p in part):.0f}} numbers for each parameter: that is what
-# training costs in memory. To fill a blank one never turns back and needs no pile; `restore` lets forward build one all
-# the same, and throws it away.
+# training costs in memory with this batch. To fill a blank one never turns back and needs no pile; `restore` lets
+# forward build one all the same, and throws it away.
 #
 # ## Is it right?
 #
@@ -465,10 +465,10 @@ print(f"cosine of the right gradient and the wrong one: {cosine:.2f}")
 
 # %% [markdown]
 # The first is loud: on top lies what GELU left, and it is no weight. The second is silent. Both lines find the same $n$
-# on the pile, so the gradients of the weights, $dk^T n$ and $dv^T n$, come out right. Only the weights themselves are
-# exchanged, in $dk\,W_k + dv\,W_v$. So the last block has one wrong gradient, that of its first norm, and everything
-# below it is wrong. With a cosine of {{cosine:.2f}} a small step against it still leads down, so a falling loss would
-# not tell ([page 12](12_forgotten_terms.md)). Measured slopes would.
+# on the pile, so the gradients of the weights, $dk^\top n$ and $dv^\top n$, come out right. Only the weights themselves
+# are exchanged, in $dk\,W_k + dv\,W_v$. So the last block has one wrong gradient, that of its first norm, and
+# everything below it is wrong. With a cosine of {{cosine:.2f}} a small step against it still leads down, so a falling
+# loss would not tell ([page 12](12_forgotten_terms.md)). Measured slopes would.
 #
 # ## Questions
 #

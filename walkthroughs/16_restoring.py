@@ -327,8 +327,8 @@ print(f"{'off, another sentence':22} {answer('They [MASK] very tired.', attends=
 # %% [markdown]
 # Without attention the answer is the same in both sentences, and must be in all: the blank sees its own row only. With
 # the words in other places it is another, and a worse one. So the answer comes from the others, by way of attention,
-# and it matters where they stand. But to hide the fire, and all that is more than two places away, changes little. Is
-# that so in general? Take the held-out blanks of above:
+# and it matters where they stand. But to hide the fire, and all that is more than two places away, only turns the first
+# two answers round. Is that so in general? Take the held-out blanks of above:
 
 
 # %%
@@ -426,13 +426,13 @@ print(json.loads((MODELS / "zh" / "report.json").read_text("utf-8"))["table"])
 # and draws who looks at whom. `show` writes a page with all the numbers of a training step on this sentence, forward
 # and backward, each of which can be clicked. The models of this page were made by
 # `minattn train --layers 1 --threads 1`, and the same with `zh`. Three blocks, the default, come out just ahead of
-# counting ([README](../README.md)).
+# counting, as its table at the end shows (also in the [README](../README.md)).
 
 # %% tags=["rough"]
 print(open_run(MODELS / "en").restore(text))
 
 # %% [markdown]
-# ## Where the course has led
+# ## Where this has led
 #
 # A number, a loss, a slope; and at the end a machine of {{sum(w.size for w in trained.parameters()):,}} numbers, all
 # found by going against their slopes, that gives a sentence back and fills in what is missing. Nearly every line of it,

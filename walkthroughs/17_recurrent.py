@@ -33,6 +33,7 @@ from minattn.tensor import apply
 # z_t = W x_t + U h_{t-1} + b \qquad h_t = \tanh z_t \qquad h_0 = 0
 # $$
 #
+# (Vectors are columns in the formulas of this page, as in the literature; in the code they are rows, as elsewhere.)
 # $W$, $U$ and $b$ are the same at all times. Take states of one number, $W = 1$, $U = 0.5$, $b = 0$, and an input
 # that says something once and is silent afterwards:
 
@@ -163,7 +164,8 @@ print("by hand = tape:", all(same))
 # \frac{\partial h_T}{\partial x_{T-k}} = S_T U \, S_{T-1} U \cdots S_{T-k} W \qquad S_t = \mathrm{diag}(1 - h_t^2)
 # $$
 #
-# The [[spectral radius]] of $U$ is the size of its largest eigenvalue. As long as all $S$ are near 1, it is the factor
+# The [[spectral radius]] of $U$ is the factor by which it makes vectors longer in the long run when it is applied again
+# and again (the size of its largest eigenvalue). As long as all $S$ are near 1, it is the factor
 # of each further step. We measure the size of the whole (D, D) matrix at each distance, for five starts of $U$:
 # libraries' usual one (uniform in $\pm 1/\sqrt D$), random ones of radius 1, 1.5 and 3, and an orthogonal one, which
 # keeps the length of every vector. $W$ is the identity. Once with quiet inputs (size 0.1), once with inputs of size 1;
@@ -403,9 +405,9 @@ axis.legend(frameon=False, fontsize=9)
 show(drawing)
 
 # %% [markdown] tags=["timed"]
-# - Attention grows by {{growth[0]:.1f}} from 16 to 32 tokens, where most of a step is the calling of its ops, and by
-#   {{growth[1]:.1f}} from 512 to 1024: $T^2$. By the count above, the square is half of its multiplications at
-#   $T = 2D = {{2 * D}}$.
+# - Attention takes {{growth[0]:.1f}} times as long for 32 tokens as for 16, where most of a step is the calling of its
+#   ops, and {{growth[1]:.1f}} times as long for 1024 as for 512: on the way to the 4 of $T^2$. By the count above, the
+#   square is half of its multiplications at $T = 2D = {{2 * D}}$.
 # - **The RNN by hand is not slower.** Its step takes {{versus[8]:.2f}} of attention's at 8 tokens, {{versus[64]:.2f}}
 #   at 64, {{versus[1024]:.2f}} at 1024. It goes token by token, but it
 #   grows with $T$ only; and in short sentences attention, of many ops, pays more for calls.
@@ -582,9 +584,9 @@ print("usual RNN, 16 tokens, 750 steps: at chance still:", abs(patient - 1 / V) 
 #
 # 1. *RNNs forget*: from the usual start, yes. But it is a matter of the slopes along the way, which start and inputs
 #    decide, and not of recurrence as such. The radius of $U$ alone does not tell.
-# 2. *RNNs are slow*: where the order leaves hardware idle, or a tape keeps books on every step. By hand and on one
-#    thread, no.
-# 3. *Attention reaches all in one step and pays $T^2$*: yes. But its gradient to each token falls like $1/T$, and the
+# 2. *RNNs are slow*: where a tape keeps books on every step, and probably where the order leaves hardware idle, which
+#    was not measured here. By hand and on one thread, no.
+# 3. *Attention reaches all in one step and pays* $T^2$: yes. But its gradient to each token falls like $1/T$, and the
 #    square shows from about $2D$ tokens on.
 
 # %% tags=["timed"]

@@ -190,7 +190,7 @@ show_layers("You can bank on the river bank.")
 
 # %% [markdown]
 # The line of a stage is by L2; the other two stand below it where they differ. Four layers keep every token. Then "you"
-# becomes "i", which is used in the same places. In the last layer "the" takes on what stands around it, and `[SEP]` has
+# becomes "i", which is used in the same places. In the end "the" takes on what stands around it, and `[SEP]` has
 # nothing left of its own. These are failures of copying, and they are what the layers are for: a vector that only said
 # which token it is would say nothing of the sentence.
 #
@@ -325,15 +325,18 @@ drawing.colorbar(image, ax=axes[1])
 show(drawing)
 
 # %% [markdown]
-# Interest and borrowing share no word, and are found to belong together. What is not told apart: who bites whom
+# Interest and borrowing share no word, and are found to belong together: {{alike["last layer"][3, 4]:.2f}}, beside
+# {{alike["last layer"][0, 3]:.2f}} for the dog and the rates. By the table everything is rather alike, the dog and the
+# rates as well ({{alike["table"][0, 3]:.2f}}). What is not told apart: who bites whom
 # ({{alike["last layer"][0, 1]:.2f}}; by the table, which knows no order, exactly {{alike["table"][0, 1]:.0f}}), and
 # rain from no rain ({{alike["last layer"][5, 6]:.2f}}). Like topics get like vectors. That is not the same as like
 # statements.
 #
 # ## A head on top, and the gradient down
 #
-# Can it fill blanks? Its file brings no masked-LM head. Put a new one on, whose linear layer starts as the identity and
-# whose table is the word embedding, so that it begins as nearest token:
+# Can it fill blanks? Its file brings no head for that (a masked-LM head: what makes scores of the last vectors). Put a
+# new one on, whose linear layer starts as the identity and whose table is the word embedding, so that it begins as
+# nearest token:
 
 # %%
 lm = with_new_head(model).eval()  # dropout stays off
@@ -454,5 +457,5 @@ print("the best answers now:", *answers, " the commonest at the blanks:", *commo
 #
 # ## The exercise
 #
-# A layer of this model is attention and four parts that no page has taken apart: `minattn learn check residual`,
-# `layer_norm`, `gelu` and `feed_forward`. After them, try sentences of your own: `minattn deembed FOLDER "…"`.
+# A layer of this model is the block of [page 8](08_block.md), whose exercises are `minattn learn check residual`,
+# `layer_norm`, `gelu` and `feed_forward`. Then try sentences of your own: `minattn deembed FOLDER "…"`.

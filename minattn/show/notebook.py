@@ -92,7 +92,8 @@ def draw_matrix(axis: Axes, values: ArrayLike, numbers: str = ".2f", limit: floa
     image = axis.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
     for (row, column), value in np.ndenumerate(matrix) if numbers else ():
         colour = "white" if abs(value) > 0.65 * limit else "black"
-        axis.text(column, row, format(value, numbers), ha="center", va="center", color=colour)
+        text = format(value, numbers)
+        axis.text(column, row, text.strip("-") if float(text) == 0 else text, ha="center", va="center", color=colour)
     axis.grid(False)
     axis.spines[:].set_visible(False)
     axis.set_xticks(range(matrix.shape[1]))
@@ -188,7 +189,7 @@ def png_of(drawing: Figure) -> bytes:
 
     small = io.BytesIO()
     with Image.open(io.BytesIO(rendered(drawing, "png"))) as image:
-        image.convert("RGB").quantize(96).save(small, "PNG", optimize=True)
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue()
 
 

@@ -68,7 +68,7 @@ TRANSLATION = """\
 BUILT = """\
 # 1. Thirds
 
-[As a script or notebook](01_thirds.py) · [中文](01_thirds.zh.md)
+[As a script](01_thirds.py) or [notebook](notebooks/01_thirds.ipynb) · [中文](01_thirds.zh.md)
 
 Two thirds are $`\\frac{2}{3}`$.
 
@@ -176,7 +176,9 @@ def test_a_page_is_its_prose_its_code_and_what_the_code_prints_and_draws(built):
 def test_the_translation_has_its_own_prose_and_the_code_outputs_and_figures_of_the_page(built):
     page, _ = built
     english, chinese = (page.with_suffix(kind).read_text(encoding="utf-8") for kind in (".md", ".zh.md"))
-    assert chinese.startswith("# 1. 三分之一\n\n[脚本或笔记本](01_thirds.py) · [English](01_thirds.md)\n")
+    assert chinese.startswith(
+        "# 1. 三分之一\n\n[脚本](01_thirds.py)或[笔记本](notebooks/01_thirds.ipynb) · [English](01_thirds.md)\n"
+    )
     assert "0.67 和 ab。\n" in chinese and "Two thirds" not in chinese
     blocks = r"```(?:python|text)\n.*?```|!\[.*?\)"
     assert re.findall(blocks, english, re.DOTALL) == re.findall(blocks, chinese, re.DOTALL)

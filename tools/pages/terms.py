@@ -15,8 +15,13 @@ GLOSSARY = "glossary.toml"
 # A term that is introduced here, [[softmax]] or [[logit|logits]]; code and mathematics are passed over.
 MARK = re.compile(r"`[^`]+`|\$[^$]+\$|\[\[([^\[\]|]+)(?:\|([^\[\]]+))?\]\]")
 _WORDS = (
-    "# Glossary\n\nThe terms and letters of the course, and the page that introduces each. [中文](glossary.zh.md)\n",
-    "# 术语表\n\n教程里的术语和字母，以及引入它们的那一页。[English](glossary.md)\n",
+    "# Glossary\n\nThe terms and letters of the course, and the page that introduces each. "
+    "[中文](glossary.zh.md)\n\nSome letters have several meanings, as elsewhere: p, P (probabilities, attention "
+    "weights, positions), v (values; the running mean of squares), r (relative positions; 1 / deviation), H (heads; "
+    "entropy), e (base; a row of the table), n (a count; a normed vector). Each page says which one it means.\n",
+    "# 术语表\n\n教程里的术语和字母，以及引入它们的那一页。[English](glossary.md)\n\n"
+    "有些字母照文献的习惯一字多用：p、P（概率、注意力权重、位置），v（值；平方的滑动平均），r（相对位置；标准差的倒数），"
+    "H（头数；熵），e（自然对数的底；表的一行），n（个数；归一化的向量）。用到的那一页会说明是哪一个。\n",
 )
 
 

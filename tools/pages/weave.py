@@ -76,7 +76,10 @@ def _page(page: Path, done: list[ExecutedCell], language: int, languages: int) -
 
 def _links(page: Path, language: int, languages: int) -> str:
     """Where else the page is: its source, and itself in the other language."""
-    source = f"[{('As a script or notebook', '脚本或笔记本')[language]}]({page.name})"
+    notebook = f"notebooks/{page.stem}.ipynb"
+    source = (f"[As a script]({page.name}) or [notebook]({notebook})", f"[脚本]({page.name})或[笔记本]({notebook})")[
+        language
+    ]
     if languages == 1:
         return source
     return f"{source} · [{('中文', 'English')[language]}]({_files(page)[1 - language].name})"

@@ -8,7 +8,7 @@ exercise = Exercise(
         "Start from np.zeros_like(weight) and put g.sum(axis=0) into its first T rows.",
     ),
     note="A slice sends zeros to what was left out. So a position that training never reaches is never learned: feed "
-    "such a model a longer sentence, and it sees random numbers. The engine: PositionalEncoding in "
+    "such a model a longer sentence, and there it sees the numbers of the start. The engine: PositionalEncoding in "
     "minattn/nn/positional.py, made of Index in minattn/ops/shape.py and Add.",
     cases=normal([(2, 3, 4), (5, 4)], [(3, 2, 1), (2, 1)]),
 )

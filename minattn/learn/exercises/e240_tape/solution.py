@@ -8,7 +8,7 @@ tape: a list of ops in the order in which they ran. The number of an op is its p
     ("exp", i)       e to the result of op i
     ("sum", i)       the sum of all its numbers
 
-run() computes all results. Write backward(): the gradient of every op's result, given that of the last one (g, a
+run() computes all results. Write gradients(): the gradient of every op's result, given that of the last one (g, a
 number). An op that is used twice adds up what both uses send; an op that does not lead to the last one has zeros.
 
 Every op was written down after its inputs. So in which order do you have to read?

@@ -9,7 +9,7 @@ exercise = Exercise(
         "warmup) / (steps - warmup).",
         "peak * (1 + math.cos(math.pi * done)) / 2: cos goes from 1 to -1 while done goes from 0 to 1.",
     ),
-    note="Transformers with the norm last do not train at all without a warm-up. The engine: learning_rate in "
+    note="A warm-up makes a higher rate possible, above all where the norms come last. The engine: learning_rate in "
     "minattn/optim.py.",
     cases=lambda rng: [
         *((step, 100, 0.002, 10) for step in (0, 2, 9, 10, 30, 54, 99)),

@@ -50,7 +50,7 @@ def cross_entropy(logits, targets):
 def clip(gradients, max_norm):
     """The gradients (a dict), scaled down together where they are longer than max_norm."""
     norm = np.sqrt(sum((g * g).sum() for g in gradients.values()))
-    return {name: g * min(1.0, max_norm / norm) for name, g in gradients.items()}
+    return {name: g * min(1.0, max_norm / (norm + 1e-6)) for name, g in gradients.items()}
 
 
 def adamw(p, g, m, v, step, lr, decay=0.01):

@@ -1,7 +1,7 @@
 """Find the bug, 3: every op is right, and the whole is wrong
 
 The network of the first bug, trained by plain gradient descent. Run this file: the loss stays about 1.4, which is
-guessing, and ends above 3. With right gradients it is about 0.003.
+guessing, and then rises. With right gradients it is about 0.003.
 
 Ask the check about linear, gelu and layer_norm: nothing. But ops are put together by someone, and whoever does that
 by hand writes a backward pass too. Whatever has a forward and a backward can be checked, not only what is small.
