@@ -222,7 +222,7 @@ print(f"db    = {db:.4f}, measured {measured_slope(lambda b: loss_of(w, b), 0.0)
 # [[gradient]]. It has the shape of the parameter: a slope for each number. The slope by one number while all others
 # stand still is also written with a round d, $\partial L / \partial w_i$.
 # And each line of the program gave all of its slopes in one go, however many there are. That is the bargain: one pass
-# forward, one backward, which is about twice as much work as forward, and a slope for every parameter.
+# forward, one backward, which costs about twice the forward one, and a slope for every parameter.
 #
 # Where there are many examples, one takes a few of them for each step, a [[batch]]. Its gradient is nearly that of all
 # of them, and much cheaper. Once through all examples is an [[epoch]]. Here 120 examples, in batches of 8:
@@ -254,8 +254,8 @@ for epoch in range(3):
 # $$
 #
 # And the loss? If the right word has the probability $p$, it is the [[surprise]] $-\ln p$: 0 where the model was sure
-# of it, large where it thought it impossible. Its unit is the [[nat]]. The mean of it over many
-# places is called [[cross-entropy]].
+# of it, large where it thought it impossible. Its unit is the [[nat]], named after the natural logarithm. The mean of
+# it over many places is called [[cross-entropy]].
 
 # %%
 words = ["dog", "cat", "runs"]

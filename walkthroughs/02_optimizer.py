@@ -109,7 +109,8 @@ for name, sign in (("always 1", 1), ("1, −1, 1, …", -1)):
 # Both sums are geometric series. A gradient that stays gives $g\,(1 + \mu + \mu^2 + …) = g / (1 - \mu)$: the steps
 # become {{1 / (1 - 0.9):.0f}} times as long, as if the rate were $\eta / (1 - \mu)$. One that alternates gives
 # $g\,(1 - \mu + \mu^2 - …) = g / (1 + \mu)$: the steps become shorter, {{1 / 1.9:.3f}} times. So the limit of the rate
-# is higher, too. At the limit $w$ jumps to and fro, each step is $\eta c / (1 + \mu)$ times $w$, and that may be 2:
+# is higher, too. At the limit $w$ jumps to and fro, each step is $\eta c / (1 + \mu)$ times $w$, and may be $2 w$ long,
+# the way from $w$ to $-w$:
 # $\eta < 2\,(1 + \mu) / c$, here {{2 * 1.9 / 100:.3f}}. In the valley, from $(-10, 1)$:
 
 # %%
@@ -211,7 +212,7 @@ for t in range(1, 101):
 
 # %% [markdown]
 # The last column is what the correction is for. Without it the quotient is not too small, but too large: the root of
-# $v$ is further behind than $m$. The first steps would be three to six times too long.
+# $v$ is further behind than $m$. The first steps would be three to six and a half times too long.
 #
 # **With it, the first step is the rate.** At $t = 1$, $\hat m = g$ and $\hat v = g^2$, so the quotient is $g / |g|$: +1
 # or −1, whatever the scale of the loss. $\epsilon = 10^{-8}$ keeps $0/0$ away, and is felt only by gradients that are
@@ -283,9 +284,9 @@ print(f"(1 - ηλ)¹⁰⁰⁰ = {(1 - 0.01 * 0.1) ** 1000:.2f}")
 trainers = TrainingConfig().weight_decay
 
 # %% [markdown]
-# All weights began at 1, and the columns are gradients of sizes 0.1, 1 and 10. Decoupled, all have shrunk alike, by the
-# factor that one expects. Inside the gradient, those with small gradients are gone, and those with large ones have kept
-# {{faded["inside the gradient"][2]:.0%}}.
+# All weights began at 1, and the columns are gradients of sizes 0.1, 1 and 10. Decoupled, all have shrunk alike, by
+# nearly the factor that one expects (the noise is left). Inside the gradient, those with small gradients are gone, and
+# those with large ones have kept {{faded["inside the gradient"][2]:.0%}}.
 #
 # Which parameters decay is for the user to say, in groups. [The engine's trainer](../minattn/training/trainer.py) makes
 # two. What has more than one axis, the matrices, decays, by default with $\lambda = {{trainers}}$. What has one, such
@@ -347,7 +348,7 @@ for name, arrays in (
     print(f"{name:21} length {norm:.3f} -> {length:.3f}, same direction: {cosine > 0.9999}")
 
 # %% [markdown]
-# Together, the cosine is 1: the direction is kept. The other two turn the step.
+# Together, the direction is kept. The other two turn the step.
 #
 # Now a bad batch. From here on the problem is page 1's: eight one-hot rows through three numbers and back, with tanh.
 # At step 60 somebody's script gives all rows the wrong answers, each that of the next row, and multiplies the
@@ -403,7 +404,7 @@ for name, rate in (("SGD", 2.0), ("Adam", 0.125)):
         print(f"{name + words:15}", "".join(f"{loss:9.3f}" for loss in losses.ravel()))
 
 # %% [markdown]
-# SGD is thrown far away; clipped, it loses a few steps. Adam is not thrown that far, for the large gradient is in its
+# SGD is thrown far away; clipped, it loses some steps. Adam is not thrown that far, for the large gradient is in its
 # divisor, too. But its $m$ goes on in the wrong direction for some ten steps, and its $v$ keeps the large square for a
 # thousand: divided by its root, all that comes later is next to nothing, and Adam crawls. So clipping helps it, too.
 #

@@ -113,7 +113,7 @@ right.legend(frameon=False, loc="upper right")
 show(drawing)
 
 # %% [markdown]
-# Each row of $p$ adds up to 1. Row "{{tokens[0]}}" is nearly even: its output lies inside of the triangle. Row
+# Each row of $p$ adds up to 1. Row "{{tokens[0]}}" is the most even: its output lies inside of the triangle. Row
 # "{{tokens[1]}}" is nearly sure of one token, and its output almost is that token's value.
 #
 # The engine does this in one op,
@@ -339,11 +339,9 @@ print(
 )
 
 # %% [markdown]
-# Backward, nothing is computed: the gradient of a number is moved back to where the number came from, by the transposed
-# order of axes and the old shape, in the reverse order.
-#
-# Right: each head has one half of both tokens. Without the `transpose` head 0 has both halves of token 0, and takes
-# them for two tokens. All shapes fit, nothing complains.
+# The first line is right: each head has one half of both tokens. Without the `transpose` head 0 has both halves of
+# token 0, and takes them for two tokens. All shapes fit, nothing complains. (Backward, nothing is computed: the
+# gradient of a number is moved back to where the number came from, the axes back first, then the shape.)
 #
 # The layer whole, by hand and as [`MultiHeadSelfAttention`](../minattn/nn/attention.py), at a larger size and with a
 # padded sentence. `Linear` keeps its matrix as (out, in) and has a bias:

@@ -155,7 +155,7 @@ along = abs((dx * (x - x.mean(axis=-1, keepdims=True))).sum(axis=-1)).max()
 print(f"along its own vector: below 1e-4: {along < 1e-4}")
 
 # %% [markdown]
-# So $dx$ has three terms: what comes straight through, what comes by way of $r$, and the mean that is taken away. The
+# So $dx$ has three terms: what comes straight through, the mean that is taken away, and what comes by way of $r$. The
 # last print says what the two extra terms do. To raise all numbers of a token together changes nothing of $y$: so the
 # $dx$ of a token add up to 0. To make its vector longer changes (up to $\varepsilon$) nothing either: so $dx$ has no
 # part along it. Whoever drops a term gets a gradient that asks for changes which do nothing:
@@ -340,10 +340,10 @@ kinds = {
 }
 lengths = {name: lengths_of(*kind) for name, kind in kinds.items()}
 for name, found in lengths.items():
-    print(f"{name:15} length of the gradient at the first of {deep} layers: {found[0]:8.4f}")
+    print(f"{name:15} length of the gradient at the first of {deep} layers: {found[0]:9.5f}")
 
 # %% tags=["folded"]
-drawing, axis = figure("With path and norm the gradient arrives nearly as it left", height=2.8)
+drawing, axis = figure("With path and norm it arrives within a factor of 3", height=2.8)
 looks = ((RED, "s--"), (ORANGE, "D--"), (GREEN, "^-"), (BLUE, "o-"))
 for (name, found), (colour, style) in zip(lengths.items(), looks, strict=True):
     axis.semilogy(range(1, deep + 1), found, style, color=colour, label=name)

@@ -321,8 +321,8 @@ for name, (copied, filled) in results.items():
     print(f"{name:26} {copied:6.1%} {filled:14.1%}")
 
 # %% [markdown] tags=["rough"]
-# It copies {{results["trained on random ids"][0]:.1%}} of sentences that it has never seen the like of, and no token
-# needs another for that: the attention can be switched off. It has learned the inverse of a table.
+# It copies {{results["trained on random ids"][0]:.1%}} of the tokens of sentences that it has never seen the like of,
+# and none needs another for that: the attention can be switched off. It has learned the inverse of a table.
 #
 # The right column is the test. At a blank the vector that enters is that of `[MASK]`, whatever word was there. Only the
 # neighbours can tell, so only attention can bring it. A report on reconstruction should always show both columns, and
@@ -431,8 +431,9 @@ show(drawing)
 # <details><summary>Answer</summary>
 #
 # By L2 only. Cosine does not see lengths, and all dot products shrink tenfold. The price of length shrinks a
-# hundredfold: the $x$ of this page, which was "{{tokens[best["l2"]]}}", becomes "{{tokens[Nearest(10 * W)(x)["l2"]]}}"
-# for a table ten times as large, and "{{tokens[Nearest(0.1 * W)(x)["l2"]]}}" for one ten times smaller, where hardly
+# hundredfold: the $x$ of this page, which was "{{tokens[best["l2"]]}}", becomes
+# "{{tokens[Nearest(0.1 * W)(x)["l2"]]}}" for a table ten times smaller (and is
+# "{{tokens[Nearest(10 * W)(x)["l2"]]}}" for one ten times as large), because then hardly
 # any price is left and L2 ranks as the dot product does.
 #
 # </details>
@@ -442,8 +443,8 @@ show(drawing)
 #
 # <details><summary>Answer</summary>
 #
-# The same share before training; and the share at blanks, beside that of the commonest token. Here an untrained model
-# has {{untrained["tied", 1][0]:.0%}} and {{untrained["tied", 1][1]:.0%}}.
+# The same share before training; and the share at blanks, beside that of the commonest token. Here the untrained model
+# with a tied table of large rows has {{untrained["tied", 1][0]:.0%}} and {{untrained["tied", 1][1]:.0%}}.
 #
 # </details>
 #
