@@ -134,6 +134,48 @@ def vars_of(batch):
     return batch.attention_mask, batch.blanked, batch.scored
 
 
+def test_the_numbers_and_tokens_that_are_in_sight_follow_a_change(tab, tmp_path):
+    tab.go(saved(tmp_path, show.example_page()))
+    p = tab.run("page.recording.steps.findIndex(({ name }) => name === 'p')")
+    tab.run("(k) => choose(k, 0)", p)
+    tab.tab.wait_for_selector(f'[data-array="{p}"] .cell.chosen')
+    stale = """() => [...document.querySelectorAll(".grid .cell")].filter((cell) => {
+      const k = Number(cell.closest(".grid").dataset.step);
+      return cell.textContent !== brief(page.live.value(k).data[cell.dataset.i]);
+    }).length"""
+    header = f'[data-array="{p}"] [role=columnheader]'
+    before = tab.tab.inner_text(f'[data-array="{p}"] .grid')
+    tab.run("change(page.base.inputsByName().get('embedding.weight'), 21, 0.3)")
+    assert tab.run(stale) == 0 and tab.tab.inner_text(f'[data-array="{p}"] .grid') != before
+    token = tab.run("page.recording.labels.V[5]")
+    assert tab.tab.inner_text(header) != token
+    tab.run("change(page.recording.ids, 0, 5)")
+    assert tab.run(stale) == 0 and tab.tab.inner_text(header) == token
+
+
+def test_edits_one_after_another_and_taken_back_are_what_all_at_once_give(tab, tmp_path):
+    tab.go(saved(tmp_path, show.example_page()))
+    differing = tab.run("""() => {
+      const names = page.base.inputsByName();
+      const edits = ["embedding.weight", "blocks.0.attention.query.weight", "de_embedding.bias", "ids", "targets"]
+        .map((name) => [names.get(name), name === "ids" ? 0 : 2, name === "ids" || name === "targets" ? 5 : 0.3])
+        .filter(([k]) => k !== undefined);
+      const numbers = (replay) => page.recording.steps.map((_, k) => replay.value(k).data.join());
+      const found = [];
+      const compare = () => {
+        const fresh = new Replay(page.recording, page.base);
+        for (const [k, own] of page.live.changes) for (const [i, x] of own) fresh.set(k, i, x);
+        const [one, other] = [numbers(page.live), numbers(fresh)];
+        found.push(one.filter((text, k) => text !== other[k]).length);
+      };
+      for (const edit of edits) change(...edit), compare();
+      for (const [k, i] of edits.slice(0, 3)) change(k, i, null), compare();
+      reset(), compare();
+      return found;
+    }""")
+    assert len(differing) > 6 and set(differing) == {0}
+
+
 def test_the_loss_line_says_what_the_gradient_had_predicted(tab, tmp_path):
     tab.go(saved(tmp_path, show.example_page()))
     tab.run("change(page.base.inputsByName().get('embedding.weight'), 21, 0.3)")
@@ -225,6 +267,39 @@ def test_an_op_that_somebody_makes_up_has_its_page_for_nothing(tab, tmp_path):
     assert "its gradient" in panel  # s is tied to ds by its name
 
 
+class Running(Op):
+    """Add up along each row, square, and add up again, with a function of NumPy that the page does not know."""
+
+    def forward(self, x):
+        self.total = np.cumsum(x, axis=-1)
+        self.square = self.total**2
+        return np.cumsum(self.square, axis=-1)
+
+    def backward(self, g):
+        dsquare = np.cumsum(g[..., ::-1], axis=-1)[..., ::-1]
+        return np.cumsum((2 * dsquare * self.total)[..., ::-1], axis=-1)[..., ::-1]
+
+
+def test_a_change_that_stops_at_what_cannot_be_run_again_says_so_on_top(tab, tmp_path):
+    data = as_data(record_op(Running, Sample("mine", (np.random.default_rng(0).normal(size=(2, 3)),))))
+    tab.go(saved(tmp_path, built([data], "Running", (), "en")))
+    named = {step["name"]: k for k, step in enumerate(data["steps"]) if "name" in step}
+    x, total, square = (named[name] for name in ("x", "total", "square"))
+    assert not tab.tab.is_visible("#state")
+    before = tab.numbers(square).tolist()
+    tab.run("(k) => change(k, 0, 5)", x)
+    assert "The change stops at" in tab.tab.inner_text("#state") and "numpy.cumsum" in tab.tab.inner_text("#state")
+    assert tab.numbers(square).tolist() == before and tab.run("page.live.stops()") == [total]
+    tab.tab.click("#state a")
+    tab.until(f"page.chosen?.k === {total}")
+    tab.run("([k, total]) => { change(k, 0, null); change(total, 0, 7); }", [x, total])
+    assert tab.numbers(square)[0] == 49
+    assert tab.run("page.live.stops().map((k) => page.recording.steps[k].back ?? 0)") == [0, 1]  # on both ways
+    tab.run("(total) => change(total, 0, null)", total)
+    assert not tab.tab.is_visible("#state")
+    assert tab.errors == []
+
+
 # --- reading
 
 
@@ -252,6 +327,24 @@ def test_an_address_leads_to_its_number(tab, tmp_path):
     tab.tab.goto("about:blank")
     tab.go(path, f"#s{k}.5")
     tab.tab.wait_for_selector(f'[data-array="{k}"] .cell.chosen[data-i="5"]')
+
+
+def test_after_many_jumps_what_is_chosen_is_in_sight_and_only_what_is_near_it_has_cells(tab, tmp_path, large):
+    model, batch, _ = large
+    tab.go(saved(tmp_path, show.page(model, batch)))
+    sizes = tab.run("page.recording.steps.map((step, k) => 'print' in step ? page.base.value(k).data.length : 0)")
+    rng = np.random.default_rng(0)
+    for k in rng.choice([k for k, size in enumerate(sizes) if size > 1], 12, replace=False):
+        tab.run("([k, i]) => choose(k, i)", [int(k), int(rng.integers(sizes[k]))])
+        tab.until(f"page.chosen?.k === {k}")
+        tab.tab.wait_for_timeout(500)
+        cell = tab.tab.locator(".cell.chosen")
+        box = cell.bounding_box()
+        assert 0 <= box["y"] <= tab.tab.viewport_size["height"] - box["height"]
+        assert cell.evaluate("(cell) => cell === document.activeElement")
+    grids, drawn = (tab.run(f"document.querySelectorAll('{name}').length") for name in (".grid", ".grid:has(.cell)"))
+    assert grids > 100 and 1 <= drawn < 30
+    assert tab.run("page.grids.get(page.chosen.k).element.contains(document.querySelector('.cell.chosen'))")
 
 
 def test_the_tour_has_twelve_stops_in_both_languages(tab, tmp_path):
@@ -288,8 +381,8 @@ def test_in_a_notebook_the_page_stands_in_a_frame(tab, tmp_path):
 def test_on_paper_every_array_is_drawn(tab, tmp_path):
     tab.go(saved(tmp_path, show.op_page("softmax")))
     tab.tab.emulate_media(media="print")
-    tab.run("printAll()")
-    drawn, arrays = (tab.run(f"document.querySelectorAll('{name}').length") for name in (".grid", ".array"))
+    tab.run("window.dispatchEvent(new Event('beforeprint'))")
+    drawn, arrays = (tab.run(f"document.querySelectorAll('{name}').length") for name in (".grid:has(.cell)", ".array"))
     assert drawn == arrays > 5
     assert tab.tab.pdf()[:4] == b"%PDF"
 

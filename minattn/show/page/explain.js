@@ -34,8 +34,15 @@ function termsOf(replay, k, i) {
     const [[s, j]] = terms.splice(at, 1)[0].places; // gradients that meet are one sum
     replay.terms(s, j, (value, places, note) => terms.push({ value, places, note }));
   }
-  terms.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
-  return isMade ? terms : null;
+  return isMade ? largestFirst(terms) : null;
+}
+
+/** The terms that are shown in order, then the others: a norm has one for each number of the model. */
+function largestFirst(terms) {
+  const smallest = Float64Array.from(terms, ({ value }) => Math.abs(value)).sort().at(-MOST_TERMS);
+  const isOther = ({ value }) => Math.abs(value) < smallest;
+  const shown = terms.filter((term) => !isOther(term)).sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+  return shown.concat(terms.filter(isOther));
 }
 
 function explain() {

@@ -54,7 +54,7 @@ function elementwise(name) {
       const [at, bt, ct] = operands.map((operand) => broadcaster(shape, operand.shape));
       const convert = name === "astype" ? CONVERSIONS[step.options.kind] : null;
       if (convert) data.forEach((_, i) => (data[i] = convert(a[i])));
-      else if (!b) for (let i = 0; i < data.length; i++) data[i] = of(a[at(i)]);
+      else if (!b) for (let i = 0; i < data.length; i++) data[i] = of(a[i]);
       else if (!c) for (let i = 0; i < data.length; i++) data[i] = of(a[at(i)], b[bt(i)]);
       else for (let i = 0; i < data.length; i++) data[i] = of(a[at(i)], b[bt(i)], c[ct(i)]);
       return { shape, data };
@@ -143,17 +143,22 @@ const JOIN = {
   prod: (a, b) => a * b,
 };
 
-/** Functions that move numbers without changing them; `map` gives for each element where it came from. */
-function movement(map) {
-  const known = new WeakMap(); // by the operand's own arrays, so that it is made anew when they change
-  const find = (step, operands) => {
-    const last = operands[operands.length - 1].data;
-    const found = known.get(last);
-    if (found && found.step === step && found.first === operands[0].shape) return found.result;
+/** A map of indices, made once for each step, and again when the shape of operand 0 or the operands from `first` change. */
+function remembered(map, first) {
+  const known = new WeakMap();
+  return (step, operands) => {
+    const keys = operands.slice(first).map(({ data }) => data);
+    const found = known.get(step);
+    if (found && sameShape(found.shape, operands[0].shape) && keys.every((key, p) => key === found.keys[p])) return found.result;
     const result = map(step, operands);
-    known.set(last, { step, first: operands[0].shape, result });
+    known.set(step, { shape: operands[0].shape, keys, result });
     return result;
   };
+}
+
+/** Functions that move numbers without changing them; `map` gives for each element where it came from. */
+function movement(map) {
+  const find = remembered(map, 1);
   return {
     run(step, operands) {
       const { shape, map: from } = find(step, operands);
@@ -177,13 +182,15 @@ function movement(map) {
   };
 }
 
-function identity(size) {
-  return Int32Array.from({ length: size }, (_, i) => i);
-}
+const reshape = {
+  run: (step, [x]) => ({ shape: step.shape, data: x.data }),
+  terms: (step, [x], i, tell) => tell(x.data[i], [[0, i]]),
+  uses: (step, operands, p, i, tell) => tell(i),
+};
 
 /** Writing into a copy of operand 0 at a key: the last to write stays, or with `adds` all are added. */
 function writing(adds) {
-  const find = (step, operands) => indexed(operands[0].shape, step.options.key, operands, step.isBoolean);
+  const find = remembered((step, operands) => indexed(operands[0].shape, step.options.key, operands, step.isBoolean), 2);
   return {
     run(step, operands) {
       const [x, value] = operands;
@@ -309,7 +316,11 @@ const einsum = {
 };
 
 const vdot = {
-  run: (step, [a, b]) => ({ shape: [], data: Float64Array.of(a.data.reduce((sum, x, i) => sum + x * b.data[i], 0)) }),
+  run(step, [a, b]) {
+    const data = new Float64Array(1);
+    for (let i = 0; i < a.data.length; i++) data[0] += a.data[i] * b.data[i];
+    return { shape: [], data };
+  },
   terms: (step, [a, b], i, tell) => a.data.forEach((x, k) => tell(x * b.data[k], [[0, k], [1, k]])),
   uses: (step, operands, p, i, tell) => tell(0),
 };
@@ -351,11 +362,11 @@ const joining = {
 const FUNCTIONS = {
   ...Object.fromEntries(Object.keys(ELEMENTWISE).map((name) => [name, elementwise(name)])),
   ...Object.fromEntries(Object.keys(START).map((name) => [name, reduction(name)])),
-  reshape: movement((step, [x]) => ({ shape: step.shape, map: identity(x.data.length) })),
+  reshape,
   transpose: movement((step, [x]) => transposedMap(x.shape, step.options.axes)),
   broadcast_to: movement((step, [x]) => ({
     shape: step.shape,
-    map: identity(sizeOf(step.shape)).map(broadcaster(step.shape, x.shape)),
+    map: new Int32Array(sizeOf(step.shape)).map((_, i) => i).map(broadcaster(step.shape, x.shape)),
   })),
   fill: movement((step) => ({ shape: step.shape, map: new Int32Array(sizeOf(step.shape)) })),
   getitem: movement((step, operands) => indexed(operands[0].shape, step.options.key, operands, step.isBoolean)),

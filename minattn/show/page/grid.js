@@ -2,7 +2,9 @@
 
 const CELL = { width: 66, height: 24, label: 76 };
 
-const MOST_SEEN = { width: 1200, height: 320 }; // of a grid at one time
+const SHADES = 32; // of a colour: a class for each is drawn faster than a style for each cell
+
+for (let n = 0; n <= SHADES; n++) document.styleSheets[0].insertRule(`.shade${n} { --size: ${n / SHADES}; }`);
 
 class Grid {
   /** @param k the step whose numbers these are */
@@ -11,31 +13,33 @@ class Grid {
     this.element = make("div", { role: "grid", class: "grid", "aria-label": nameOf(k), "data-step": k });
     this.inner = make("div", { class: "inner", role: "presentation" });
     this.element.append(this.inner);
-    this.top = this.left = 0; // how far it is scrolled, known without asking for a layout
-    const scrolled = () => {
-      [this.top, this.left] = [this.element.scrollTop, this.element.scrollLeft];
-      this.draw();
-    };
-    this.element.addEventListener("scroll", scrolled, { passive: true });
+    this.view = { top: 0, left: 0, width: 0, height: 0 }; // what is seen of it, known without asking for a layout
+    this.element.addEventListener("scroll", () => (this.look(), this.isSeen && this.draw()), { passive: true });
     this.element.addEventListener("click", ({ target }) => {
       const cell = target.closest("[data-i]");
       if (cell) choose(this.k, Number(cell.dataset.i));
     });
-    this.isSeen = true;
-    this.element.grid = this;
-    seenGrids().observe(this.element);
-    this.update();
+    this.isSeen = false;
+    this.measure(page.recording.steps[k].shape);
+    watch(this.element, (isSeen, { width, height }) => {
+      if (!isSeen) this.inner.replaceChildren(); // a page of many grids stays light
+      else if (!this.isSeen) {
+        Object.assign(this.view, { width, height });
+        this.update();
+      }
+      this.isSeen = isSeen;
+    });
   }
 
-  /** Its numbers may have changed: read them if it is in sight, else when it comes there. */
+  /** Find out what is seen of it. */
+  look() {
+    const { scrollTop: top, scrollLeft: left, clientWidth: width, clientHeight: height } = this.element;
+    this.view = { top, left, width, height };
+  }
+
+  /** Its numbers may have changed. */
   refresh() {
-    this.isStale = true;
-    if (this.isSeen) this.catchUp();
-  }
-
-  catchUp() {
-    if (this.isStale) this.update();
-    this.isStale = false;
+    if (this.isSeen) this.update();
   }
 
   /** What is chosen, or goes into it, has changed. */
@@ -45,24 +49,46 @@ class Grid {
 
   /** Read the numbers anew. */
   update() {
-    const step = page.recording.steps[this.k];
     const { shape, data } = page.live.value(this.k);
-    this.columns = shape.length ? shape.at(-1) : 1;
-    this.rows = this.columns ? data.length / this.columns : 0;
-    this.shape = shape;
     this.data = data;
     this.old = page.base.value(this.k).data;
     this.largest = 0;
     for (const x of data) if (Number.isFinite(x)) this.largest = Math.max(this.largest, Math.abs(x));
-    this.letters = step.axes ?? [];
     if (this.largest < 1e-13) this.largest = 0; // rounding, where 0 is right, has no colour
+    this.measure(shape);
+    if (!this.draw()) this.write();
+  }
+
+  /** Write the numbers into the cells that are there. */
+  write() {
+    for (const { firstChild: text, dataset } of this.inner.querySelectorAll(".cell")) {
+      const number = brief(this.data[dataset.i]);
+      if (text.data !== number) text.data = number;
+    }
+    this.mark();
+  }
+
+  /** Take the room that so many numbers need. */
+  measure(shape) {
+    this.shape = shape;
+    this.columns = shape.length ? shape.at(-1) : 1;
+    this.rows = this.columns ? sizeOf(shape) / this.columns : 0;
+    this.letters = page.recording.steps[this.k].axes ?? [];
     this.head = this.columns > 1 || this.letters.at(-1) ? CELL.height : 0;
     this.side = this.rows > 1 ? CELL.label : 0;
     this.element.setAttribute("aria-rowcount", this.rows);
     this.element.setAttribute("aria-colcount", this.columns);
     this.inner.style.width = `${this.side + this.columns * CELL.width}px`;
     this.inner.style.height = `${this.head + this.rows * CELL.height}px`;
-    this.draw(true);
+  }
+
+  /** Draw it for paper: whole, or of a large one the beginning. */
+  print() {
+    const { view } = this;
+    const isSmall = this.rows * this.columns <= 400;
+    this.view = { top: 0, left: 0, width: isSmall ? Infinity : 1200, height: isSmall ? Infinity : 320 };
+    this.update();
+    this.view = view;
   }
 
   rowLabel(row) {
@@ -71,34 +97,36 @@ class Grid {
     return words.filter((word) => word !== "").join(" · ");
   }
 
-  /** Make the cells that are in view. */
-  draw(always = false) {
+  /** Make the cells that are in view, where they are not there already; returns whether it has made them. */
+  draw() {
     const range = (from, size, cell, count) => {
       const first = Math.max(0, Math.floor(from / cell) - 2);
       return [first, Math.min(count, Math.ceil((from + size) / cell) + 2)];
     };
-    const isSmall = this.rows * this.columns <= 400;
-    const [top, bottom] = isSmall ? [0, this.rows] : range(this.top, MOST_SEEN.height, CELL.height, this.rows);
-    const [left, right] = isSmall ? [0, this.columns] : range(this.left, MOST_SEEN.width, CELL.width, this.columns);
-    const seen = `${top} ${bottom} ${left} ${right}`;
-    if (seen === this.seen && !always) return this.moveLabels();
+    const { view } = this;
+    const { ids } = page.recording;
+    const [top, bottom] = range(view.top, view.height, CELL.height, this.rows);
+    const [left, right] = range(view.left, view.width, CELL.width, this.columns);
+    const tokens = ids === undefined ? [] : page.live.value(ids).data; // of which the labels speak
+    const seen = [this.shape, top, bottom, left, right, tokens].join(" ");
+    const isNew = seen !== this.seen || !this.inner.childElementCount;
     this.seen = seen;
-    const rows = [];
-    if (this.head) rows.push(this.headRow(left, right));
-    for (let row = top; row < bottom; row++) rows.push(this.row(row, left, right));
-    this.inner.replaceChildren(...rows);
+    if (isNew) {
+      const rows = this.head ? [this.headRow(left, right)] : [];
+      for (let row = top; row < bottom; row++) rows.push(this.row(row, left, right));
+      this.inner.replaceChildren(...rows);
+    }
     this.moveLabels();
+    return isNew;
   }
 
   headRow(left, right) {
     const letter = this.letters.at(-1);
     const row = make("div", { role: "row", class: "row head" });
-    row.style.height = `${CELL.height}px`;
+    row.style.paddingLeft = `${this.side + left * CELL.width}px`;
     for (let column = left; column < right; column++) {
       const label = axisLabel(letter, column);
-      const cell = make("div", { role: "columnheader", class: "label", title: label }, label);
-      cell.style.left = `${this.side + column * CELL.width}px`;
-      row.append(cell);
+      row.append(make("div", { role: "columnheader", class: "label", title: label }, label));
     }
     return row;
   }
@@ -106,26 +134,23 @@ class Grid {
   row(row, left, right) {
     const element = make("div", { role: "row", class: "row", "aria-rowindex": row + 1 });
     element.style.top = `${this.head + row * CELL.height}px`;
+    element.style.paddingLeft = `${this.side + left * CELL.width}px`;
     if (this.side) {
       const label = this.rowLabel(row);
       element.append(make("div", { role: "rowheader", class: "label side", title: label }, label));
     }
-    for (let column = left; column < right; column++) element.append(this.cell(row * this.columns + column, column));
+    for (let i = row * this.columns + left; i < row * this.columns + right; i++) {
+      element.append(make("div", { role: "gridcell", class: this.classes(i), "data-i": i, tabindex: "-1" }, brief(this.data[i])));
+    }
     return element;
-  }
-
-  cell(i, column) {
-    const x = this.data[i];
-    const cell = make("div", { role: "gridcell", class: this.classes(i), "data-i": i, tabindex: "-1" }, brief(x));
-    cell.style.left = `${this.side + column * CELL.width}px`;
-    cell.style.setProperty("--size", Number.isFinite(x) && this.largest ? Math.abs(x) / this.largest : 0);
-    return cell;
   }
 
   classes(i) {
     const { chosen } = page;
-    const classes = ["cell", this.data[i] < 0 ? "negative" : "positive"];
-    if (isDifferent(this.data[i], this.old[i])) classes.push("changed");
+    const x = this.data[i];
+    const shade = Number.isFinite(x) && this.largest ? Math.round((SHADES * Math.abs(x)) / this.largest) : 0;
+    const classes = [`cell shade${shade}`, x < 0 ? "negative" : "positive"];
+    if (isDifferent(x, this.old[i])) classes.push("changed");
     if (page.marks?.isWrong(this.k, i)) classes.push("wrong");
     if (chosen?.k === this.k && chosen.i === i) classes.push("chosen");
     else if (page.related.has(`${this.k}.${i}`)) classes.push("related");
@@ -135,39 +160,30 @@ class Grid {
   /** Keep the labels at the edges while the numbers scroll. */
   moveLabels() {
     for (const row of this.inner.children) {
-      if (row.classList.contains("head")) row.style.transform = `translateY(${this.top}px)`;
+      if (row.classList.contains("head")) row.style.transform = `translateY(${this.view.top}px)`;
       const side = row.querySelector(".side");
-      if (side) side.style.transform = `translateX(${this.left}px)`;
+      if (side) side.style.transform = `translateX(${this.view.left}px)`;
     }
   }
 
   /** Bring an element into view, and the keyboard to it. */
   show(i, focus) {
-    this.catchUp();
     const row = Math.floor(i / this.columns);
     const column = i % this.columns;
     const clip = (at, from, size, cell) => (at < from ? at : at + cell > from + size ? at + cell - size : from);
-    const { element } = this;
-    element.scrollTop = clip(row * CELL.height, element.scrollTop, element.clientHeight - this.head, CELL.height);
-    element.scrollLeft = clip(column * CELL.width, element.scrollLeft, element.clientWidth - this.side, CELL.width);
-    [this.top, this.left] = [element.scrollTop, element.scrollLeft];
-    this.draw();
+    this.look();
+    const { element, view } = this;
+    element.scrollTop = clip(row * CELL.height, view.top, view.height - this.head, CELL.height);
+    element.scrollLeft = clip(column * CELL.width, view.left, view.width - this.side, CELL.width);
+    this.look();
+    if (this.isSeen) this.draw();
+    else this.update();
+    this.isSeen = true;
     const cell = this.inner.querySelector(`[data-i="${i}"]`);
     if (!cell) return;
     cell.tabIndex = 0;
     if (focus) cell.focus({ preventScroll: true });
   }
-}
-
-/** Tells each grid whether it is in sight. */
-function seenGrids() {
-  page.seen ??= new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      target.grid.isSeen = isIntersecting;
-      if (isIntersecting) target.grid.catchUp();
-    }
-  });
-  return page.seen;
 }
 
 /** Whether two numbers differ by more than rounding. */

@@ -45,6 +45,7 @@ class Replay {
     const step = this.steps[k];
     let result;
     if (this.replaced.has(k)) result = { shape: step.shape, data: this.replaced.get(k) };
+    else if ("data" in step && this.before) result = this.before.value(k);
     else if ("data" in step) result = { shape: step.shape, data: decoded(step.data, step.shape) };
     else result = FUNCTIONS[step.f].run(step, this.operands(k));
     if (this.changes.has(k)) {
@@ -93,24 +94,31 @@ class Replay {
   // --- changes
 
   isChanged(k) {
-    if (!this.isAffected) {
-      this.isAffected = new Uint8Array(this.steps.length);
-      const waiting = [...this.changes.keys(), ...this.replaced.keys()];
-      waiting.forEach((step) => (this.isAffected[step] = 1));
-      while (waiting.length) {
-        for (const consumer of this.consumers[waiting.pop()]) {
-          if (!this.isAffected[consumer]) {
-            this.isAffected[consumer] = 1;
-            waiting.push(consumer);
-          }
-        }
-      }
-    }
+    this.isAffected ??= this.reached([...this.changes.keys(), ...this.replaced.keys()]);
     return this.isAffected[k] === 1;
   }
 
-  forget() {
-    this.values = new Array(this.steps.length);
+  /** For each step 1 if it is one of these or follows from them; nothing passes what cannot be run again. */
+  reached(steps) {
+    const found = new Uint8Array(this.steps.length);
+    const waiting = [...steps];
+    for (const k of waiting) {
+      if (found[k]) continue;
+      found[k] = 1;
+      waiting.push(...this.consumers[k].filter((consumer) => this.steps[consumer].f !== "opaque"));
+    }
+    return found;
+  }
+
+  /** The steps at which a change stops, since they cannot be run again. */
+  stops() {
+    return [...this.steps.keys()].filter((k) => this.steps[k].f === "opaque" && this.steps[k].of.some((operand) => this.isChanged(operand)));
+  }
+
+  /** Something else stands at a step, or at any: compute anew what follows from it, or everything. */
+  forget(k) {
+    const isStale = k === undefined ? null : this.reached([k]);
+    this.values = this.values.map((value, j) => (isStale && !isStale[j] ? value : undefined));
     this.isAffected = null;
   }
 
@@ -118,19 +126,13 @@ class Replay {
   set(k, i, number) {
     if (!this.changes.has(k)) this.changes.set(k, new Map());
     this.changes.get(k).set(i, number);
-    this.forget();
+    this.forget(k);
   }
 
   unset(k, i) {
     this.changes.get(k)?.delete(i);
     if (this.changes.get(k)?.size === 0) this.changes.delete(k);
-    this.forget();
-  }
-
-  /** Put other numbers in the place of a whole array. */
-  replace(k, numbers) {
-    this.replaced.set(k, numbers);
-    this.forget();
+    this.forget(k);
   }
 
   reset() {

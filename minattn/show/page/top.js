@@ -1,5 +1,7 @@
 // The head of the page: the sentence, the loss before and after, and what can be done with all numbers at once.
 
+const MOST_STOPS = 5; // of a change, that are named
+
 function drawTop() {
   const { recording, live } = page;
   const { outputs } = recording;
@@ -30,25 +32,36 @@ function drawTop() {
   drawPieces();
 }
 
-/** What is always in sight: the loss before and after, and the steps. */
+/** What is always in sight: the loss before and after, where a change stops, and the steps. */
 function drawState(isStep) {
   const { live } = page;
   const state = document.getElementById("state");
-  state.hidden = !isStep;
-  if (!isStep) return;
+  const stops = live.stops();
+  state.hidden = !isStep && !stops.length;
   const button = (key, action) => make("button", { onclick: action }, say(key));
   const hasChanges = live.changes.size || live.replaced.size;
-  state.replaceChildren(
-    lossLine(),
-    make(
-      "p",
-      { class: "controls" },
-      button("one step", () => takeSteps(1)),
-      button("ten steps", () => takeSteps(10)),
-      hasChanges ? button("reset", reset) : "",
-      page.stepsTaken ? make("span", { class: "of" }, say("after steps", page.stepsTaken)) : "",
-    ),
-  );
+  const children = stops.length ? [stopsLine(stops)] : [];
+  if (isStep) {
+    children.unshift(lossLine());
+    children.push(
+      make(
+        "p",
+        { class: "controls" },
+        button("one step", () => takeSteps(1)),
+        button("ten steps", () => takeSteps(10)),
+        hasChanges ? button("reset", reset) : "",
+        page.stepsTaken ? make("span", { class: "of" }, say("after steps", page.stepsTaken)) : "",
+      ),
+    );
+  }
+  state.replaceChildren(...children);
+}
+
+/** That a change does not pass these steps, each a link to what came of it. */
+function stopsLine(stops) {
+  const links = stops.slice(0, MOST_STOPS).flatMap((k) => [" ", link(k, 0, `numpy.${page.recording.steps[k].options.name}`)]);
+  const more = stops.length > MOST_STOPS ? ` ${say("more", stops.length - MOST_STOPS)}` : "";
+  return make("p", { class: "finding", role: "status" }, say("stops"), ...links, more);
 }
 
 /** The list of the vocabulary, for the fields in which a token is typed. */

@@ -23,7 +23,9 @@ function start() {
   page.recordings = data.recordings;
   page.data = data;
   window.addEventListener("hashchange", followAddress);
-  window.addEventListener("beforeprint", () => printAll);
+  window.addEventListener("beforeprint", printAll);
+  window.addEventListener("afterprint", refreshGrids);
+  window.addEventListener("resize", () => page.grids.forEach((grid) => grid.isSeen && (grid.look(), grid.draw())));
   document.addEventListener("keydown", onKey);
   open(0);
   followAddress();
@@ -36,7 +38,7 @@ function printAll() {
     section.open = true;
   }
   document.querySelectorAll("#parts article").forEach((article) => article.fill());
-  document.querySelectorAll("#parts .array").forEach((item) => item.draw?.());
+  page.grids.forEach((grid) => grid.print());
 }
 
 /** Show one of the recordings. */
@@ -155,7 +157,7 @@ function card(n) {
     article.fill = () => {};
     article.append(derivation(n), directions(n));
   };
-  whenSeen(article, () => article.fill());
+  watch(article, (isSeen) => isSeen && article.fill());
   return article;
 }
 
@@ -251,28 +253,20 @@ function arrayItem(k) {
   else if (!step.name) title.append(say("constant"));
   title.append(" ", make("span", { class: "of" }, shape || say("one number")));
   const item = make("section", { class: page.marks?.named.has(k) ? "array named" : "array", "data-array": k }, title);
-  const size = sizeOf(step.shape);
-  const draw = () => {
-    if (item.querySelector(".grid")) return;
-    const grid = new Grid(k);
-    page.grids.set(k, grid);
-    item.append(grid.element);
-    grid.draw(true);
-  };
-  if (size) whenSeen(item, draw);
+  if (!sizeOf(step.shape)) return item;
+  const grid = new Grid(k);
+  page.grids.set(k, grid);
+  item.append(grid.element);
   return item;
 }
 
-/** Call once the element comes near the window. */
-function whenSeen(element, action) {
-  page.observer ??= new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      page.observer.unobserve(target);
-      target.draw();
-    }
-  }, { rootMargin: "300px" });
-  element.draw = action;
+/** Call tell(true, …) when the element comes near the window, tell(false, …) when it is not, with where it is. */
+function watch(element, tell) {
+  page.observer ??= new IntersectionObserver(
+    (entries) => entries.forEach(({ isIntersecting, target, boundingClientRect }) => target.tell(isIntersecting, boundingClientRect)),
+    { rootMargin: "300px" },
+  );
+  element.tell = tell;
   page.observer.observe(element);
 }
 
@@ -287,15 +281,15 @@ function reveal(k) {
   }
   const cardElement = main.querySelector(`article[data-part="${n}"]`);
   cardElement?.fill();
+  main.querySelector(".card.current")?.classList.remove("current");
+  cardElement?.classList.add("current");
   for (const fold of cardElement?.querySelectorAll("details.between") ?? []) {
     if (fold.dataset.steps.includes(` ${k} `)) {
       fold.fill();
       fold.open = true;
     }
   }
-  const item = main.querySelector(`[data-array="${k}"]`);
-  item?.draw?.();
-  return item;
+  return main.querySelector(`[data-array="${k}"]`);
 }
 
 // --- choosing
@@ -337,7 +331,7 @@ function bringIntoView(item) {
   const { top, bottom } = item.getBoundingClientRect();
   const limit = document.querySelector("aside").getBoundingClientRect();
   const below = limit.top > 100 ? limit.top : window.innerHeight;
-  if (top < 60 || bottom > below) item.scrollIntoView({ block: bottom - top > below ? "start" : "center" });
+  if (top < 60 || bottom > below) item.scrollIntoView();
 }
 
 function markDerivation(k) {
