@@ -20,6 +20,7 @@ from minattn.optim import AdamW
 from minattn.text import Batches, WordPiece, shipped
 from minattn.training.settings import RECIPE, TrainingConfig
 from minattn.training.step import train_step
+from walkthroughs import main
 
 FOLDER = Path(__file__).parents[2] / "walkthroughs"
 FILES = sorted(FOLDER.glob(PAGES))
@@ -56,6 +57,8 @@ def test_a_term_that_is_used_on_an_earlier_page_or_line_is_found():
     assert "uses slope before 01_page.py:1" in problems_of([slope], ["A Slope"], ["", "a [[slope]]"])[0]
     assert "uses slope before 00_page.py:1" in problems_of([slope], ["slopes", "a [[slope]]"])[0]
     assert problems_of([slope], ["slopes_of and sloped"], ["a [[slope]]"]) == []
+    steep = term("slope", "steep slope")
+    assert "uses slope before 01_page.py:0" in problems_of([steep], ["# a steep", "# slope"], ["a [[slope]]"])[0]
 
 
 def test_a_link_to_the_page_that_introduces_a_term_may_promise_it():
@@ -155,12 +158,25 @@ def names_in_code(page):
     return attributes | {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
-def test_every_op_and_every_update_that_a_default_training_step_runs_is_taken_apart_on_a_page():
+def test_every_op_and_every_update_that_a_default_training_step_runs_is_used_in_the_code_of_a_page():
     used = set().union(*(names_in_code(file) for file in FILES))
     ops = ops_of_a_default_training_step()
     assert {"Embedding", "ScaledDotProductAttention", "LayerNorm", "ReLU", "Dropout"} <= ops
     assert ops - VIEWS - used == set(), "compare the op with what is derived, on the page where it is derived"
     assert {"AdamW", "clip_grad_norm_", "learning_rate"} <= names_in_code(FOLDER / "02_optimizer.py")
+
+
+def test_a_notebook_whose_output_or_words_are_no_longer_those_of_its_page_is_found(tmp_path):
+    page = tmp_path / "00_halves.py"
+    page.write_text("# %% [markdown]\n# # 0. Halves\n\n# %%\nprint(1 / 2)\n", encoding="utf-8")
+    assert main([str(page)]) == 0 == main(["--check", str(page)])
+    notebook = tmp_path / "notebooks" / "00_halves.ipynb"
+    text = notebook.read_text(encoding="utf-8")
+    for wrong in (text.replace("0.5", "0.7"), text.replace("Halves", "Thirds"), text.replace("1 / 2", "2 / 4")):
+        notebook.write_text(wrong, encoding="utf-8")
+        assert wrong != text and main(["--check", str(page)]) == 1
+    notebook.unlink()
+    assert main(["--check", str(page)]) == 1
 
 
 @pytest.mark.parametrize("page", FILES, ids=lambda page: page.stem)

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from minattn.errors import InputError
@@ -48,10 +49,11 @@ class Term:
         """What a link to it ends with."""
         return re.sub(r"\W+", "-", self.name.lower()).strip("-")
 
-    def used_in(self, text: str) -> bool:
-        """Whether a line of prose or code uses it."""
-        found = (re.search(rf"(?<![\w-]){re.escape(word)}(?!\w)", text, _case(word)) for word in self.seen)
-        return any(found)
+    def used_in(self, text: str, following: str = "") -> bool:
+        """Whether a line of prose or code uses it; what begins on the line may end on the following one."""
+        both = f"{text} {following.removeprefix('#').strip()}"
+        found = (re.search(rf"(?<![\w-]){re.escape(word)}(?!\w)", both, _case(word)) for word in self.seen)
+        return any(one is not None and one.start() < len(text) for one in found)
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,10 @@ def order_problems(glossary: dict[str, Term], pages: Mapping[Path, Sequence[Term
             continue
         home, first = introduced[name]
         for page, lines in pages.items():
-            for line in lines:
+            for line, following in zip_longest(lines, lines[1:]):
                 early = ranks[page] < ranks[home] or (page == home and line.is_prose and line.number < first)
                 text = re.sub(rf"\[[^\[\]]*\]\({home.stem}[^)]*\)", "", line.text)
-                if early and term.used_in(text):
+                if early and term.used_in(text, following.text if following else ""):
                     yield f"{page}:{line.number}: uses {name} before {_place(introduced[name])}: {line.text.strip()}"
 
 
