@@ -56,7 +56,7 @@ class Minattn:
         from minattn.optim import AdamW
         from minattn.parallel import Threads
 
-        self.threads = Threads(threads).__enter__()
+        self.threads, self.parts = Threads(threads).__enter__(), threads
         self.model = _model(layers, width, heads, tokens, vocabulary, tied)
         self.ids = batch(tokens, size, vocabulary)
         self.optimizer = AdamW(self.model.named_parameters(), LR)
@@ -66,7 +66,7 @@ class Minattn:
     def share(self):
         from minattn.parallel import share_batches
 
-        return share_batches(self.model, self.optimizer, self.threads)
+        return share_batches(self.model, self.optimizer, self.threads, self.parts)
 
     def backward(self) -> float:
         self.optimizer.zero_grad()
@@ -76,6 +76,8 @@ class Minattn:
 
     def first(self):
         loss = self.backward()
+        if self.shared.workers is not None:
+            return loss, self.shared.workers.gradients()
         return loss, {name: p.grad for name, p in self.model.named_parameters()}
 
     def step(self) -> None:
@@ -89,7 +91,7 @@ class OnThreads(Minattn):
     def share(self):
         from minattn.parallel import share_batches
 
-        return share_batches(self.model, self.optimizer, self.threads, processes=False)
+        return share_batches(self.model, self.optimizer, self.threads, self.parts, processes=False)
 
 
 class Textbook(Minattn):

@@ -24,9 +24,12 @@ TOLERANCE = 1e-4
 class Worker:
     """A script that serves one engine, in a process that has as many cores as it may use threads."""
 
+    launcher: tuple[str, ...] | list[str] = ()
+    """What starts it, where that is another program."""
+
     def __init__(self, script: Path, *arguments: object, threads: int, checkout: Path | None = None) -> None:
         """checkout: where another version of minattn lies, which the script is to import."""
-        command = [sys.executable, str(script), *map(str, arguments)]
+        command = [*self.launcher, sys.executable, str(script), *map(str, arguments)]
         variables = environment(threads) | ({"PYTHONPATH": str(checkout)} if checkout else {})
         with pinned(threads):
             self.process = subprocess.Popen(

@@ -15,7 +15,6 @@ from .validate import Group, Parameters
 
 class Optimizer:
     """What the optimizers share: parameters in groups, and state by name. float32 runs minattn/fast/flat_optimizer.py.
-
     params: Tensors; or (name, Tensor) pairs; or groups, each {"params": …} with its own options, "weight_decay": 0.0.
     """
 
@@ -44,6 +43,10 @@ class Optimizer:
                 self.update(p.data, p.grad * (-1 if group["maximize"] else 1), self.steps[name], group, *state)
         for name in names:
             self.parameters[name].changed()
+
+    def clip_grad_norm_(self, max_norm: float) -> float:
+        """Scale all gradients together to a length of at most max_norm, by the function of this name."""
+        return clip_grad_norm_(self.parameters.values(), max_norm)
 
     def zero_grad(self) -> None:
         """Take the gradients of all parameters away."""
@@ -112,8 +115,8 @@ class Adam(Optimizer):
     ) -> None:
         decay = self.default_decay if weight_decay is None else weight_decay
         self.slots = ("m", "v", "v_max")[: 3 if amsgrad else 2]
-        own = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": decay, "amsgrad": amsgrad}
-        super().__init__(params, own, maximize)
+        own = {"betas": betas, "eps": eps, "weight_decay": decay, "amsgrad": amsgrad}
+        super().__init__(params, {"lr": lr, **own}, maximize)
 
     def update(self, p: Array, g: Array, t: int, group: Group, *state: Array) -> None:
         """One step of one parameter: algorithm 1 of Adam, or where the decay is decoupled algorithm 2 of AdamW."""
@@ -126,8 +129,7 @@ class Adam(Optimizer):
         v[...] = beta2 * v + (1 - beta2) * g**2
         if v_max:  # AMSGrad (Reddi et al., 2018, algorithm 2)
             v_max[0][...] = v = xp.maximum(v_max[0], v)
-        m_hat = m / (1 - beta1**t)
-        v_hat = v / (1 - beta2**t)
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
         p[...] = p - lr * m_hat / (xp.sqrt(v_hat) + group["eps"])
 
 
@@ -141,15 +143,13 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     """Scale the gradients together to a length of at most max_norm; returns it (Pascanu et al., 2013, algorithm 1)."""
     validate.require_positive("clip_grad_norm_", max_norm=max_norm, norm_type=norm_type)
     norm = norm_of(gradients := validate.gradients_of("clip_grad_norm_", parameters), norm_type)
-    if norm > max_norm:
-        for g in gradients:
-            g *= max_norm / (norm + 1e-6)  # as in PyTorch
+    for g in gradients if norm > max_norm else []:
+        g *= max_norm / (norm + 1e-6)  # as in PyTorch
     return norm
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int, decay: str = "cosine") -> float:
     """The rate at a step: a straight rise to `peak` over `warmup` steps, then a fall to 0 at `steps`.
-
     decay: "cosine" (Loshchilov and Hutter, 2017, equation 5), "linear", or "constant". Raises ValueError for another.
     >>> [round(learning_rate(step, 10, 1.0, 2, "linear"), 3) for step in (0, 1, 2, 6, 9)]
     [0.5, 1.0, 1.0, 0.5, 0.125]

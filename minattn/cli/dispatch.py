@@ -6,6 +6,7 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -40,10 +41,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns the exit code: 0 fine, 1 it failed on the way, 2 wrong usage or input, 130, 143 or 129 ended by a signal.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "--mpi" not in arguments:
+        return _run_and_say(arguments)
+    return _run_on_ranks(arguments)
+
+
+def _run_on_ranks(arguments: Sequence[str]) -> int:
+    """Run a command on the ranks of an MPI job: rank 0 runs it, the others do what it asks of them, all end alike."""
+    from ..parallel import join, launched
+
+    if launched()[0]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for rank 0, which gets it too
+    try:
+        ranks = join()
+    except InputError as error:
+        return 2 if launched()[0] else _fail(error, 2)
+    if ranks.rank:
+        from ..pretrained import finetune  # noqa: F401 - enters the kinds of model that it can train
+        from ..training.trainer import crew_of
+
+        return ranks.follow(crew_of)
+    code = 1
+    try:
+        code = _run_and_say(arguments)
+    finally:
+        ended()
+        ranks.end(code)
+    return code
+
+
+def _run_and_say(arguments: Sequence[str]) -> int:
+    """Run a command, and say in a sentence what failed."""
     code = 0
     try:
         _prepare_streams()
-        code = _run(sys.argv[1:] if arguments is None else arguments)
+        code = _run(arguments)
         sys.stdout.flush()
         return code
     except InputError as error:

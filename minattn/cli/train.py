@@ -4,10 +4,12 @@ import argparse
 import shlex
 import sys
 from functools import partial
+from typing import Any
 
 from ..errors import InputError
 from ..models import ReconstructionConfig
 from ..nn.positional import KINDS as POSITIONS
+from ..parallel import joined, launched
 from ..pretrained.finetune import EPOCHS, FINE_TUNING, NEW_HEAD_LR
 from ..runs import newest_run
 from ..terminal import print_command, print_wrapped, stoppable
@@ -45,7 +47,9 @@ SETTINGS = {
     "positions": f"positional encoding: {', '.join(POSITIONS)}",
     "lr": "highest learning rate",
     "batch": "sentences in a step",
-    "threads": "threads that share a step; by default the number of cores",
+    "parts": "parts of a batch, whose gradients are added in one order: with the seed they decide the bits of the "
+    "result, whoever computes them; as many cores can share a step",
+    "threads": "threads that share the parts of a step; by default the number of cores",
 }
 
 LR = f"{FINE_TUNING['lr']}, or {NEW_HEAD_LR} for a new head"
@@ -90,6 +94,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         _add_setting(parser, name, text)
     within = "instead of --steps: as many as take so long here, from the first step to the last"
     parser.add_argument("--minutes", type=float, metavar="M", help=within)
+    ranks = "work on all ranks of an MPI job: mpiexec -n N minattn train … --mpi (pip install 'minattn[mpi]')"
+    parser.add_argument("--mpi", action="store_true", help=ranks)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="gpu needs CuPy (cpu)")
     parser.add_argument("--no-figures", dest="figures", action="store_false", help="draw nothing at the end")
     add_usual(parser, "the result")
@@ -121,6 +127,14 @@ def run_train(options: argparse.Namespace) -> int:
         for key in ("out", "from", "freeze", "minutes", *SETTINGS)
         if getattr(options, key) is not None
     }
+    rank, size = launched()
+    if size > 1 and not options.mpi:
+        if rank:
+            return 2
+        started = f"this was started {size} times, as by mpiexec, and each would train by itself"
+        raise InputError(f"{started}; add --mpi to train together")
+    if options.mpi:
+        given = _on_ranks(given, options)
     stream = sys.stderr if options.json else sys.stdout
     say = partial(print_wrapped, stream=stream)
     draw = partial(draw_run, say=say) if options.figures else None
@@ -148,3 +162,15 @@ def run_train(options: argparse.Namespace) -> int:
         figures = {"figures": [str(path) for path in outcome.figures]} if outcome.finished else {}
         print_json(outcome.to_dict() | figures)
     return 128 + outcome.signal if outcome.signal else 0
+
+
+def _on_ranks(given: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """The options with what MPI decides where they do not: the threads of each rank, and a part for each of them."""
+    ranks = joined()
+    if ranks is None:
+        raise InputError("--mpi must be spelt out on the command line")
+    if options.device != "cpu":
+        raise InputError("--mpi shares the work among processors; it cannot be given with --device gpu")
+    given = {"threads": ranks.threads_here} | given
+    workers = ranks.size * given["threads"]
+    return ({"parts": max(TrainingConfig.parts, workers)} if options.resume is None else {}) | given

@@ -1,7 +1,7 @@
 """Optimizers that update small parameters together, and large ones block by block."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
@@ -19,13 +19,20 @@ BLOCK = 1 << 16
 
 
 class UpdatePiece(NamedTuple):
-    """What is updated at a time, as flat arrays: a block of a large parameter, or several small parameters whole."""
+    """What is updated at a time: a block of a large parameter, or several small parameters whole.
 
-    group: dict[str, Any]
+    part: which elements of each, in rows
+    state: flat arrays, as many as the optimizer has slots
+    """
+
+    names: list[str]
+    part: slice
     step: int
-    parameters: list[Array]
-    gradients: list[Array]
     state: list[Array]
+
+    def of(self, arrays: Mapping[str, Array]) -> list[Array]:
+        """The same elements of other arrays by name, such as gradients, as flat views."""
+        return [arrays[name].reshape(-1)[self.part] for name in self.names]
 
 
 class FlatOptimizer:
@@ -60,40 +67,56 @@ class FlatOptimizer:
         """From now on `own` updates this optimizer's parameters."""
         cls._of[optimizer] = own
 
-    def update(self, names: Iterable[str], steps: dict[str, int], part: int = 0, count: int = 1) -> None:
-        """Change the parameters of these names, or the share `part` of `count` of them; steps counts those of each."""
-        for piece in self.pieces(set(names), steps)[part::count]:
-            p, g = _join(piece.parameters), _join(piece.gradients)
-            self.update_flat(p, g, empty_like(p), piece.step, piece.group, *piece.state)
-            if len(piece.parameters) > 1:
-                for parameter in piece.parameters:
+    def update(self, names: Iterable[str], steps: dict[str, int]) -> None:
+        """Change the parameters of these names by their gradients; steps counts those of each."""
+        gradients = {name: self.parameters[name].grad for name in names}
+        self.update_pieces(self.pieces(set(names), steps), gradients)
+
+    def update_pieces(self, pieces: Iterable[UpdatePiece], gradients: Mapping[str, Any], scale: float = 1.0) -> None:
+        """Change some pieces of the parameters by these gradients, scaled."""
+        for piece in pieces:
+            parameters = [self._flat(name)[piece.part] for name in piece.names]
+            p, g = _join(parameters), _join(piece.of(gradients))
+            scratch = empty_like(p)
+            if scale != 1.0:
+                g = array_module(g).multiply(g, scale, out=g)
+            self.update_flat(p, g, scratch, piece.step, self.group_of[piece.names[0]], *piece.state)
+            if len(parameters) > 1:
+                for parameter in parameters:
                     parameter[...], p = p[: parameter.size], p[parameter.size :]
 
     def update_flat(self, p: Array, g: Array, scratch: Array, t: int, group: dict[str, Any], *state: Array) -> None:
         """One step of flat arrays, in place; scratch: an array like p, with any content."""
         raise NotImplementedError
 
-    def move_state(self, copy: Callable[[Array], Array]) -> None:
-        """Keep the state in what `copy` makes of its flat arrays from now on."""
-        self.flat_state = [[copy(array) for array in flat] for flat in self.flat_state]
+    def move_state(self, place: Callable[[int, str, Array], Array]) -> None:
+        """Keep the state elsewhere from now on.
+
+        Args:
+            place: given the number of a slot, the first name of a bundle and the bundle's state, where that shall lie
+        """
+        for bundle, flat in zip(self.bundles, self.flat_state, strict=True):
+            for number, before in enumerate(flat):
+                flat[number] = place(number, bundle[0], before)
+                flat[number][...] = before
         self._name_state()
 
-    def pieces(self, names: set[str], steps: dict[str, int]) -> list[UpdatePiece]:
-        """What the step consists of. A bundle of which not all take part is updated one parameter at a time."""
+    def pieces(self, names: Collection[str], steps: Mapping[str, int] | None = None) -> list[UpdatePiece]:
+        """What the step of these parameters consists of, in the order of the bundles.
+
+        A bundle of which not all take part, or not all at the same step, is updated one parameter at a time.
+        """
         pieces: list[UpdatePiece] = []
         for bundle, flat in zip(self.bundles, self.flat_state, strict=True):
             taking_part = [name for name in bundle if name in names]
-            if len(taking_part) == len(bundle) > 1 and len({steps[name] for name in bundle}) == 1:
-                whole = [self._flat(name) for name in bundle]
-                group, step = self.group_of[bundle[0]], steps[bundle[0]]
-                pieces.append(UpdatePiece(group, step, [p for p, _ in whole], [g for _, g in whole], flat))
+            own = [steps[name] if steps else 0 for name in taking_part]
+            if len(taking_part) == len(bundle) > 1 and len(set(own)) == 1:
+                pieces.append(UpdatePiece(bundle, slice(None), own[0], flat))
                 continue
-            for name in taking_part:
-                p, g = self._flat(name)
-                state = [self.state[slot][name].reshape(-1) for slot in self.slots]
-                for part in blocks(p, p.size, self.block):
-                    own = [array[part] for array in state]
-                    pieces.append(UpdatePiece(self.group_of[name], steps[name], [p[part]], [g[part]], own))
+            for name, step in zip(taking_part, own, strict=True):
+                state, size = [self.state[slot][name].reshape(-1) for slot in self.slots], self.parameters[name].size
+                for part in blocks(self.parameters[name].data, size, self.block):
+                    pieces.append(UpdatePiece([name], part, step, [array[part] for array in state]))
         return pieces
 
     def _bundles(self) -> Iterable[list[str]]:
@@ -123,13 +146,13 @@ class FlatOptimizer:
                     p = self.parameters[name]
                     self.state[slot][name], rest = rest[: p.size].reshape(p.shape), rest[p.size :]
 
-    def _flat(self, name: str) -> tuple[Array, Array]:
-        """A parameter, as a view through which it is updated, and its gradient."""
-        p, g = self.parameters[name].data, self.parameters[name].grad
+    def _flat(self, name: str) -> Array:
+        """A parameter, as a flat view through which it is updated."""
+        p = self.parameters[name].data
         if not p.flags.c_contiguous:
             raise ValueError(f"{type(self).__name__}: {name} is not contiguous in memory; make it a Parameter")
-        assert g is not None
-        return p.reshape(-1), g.reshape(-1)
+        flat: Array = p.reshape(-1)
+        return flat
 
 
 def _join(arrays: Sequence[Array]) -> Array:
@@ -208,9 +231,6 @@ class FlatAdamW(FlatAdam):
 
 
 def flat_optimizer_of(optimizer: Optimizer) -> FlatOptimizer:
-    """The kernel of an optimizer, whose state can be moved and whose update can be computed in parts.
-
-    Raises KeyError if its class has none.
-    """
-    own: FlatOptimizer = kernels[type(optimizer)].of(optimizer)
+    """What divides the update of an optimizer into pieces; it computes them too, where the class has a kernel."""
+    own: FlatOptimizer = kernels.get(type(optimizer), FlatOptimizer).of(optimizer)
     return own

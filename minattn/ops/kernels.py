@@ -63,6 +63,11 @@ def textbook() -> AbstractContextManager[None]:
     return _chosen("textbook")
 
 
+def textbook_is_chosen() -> bool:
+    """Whether this is inside `with textbook():`."""
+    return _choice.get() == "textbook"
+
+
 def use_kernels() -> AbstractContextManager[None]:
     """Inside `with use_kernels():` the kernels run in float64 too, where they can be held to the textbook closely."""
     return _chosen("kernels")

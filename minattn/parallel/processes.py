@@ -1,9 +1,8 @@
-"""Several processes at once, for work whose Python would keep threads waiting for each other; and memory they share."""
+"""Several processes at once, for work whose Python would keep threads waiting for each other."""
 
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import select
 import signal
@@ -13,9 +12,6 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
-
-from ..backend import Array
 from ..errors import RunError
 
 if TYPE_CHECKING:
@@ -28,19 +24,6 @@ LOOK_SECONDS = 1e-3
 def can_fork() -> bool:
     """Whether copies of this process can be made and compute: Windows has none, on macOS BLAS hangs in them."""
     return sys.platform == "linux"
-
-
-def shared_zeros(array: Array) -> Array:
-    """An array of the same shape and dtype, of zeros, in memory that all processes see which are forked from now on."""
-    memory = mmap.mmap(-1, max(array.nbytes, 1))
-    return np.frombuffer(memory, array.dtype, array.size).reshape(array.shape)
-
-
-def shared_copy(array: Array) -> Array:
-    """The same numbers in such memory."""
-    copy = shared_zeros(array)
-    copy[...] = array
-    return copy
 
 
 class Processes:

@@ -1,22 +1,24 @@
-"""The one place that chooses who computes a training step, and what stands in for the model where several do.
+"""The one place that chooses who computes a training step, and what stands in for the model where several parts are.
 
-There is one interface, `Workers`: parts of a batch go in, added gradients come out. On one host there are two kinds:
-processes where the system can fork, else threads of this process. Ranks of MPI would be a third kind, chosen here where
-the program was started by `mpiexec`: `add_gradients` would compute this rank's part and sum over all ranks.
+There is one interface, `Workers`: a batch goes in, a step of the optimizer comes out. On one host there are two kinds:
+processes where the system can fork, else threads of this process. Where the program has joined the ranks of an MPI job,
+each of them has such processes, and all ranks work together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..backend import Array
 from ..optim import Optimizer
-from ..tensor import Tensor
+from .parts import Part, SplittableModel, dropouts_of, seed_dropout
 from .process_workers import ProcessWorkers
 from .processes import can_fork
+from .rank_workers import RankWorkers
+from .ranks import joined
 from .threads import Threads, ThreadWorkers
-from .workers import Part, SplittableModel, Workers, dropouts_of, seed_dropout
+from .workers import Workers
 
 
 class SharedLoss:
@@ -27,7 +29,7 @@ class SharedLoss:
         self._value: float | None = None
 
     def backward(self) -> None:
-        """Compute the loss and add its gradient to every parameter's `.grad`."""
+        """Compute the loss, and its gradients, which stay with the workers."""
         self._value = self._workers.add_gradients(self._batch)
 
     def item(self) -> float:
@@ -49,31 +51,35 @@ class SharedModel:
 
 
 class SharedOptimizer:
-    """Stands in for an optimizer in a training step; its update is computed by workers."""
+    """Stands in for an optimizer in a training step; its update is computed by workers, of their gradients."""
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
 
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """Those of the optimizer, by name."""
-        return self._workers.optimizer.parameters
+    def clip_grad_norm_(self, max_norm: float) -> float:
+        """As the optimizer's; the gradients are scaled in `step`."""
+        return self._workers.clip(max_norm)
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
         self._workers.step()
 
     def zero_grad(self) -> None:
-        """Drop all gradients."""
-        self._workers.optimizer.zero_grad()
+        """Nothing is left to drop after `step`."""
 
 
 class Shared(NamedTuple):
-    """What a training step works with, and how to decide before it what dropout will draw."""
+    """What a training step works with, and how to decide before it what dropout will draw; the workers, if any."""
 
     model: SplittableModel | SharedModel
     optimizer: Optimizer | SharedOptimizer
     seed_dropout: Callable[[Sequence[int]], None]
+    workers: Workers | None = None
+
+    def collect(self) -> None:
+        """Bring the whole state of the optimizer here, before it is saved: ranks divide it among themselves."""
+        if self.workers is not None:
+            self.workers.collect()
 
 
 @contextmanager
@@ -81,29 +87,34 @@ def share_batches(
     model: SplittableModel,
     optimizer: Optimizer,
     threads: Threads,
+    parts: int,
     *,
     processes: bool | None = None,
-    least_work: int | None = None,
     least_update: int = 1 << 18,
+    description: dict[str, Any] | None = None,
 ) -> Iterator[Shared]:
-    """Inside this `with`, as many workers as there are threads share each batch; with one, the model itself is used.
+    """Inside this `with`, as many workers as there are threads share the parts of each batch. One part the model has.
 
     To be used inside `with threads`, which hold BLAS to one thread each.
 
     Args:
-        processes: whether the workers are processes; where they can be forked, unless given
-        least_work: the numbers in one layer below which a part of a batch is not worth a worker; measured, unless given
+        parts: into how many parts each batch is dealt, P: with the seed they decide the bits
+        processes: whether the workers are processes; where they can be forked and there are several, unless given
         least_update: the parameters below which one process adds and updates alone
+        description: by which other ranks build the model and the optimizer; without it they do not take part
     """
     with ExitStack() as stack:
         workers: Workers
-        if threads.count == 1:
+        if parts == 1:
             stack.enter_context(threads.memory_of_caller())
             yield Shared(model, optimizer, partial(seed_dropout, dropouts_of(model)))
             return
-        if can_fork() if processes is None else processes:
-            workers = ProcessWorkers(model, optimizer, threads.count, least_work or 1 << 13, least_update)
-            stack.enter_context(workers)
+        ranks = joined()
+        if ranks is not None and ranks.size > 1 and description is not None:
+            arguments = parts, threads.count, ranks, description
+            workers = stack.enter_context(RankWorkers(model, optimizer, *arguments, least_update))
+        elif can_fork() and threads.count > 1 if processes is None else processes:
+            workers = stack.enter_context(ProcessWorkers(model, optimizer, parts, threads.count, least_update))
         else:
-            workers = ThreadWorkers(model, optimizer, threads, least_work or 1 << 15)
-        yield Shared(SharedModel(workers), SharedOptimizer(workers), workers.seed_dropout)
+            workers = ThreadWorkers(model, optimizer, parts, threads)
+        yield Shared(SharedModel(workers), SharedOptimizer(workers), workers.seed_dropout, workers)

@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from ..backend import Array
 from ..fast import Workspace, reuse_memory
 from ..optim import Optimizer
-from ..tensor import Tensor, add_to_grad
-from .workers import Part, SplittableModel, Workers, dropouts_of
+from .parts import Gradients, Part, PartGradients, SplittableModel, TreeNode, add_gradients, add_in_tree, deal, stretch
+from .workers import Workers, lengths_of, step_alone
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -92,41 +91,52 @@ class Threads:
 
 
 class ThreadWorkers(Workers):
-    """Threads of this process, for systems where processes cannot be forked. Each has a copy of the model, and a graph.
+    """Threads of this process, for systems where processes cannot be forked, or one for all parts, on any device.
 
-    The copies share the parameters.
+    Each has a copy of the model, and a graph; the copies share the parameters.
     """
 
-    def __init__(self, model: SplittableModel, optimizer: Optimizer, threads: Threads, least_work: int) -> None:
-        super().__init__(model, optimizer, threads.count, least_work)
+    def __init__(self, model: SplittableModel, optimizer: Optimizer, parts: int, threads: Threads) -> None:
+        super().__init__(model, optimizer, parts, threads.count)
         self.threads = threads
         shared = {id(parameter): parameter for _, parameter in model.named_parameters()}
-        self.models = [model, *(copy.deepcopy(model, dict(shared)) for _ in range(threads.count - 1))]
-        self.dropouts = [dropouts_of(copied) for copied in self.models]
+        copies = [model, *(copy.deepcopy(model, dict(shared)) for _ in range(self.count - 1))]
+        self.parts_on = [PartGradients(copied) for copied in copies]
+        self.computed: Gradients = {}
 
     def add_gradients(self, batch: Part) -> float:
         """As Workers.add_gradients."""
-        parts, weights = self.split(batch)
-        modes = [dropout.training for dropout in self.dropouts[0]]
+        self.computed = {}
+        dealt = {part.number: part for part in deal(batch, self.parts)}
+        modes, root = self.parts_on[0].modes(), TreeNode(0, self.parts)
 
-        def run(worker: int) -> tuple[float, list[tuple[Tensor, Array]]]:
-            self.set_dropout(self.dropouts[worker], modes, self.seed, worker)
-            loss = self.models[worker].loss(*parts[worker])
-            return weights[worker] * loss.item(), loss.gradients(weights[worker])
+        def run(worker: int) -> tuple[dict[int, float], dict[TreeNode, Gradients]]:
+            losses: dict[int, float] = {}
 
-        results = self.threads.map(run, range(len(parts)))
-        totals: dict[int, tuple[Tensor, Array]] = {}
-        for _, gradients in results:
-            for leaf, gradient in gradients:
-                if id(leaf) in totals:
-                    totals[id(leaf)][1][...] += gradient
-                else:
-                    totals[id(leaf)] = leaf, gradient
-        for leaf, total in totals.values():
-            add_to_grad(leaf, total)
-        return float(sum(loss for loss, _ in results))
+            def computed(node: TreeNode) -> Gradients | None:
+                if node.end - node.start > 1 or node.start not in dealt:
+                    return None
+                losses[node.start], gradients = self.parts_on[worker].of(dealt[node.start], modes, self.seed)
+                return gradients
 
-    def step(self) -> None:
-        """As Workers.step, by the calling thread alone."""
+            nodes = root.within(*stretch(0, self.parts, worker, self.count))
+            sums = {node: add_in_tree(node, computed, add_gradients) for node in nodes}
+            return losses, {node: gradients for node, gradients in sums.items() if gradients is not None}
+
+        results = self.threads.map(run, range(self.count))
+        sums = {node: gradients for _, own in results for node, gradients in own.items()}
         with self.threads.memory_of_caller():
-            self.optimizer.step()
+            self.computed = add_in_tree(root, sums.get, add_gradients) or {}
+            pieces = self.flat_optimizer.pieces(self.computed)
+            self.lengths = lengths_of(pieces, self.computed)
+        return sum(loss for own, _ in results for loss in own.values())
+
+    def gradients(self) -> Gradients:
+        """As Workers.gradients."""
+        return {name: gradient.copy() for name, gradient in self.computed.items()}
+
+    def update(self) -> None:
+        """As Workers.update, by the calling thread alone."""
+        with self.threads.memory_of_caller():
+            step_alone(self.optimizer, self.computed, self.scale)
+        self.computed = {}

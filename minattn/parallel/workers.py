@@ -1,113 +1,89 @@
-"""What all ways of sharing a batch have in common: its parts, what each counts, and what is needed of a model."""
+"""What all kinds of workers have in common: parts of a batch go in, one step of the optimizer comes out."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+import math
+from collections.abc import Sequence
 
-import numpy as np
-
-from ..backend import Array
-from ..nn import Dropout, Module, Parameter
+from ..fast import FlatOptimizer, UpdatePiece, flat_optimizer_of
+from ..ops.base import norm_of
+from ..ops.kernels import kernel_of
 from ..optim import Optimizer
-from ..tensor import Tensor
-
-
-class Sized(Protocol):
-    """The sizes of a model, as far as they tell how much work a batch is."""
-
-    @property
-    def width(self) -> int: ...
-
-
-class SplittableModel(Protocol):
-    """A model whose loss is a mean over tokens, so that parts of a batch can be computed apart."""
-
-    @property
-    def config(self) -> Sized: ...
-
-    def loss(self, ids: Array, attention_mask: Array | None, targets: Array) -> Tensor: ...
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]: ...
-
-    def modules(self) -> Iterator[Module]: ...
-
-
-class Part(NamedTuple):
-    """Some rows of a batch: what a model's loss takes."""
-
-    ids: Array
-    attention_mask: Array | None
-    targets: Array
-
-    @property
-    def targets_wanted(self) -> int:
-        """How many tokens are to be restored."""
-        return int((self.targets != -100).sum())
-
-
-def split_batch(batch: Part, count: int) -> list[Part]:
-    """A batch in `count` stretches of nearly equal length, without those in which nothing is to be restored."""
-    ends = [round(len(batch.ids) * i / count) for i in range(count + 1)]
-    parts = []
-    for rows in map(slice, ends, ends[1:]):
-        mask = None if batch.attention_mask is None else batch.attention_mask[rows]
-        parts.append(Part(batch.ids[rows], mask, batch.targets[rows]))
-    return [part for part in parts if part.targets_wanted] or parts[-1:]
-
-
-def part_weights(parts: Sequence[Part]) -> list[float]:
-    """What the mean loss of each part counts in that of the batch; 1 without any target, so that the loss says so."""
-    wanted = [part.targets_wanted for part in parts]
-    return [count / sum(wanted) if any(wanted) else 1.0 for count in wanted]
-
-
-def dropouts_of(model: SplittableModel) -> list[Dropout]:
-    """The layers of a model that draw random numbers."""
-    return [module for module in model.modules() if isinstance(module, Dropout)]
-
-
-def seed_dropout(dropouts: Sequence[Dropout], seed: Sequence[int], worker: int = 0) -> None:
-    """Let the dropout of one worker's model draw from a new generator, which the seed and its number decide."""
-    generator = np.random.default_rng([*seed, worker])
-    for dropout in dropouts:
-        dropout.generator = generator
+from .parts import Gradients, Part, SplittableModel
 
 
 class Workers:
-    """Several workers, each with some rows of a batch: their gradients are added. The base of all kinds.
+    """Several workers share the parts of each batch. The base of all kinds.
 
-    The same batch on the same number of workers gives the same bits, whatever their kind; on another number the same
-    up to rounding. Workers follow the parameters and the mode of dropout; other changes of the model they do not see.
+    The gradients stay with the workers: the parameters' `.grad` is left alone. The same batch, seed and number of parts
+    give the same bits on any number of workers of any kind. Workers follow the parameters and the mode of dropout;
+    other changes of the model they do not see.
 
     Args:
-        count: the most parts of a batch
-        least_work: the numbers in one layer (rows · T · D) below which a part is not worth a worker
+        parts: into how many parts each batch is dealt, P
+        count: how many workers there are; no more than P are of use
     """
 
-    def __init__(self, model: SplittableModel, optimizer: Optimizer, count: int, least_work: int) -> None:
-        self.model, self.optimizer, self.count, self.least_work = model, optimizer, count, least_work
+    def __init__(self, model: SplittableModel, optimizer: Optimizer, parts: int, count: int) -> None:
+        self.model, self.optimizer, self.parts, self.count = model, optimizer, parts, min(count, parts)
+        self.flat_optimizer: FlatOptimizer = flat_optimizer_of(optimizer)
         self.seed: list[int] | None = None
+        self.lengths: list[float] = []  # of the gradient, piece by piece
+        self.scale = 1.0
 
     def seed_dropout(self, seed: Sequence[int]) -> None:
-        """Decide what dropout draws in the next batch; each worker draws numbers of its own."""
+        """Decide what dropout draws in the next batch; each part draws numbers of its own."""
         self.seed = [*seed]
 
     def add_gradients(self, batch: Part) -> float:
-        """Add to each parameter's `.grad` that of the mean loss over the batch, and return the loss."""
+        """Compute the gradient of the mean loss over a batch, and return the loss."""
         raise NotImplementedError
 
+    def gradients(self) -> Gradients:
+        """Copies of the gradients that were computed last, by name, before they are clipped."""
+        raise NotImplementedError
+
+    def clip(self, max_norm: float) -> float:
+        """Let `step` scale the gradients to a length of at most max_norm, as clip_grad_norm_ does; returns it."""
+        norm = math.hypot(*self.lengths)
+        self.scale = max_norm / (norm + 1e-6) if norm > max_norm else 1.0
+        return norm
+
     def step(self) -> None:
-        """Let the optimizer change the parameters."""
-        self.optimizer.step()
+        """Let the optimizer change the parameters.
 
-    def split(self, batch: Part) -> tuple[list[Part], list[float]]:
-        """The parts of a batch, at most one for each worker, and their weights."""
-        worthwhile = batch.ids.size * self.model.config.width // self.least_work
-        parts = split_batch(batch, min(max(worthwhile, 1), self.count))
-        return parts, part_weights(parts)
+        Raises RuntimeError where a parameter has a gradient of its own, which would be lost.
+        """
+        own = [name for name, p in self.optimizer.parameters.items() if p.grad is not None]
+        if own:
+            raise RuntimeError(f"step: {own[0]} has a gradient beside that of the workers; take it away first")
+        self.update()
+        self.lengths, self.scale = [], 1.0
 
-    def set_dropout(self, dropouts: Sequence[Dropout], modes: Sequence[bool], seed: Any, worker: int) -> None:
-        """Make the dropout of one worker's model follow that of the model itself."""
-        for dropout, mode in zip(dropouts, modes, strict=True):
-            dropout.training = mode
-        if seed is not None:
-            seed_dropout(dropouts, seed, worker)
+    def update(self) -> None:
+        """What `step` does, once it is known that nothing is lost."""
+        raise NotImplementedError
+
+    def collect(self) -> None:
+        """Bring the optimizer's state here, where it lies elsewhere."""
+
+    def runs_textbook(self) -> bool:
+        """Whether the optimizer steps as `optim.py` reads, one parameter after the other."""
+        arrays = [parameter.data for parameter in self.optimizer.parameters.values()]
+        rare = any(group[option] for group in self.optimizer.param_groups for option in self.optimizer.rare)
+        return rare or kernel_of(type(self.optimizer), arrays) is None
+
+
+def lengths_of(pieces: Sequence[UpdatePiece], gradients: Gradients) -> list[float]:
+    """The length of the gradient in each piece of an update. Raises FloatingPointError where one is not finite."""
+    return [norm_of(piece.of(gradients)) for piece in pieces]
+
+
+def step_alone(optimizer: Optimizer, gradients: Gradients, scale: float) -> None:
+    """A step of the optimizer by this process, on gradients that are scaled first, in place."""
+    for name, gradient in gradients.items():
+        if scale != 1.0:
+            gradient *= scale
+        optimizer.parameters[name].grad = gradient
+    try:
+        optimizer.step()
+    finally:
+        optimizer.zero_grad()

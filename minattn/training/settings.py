@@ -50,7 +50,9 @@ class TrainingConfig:
                       None: blanks as in Devlin et al. (2019), of which a tenth is random and a tenth stays
     seed              of the weights, the order, the blanks and dropout
     save_every        steps between checkpoints
-    threads           that share each batch; the same number gives the same bits, another the same up to rounding
+    parts             into which each batch is dealt; their gradients are added in one order, so that the seed and the
+                      number of parts decide the bits, whoever computes a part
+    threads           that share the parts; more than there are parts are of no use
 
     Raises InputError for a number out of range.
     """
@@ -66,10 +68,17 @@ class TrainingConfig:
     swapped: float | None = field(default=0.05, metadata={"before": None})
     seed: int = 0
     save_every: int = 1000
+    parts: int = field(default=2, metadata={"before": 1})
     threads: int = cores()
 
     def __post_init__(self) -> None:
-        for name, most in (("steps", MOST), ("batch", MOST), ("save_every", MOST), ("threads", MOST_THREADS)):
+        for name, most in (
+            ("steps", MOST),
+            ("batch", MOST),
+            ("save_every", MOST),
+            ("parts", MOST_THREADS),
+            ("threads", MOST_THREADS),
+        ):
             if not 1 <= getattr(self, name) <= most:
                 raise InputError(f"{name} must be from 1 to {most:,}, got {getattr(self, name)}")
         for name in ("lr", "clip"):

@@ -49,6 +49,7 @@ class TrainOptions(TypedDict, total=False):
     positions: str
     lr: float
     batch: int
+    parts: int
     threads: int
 
 
@@ -94,7 +95,7 @@ def steps_within(minutes: float, trainer: Trainer) -> int:
     taken: list[float] = []
     with np.errstate(all="ignore"), trainer.threads() as threads:
         trainer.model.train()
-        with trainer.share_batches(trainer.model, trainer.optimizer, threads) as shared:
+        with trainer.shared(threads) as shared:
             while sum(taken) < MEASURED or len(taken) < 5:
                 started = time.perf_counter()
                 trainer.train_step(trainer.batches.at(trainer.step), shared)

@@ -1,7 +1,7 @@
 """The step that a training repeats, from top to bottom as a course teaches it."""
 
 from ..backend import Array
-from ..optim import Optimizer, clip_grad_norm_
+from ..optim import Optimizer
 from ..parallel import SharedModel, SharedOptimizer, SplittableModel
 
 
@@ -15,7 +15,7 @@ def train_step(
 ) -> float:
     """Let a model learn from one batch.
 
-    With one worker, model and optimizer are what they are called; with several, `parallel` stands in for both.
+    Where a batch is one part, model and optimizer are what they are called; else `parallel` stands in for both.
 
     Args:
         ids: (B, T) integers, what the model sees
@@ -28,7 +28,7 @@ def train_step(
     """
     loss = model.loss(ids, attention_mask, targets)  # forward
     loss.backward()  # every parameter gets its gradient
-    clip_grad_norm_(optimizer.parameters.values(), max_norm)
+    optimizer.clip_grad_norm_(max_norm)
     optimizer.step()  # every parameter goes a little against its gradient
     optimizer.zero_grad()
     return loss.item()

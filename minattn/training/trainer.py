@@ -1,23 +1,28 @@
 """A whole training: the steps, what is measured and logged between them, and how they are saved."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..backend import Array, get_device, to_host
 from ..errors import InputError, RunError
+from ..fast import flat_optimizer_of
 from ..models import ReconstructionConfig, ReconstructionModel
+from ..ops.kernels import textbook
 from ..optim import AdamW, learning_rate
-from ..parallel import Shared, Threads, share_batches
-from ..runs import Checkpoint, Run
+from ..parallel import RankCrew, Ranks, Shared, Threads, share_batches
+from ..runs import Checkpoint, Run, from_json
 from ..text import Batch, Batches
 from ..trace import is_finite
 from .data import Data, hold_back
 from .evaluation import BLANKED, HeldOut
 from .model import Model
+from .run_config import model_config, model_kind
 from .settings import TrainingConfig
 from .step import train_step
 
@@ -34,6 +39,18 @@ COPIES_STREAM, DROPOUT_STREAM = 4, 3
 """Keeps the random numbers of dropout apart from those of the batches, which are drawn from the same seed and step."""
 
 
+def optimizer_of(model: Model, training: TrainingConfig) -> AdamW:
+    """The optimizer of those parameters of a model that have requires_grad."""
+    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [(name, p) for name, p in trained if p.ndim > 1]},
+        # biases and norms: to shrink them helps nobody
+        {"params": [(name, p) for name, p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return AdamW(groups, training.lr, betas=(0.9, 0.98), weight_decay=training.weight_decay)
+
+
 @dataclass(frozen=True)
 class Best:
     """The best step of a training until now, and the highest share of the held-back text restored until now."""
@@ -48,8 +65,8 @@ class Trainer:
     A part of the training text is held back. Now and then the model is scored on it, and the checkpoint of the step
     that scores best is kept beside the newest: the best one is for use, the newest one to go on from.
 
-    A step depends on the seed, its number, the number of threads, the parameters and the optimizer's state alone; hence
-    a training that was saved and resumed continues bit for bit.
+    A step depends on the seed, its number, the number of parts, the parameters and the optimizer's state alone; hence
+    a training that was saved and resumed continues bit for bit, on any number of threads.
 
     Args:
         model: the one to go on with, in which parameters without requires_grad are frozen; or that of a new one
@@ -62,14 +79,7 @@ class Trainer:
         if isinstance(model, ReconstructionConfig):
             model = ReconstructionModel(model, generator=np.random.default_rng(training.seed))
         self.model: Model = model.to(device)
-        trained = [(name, parameter) for name, parameter in self.model.named_parameters() if parameter.requires_grad]
-        groups: list[dict[str, Any]] = [
-            {"params": [(name, p) for name, p in trained if p.ndim > 1]},
-            # biases and norms: to shrink them helps nobody
-            {"params": [(name, p) for name, p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
-        self.optimizer = AdamW(groups, training.lr, betas=(0.9, 0.98), weight_decay=training.weight_decay)
+        self.optimizer = optimizer_of(self.model, training)
         learned, held_back = hold_back(data.training, training.batch)
         copies = not self.model.learns_from_blanks
         self.batches = Batches(
@@ -107,7 +117,7 @@ class Trainer:
             with (
                 np.errstate(all="ignore"),  # NaN and Inf are looked for, and reported once
                 self.threads() as threads,
-                self.share_batches(self.model, self.optimizer, threads) as shared,
+                self.shared(threads) as shared,
             ):
                 while self.step < steps and not stop():
                     row = self.train_step(self.batches.at(self.step), shared)
@@ -116,14 +126,21 @@ class Trainer:
                     self.run.log(row)
                     is_best = self.best is not None and self.best.step == self.step
                     if (is_best or self.step % self.config.save_every == 0) and self.step < steps:
+                        shared.collect()
                         self.save()
                     report(row)
+                shared.collect()
                 self.save()
         except FloatingPointError as error:
             saved = self.run.saved_steps()
             kept = f"the checkpoint of step {saved[-1]} is kept" if saved else "no checkpoint was saved before"
             raise RunError(f"training stopped at step {self.step}: {error}; {kept}; try a lower --lr") from None
         return self.step >= steps
+
+    def shared(self, threads: Threads) -> AbstractContextManager[Shared]:
+        """What the steps work with inside its `with`."""
+        description = {"folder": str(self.run.folder), "config": self.run.config, "training": asdict(self.config)}
+        return self.share_batches(self.model, self.optimizer, threads, self.config.parts, description=description)
 
     def threads(self) -> Threads:
         """Those that the settings ask for; one on a GPU, which has its own."""
@@ -236,3 +253,28 @@ class Trainer:
                 raise ValueError(
                     f"the optimizer made {array.max()} steps, more than the {checkpoint.step} of the training"
                 )
+
+
+@contextmanager
+def crew_of(description: dict[str, Any], ranks: Ranks) -> Iterator[RankCrew]:
+    """What a rank beside rank 0 works with, built as `Trainer.shared` describes it there; the weights come from there.
+
+    Raises:
+        InputError: this version of the package does not know the model, and so is another than that of rank 0
+    """
+    run = Run(Path(description["folder"]), description["config"], b"")
+    try:
+        kind, config = model_kind(run), model_config(run)
+        training = from_json(TrainingConfig, description["training"], "the training of rank 0")
+    except InputError as error:
+        raise InputError(f"{error}; is the same minattn installed for every rank?") from None
+    model = kind.build(config, training.seed, kind.frozen_parts(run, config))
+    optimizer = optimizer_of(model, training)
+    parts, count, least_update = (description[name] for name in ("parts", "count", "least_update"))
+    with (
+        np.errstate(all="ignore"),
+        textbook() if description["textbook"] else nullcontext(),
+        Threads(1),
+        RankCrew(model, optimizer, flat_optimizer_of(optimizer), parts, count, least_update, ranks) as crew,
+    ):
+        yield crew

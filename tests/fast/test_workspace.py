@@ -136,13 +136,13 @@ def test_a_steady_training_step_allocates_no_large_array(count, kind):
     with ExitStack() as stack:
         threads = stack.enter_context(Threads(count))
         options = {"processes": kind == "processes", "least_update": 0}
-        shared = stack.enter_context(share_batches(model, optimizer, threads, **options))
+        shared = stack.enter_context(share_batches(model, optimizer, threads, count, **options))
 
         def step():
-            shared.optimizer.zero_grad()
             shared.seed_dropout([0])
             shared.model.loss(ids, mask, ids).backward()
             shared.optimizer.step()
+            shared.optimizer.zero_grad()
 
         for _ in range(3):
             step()

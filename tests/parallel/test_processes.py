@@ -12,7 +12,8 @@ import pytest
 
 from minattn.errors import RunError
 from minattn.parallel import can_fork
-from minattn.parallel.processes import Processes, shared_copy, shared_zeros
+from minattn.parallel.memory import shared_zeros
+from minattn.parallel.processes import Processes
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes cannot be forked here")
 
@@ -88,18 +89,6 @@ def test_shared_arrays_are_one_for_all_and_other_things_are_not():
             assert processes.map("mark", [()] * 3) == [calls] * 3
     assert target.array.tolist() == [1, 2, 3, 0]
     assert target.private == [0, 0, 0]
-
-
-@pytest.mark.parametrize("shape", [(), (0,), (3, 5)])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_shared_copy_has_shape_dtype_and_numbers_but_not_the_memory(shape, dtype):
-    array = np.asarray(np.random.default_rng(0).normal(size=shape).astype(dtype))
-    for given in (array, array.T):
-        copy = shared_copy(given)
-        assert copy.shape == given.shape and copy.dtype == dtype and copy.flags.writeable and copy.flags.c_contiguous
-        np.testing.assert_array_equal(copy, given)
-        assert not np.shares_memory(copy, given)
-    assert not shared_zeros(array).any()
 
 
 @pytest.mark.parametrize("failing", [{0}, {1}, {2}, {0, 1, 2}, {1, 2}], ids=str)

@@ -16,10 +16,11 @@ from minattn.models import ReconstructionConfig, ReconstructionModel
 from minattn.nn import Dropout, Parameter
 from minattn.optim import SGD, AdamW
 from minattn.parallel import SharedModel, Threads, can_fork, share_batches
-from minattn.parallel.process_workers import NO_SLOT, ProcessWorkers
-from minattn.parallel.processes import shared_zeros
+from minattn.parallel.crew import Crew
+from minattn.parallel.memory import shared_zeros
+from minattn.parallel.parts import Part, TreeNode, add_in_tree, deal, seed_dropout, stretch
+from minattn.parallel.process_workers import ProcessWorkers
 from minattn.parallel.threads import ThreadWorkers
-from minattn.parallel.workers import Part, seed_dropout
 
 COUNTS = [1, 2, 3]
 KINDS = ["threads", "processes"] if can_fork() else ["threads"]
@@ -68,11 +69,11 @@ def gradients_of(model):
 
 
 @contextmanager
-def sharing(kind, count, model, optimizer=None, least_work=1, least_update=0):
-    """Threads or processes that share the batches of a model, however small: `backward`, `run`, `step`."""
+def sharing(kind, count, model, optimizer=None, parts=None, least_update=0):
+    """Threads or processes that share the batches of a model, however small; by default as many as parts."""
     optimizer = optimizer or SGD(model.named_parameters())
-    options = {"processes": kind == "processes", "least_work": least_work, "least_update": least_update}
-    with Threads(count) as threads, share_batches(model, optimizer, threads, **options) as shared:
+    options = {"processes": kind == "processes", "least_update": least_update}
+    with Threads(count) as threads, share_batches(model, optimizer, threads, parts or count, **options) as shared:
 
         def backward(*batch, seed=None):
             if seed is not None:
@@ -81,10 +82,17 @@ def sharing(kind, count, model, optimizer=None, least_work=1, least_update=0):
             loss.backward()
             return loss.item()
 
-        def run(*batch, seed=None):
-            return backward(*batch, seed=seed), gradients_of(model)
+        def gradients():
+            if shared.model is model:
+                return gradients_of(model)
+            assert not any(parameter.grad is not None for parameter in model.parameters())
+            return shared.workers.gradients()
 
-        yield SimpleNamespace(backward=backward, run=run, step=shared.optimizer.step)
+        def run(*batch, seed=None):
+            return backward(*batch, seed=seed), gradients()
+
+        optimizers = {"step": shared.optimizer.step, "clip": shared.optimizer.clip_grad_norm_}
+        yield SimpleNamespace(backward=backward, run=run, gradients=gradients, **optimizers)
 
 
 def plain(model, batch):
@@ -157,19 +165,6 @@ def test_without_any_target_the_op_says_so_and_no_gradient_is_left(count, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count", COUNTS)
-def test_gradients_are_added_to_those_that_are_there(count, kind):
-    model, batch = make_model(), BATCHES["padded"]
-    loss, gradients = plain(model, batch)
-    doubled = loss, {name: 2 * gradient for name, gradient in gradients.items()}
-    with sharing(kind, count, model) as parallel:
-        for parameter in model.parameters():  # in columns, as an op may leave them
-            parameter.grad = np.zeros(parameter.shape, order="F")
-        parallel.backward(*batch)
-        assert_equal(parallel.run(*batch), doubled)
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_a_parameter_without_axes_gets_a_gradient_without_axes(kind):
     class Scaled(ReconstructionModel):
         def loss(self, *batch):
@@ -179,17 +174,88 @@ def test_a_parameter_without_axes_gets_a_gradient_without_axes(kind):
     model.__class__, model.scale = Scaled, Parameter(np.array(2.0))
     expected = plain(model, BATCHES["padded"])
     with sharing(kind, 2, model) as parallel:
-        parallel.backward(*BATCHES["padded"])
-        once = model.scale.grad.copy()
-        parallel.backward(*BATCHES["padded"])
-        assert isinstance(model.scale.grad, np.ndarray) and model.scale.grad == 2 * once
-        gradients_of(model)
-        loss = parallel.backward(*BATCHES["padded"])
-    assert model.scale.grad.shape == ()
-    assert_equal((loss, gradients_of(model)), expected)
+        loss, gradients = parallel.run(*BATCHES["padded"])
+    assert gradients["scale"].shape == ()
+    assert_equal((loss, gradients), expected)
 
 
 # --- the same bits
+
+
+@pytest.mark.parametrize("parts", [2, 3, 5, 8])
+def test_parts_decide_the_bits_and_not_the_kind_of_workers_or_their_number(parts):
+    results = []
+    for kind, count in [("threads", 1), *((kind, count) for kind in KINDS for count in (2, 3, 4, 8))]:
+        model = make_model(np.float32, dropout=0.2, width=280)  # several blocks in its largest parameters
+        optimizer = AdamW(model.named_parameters(), lr=0.1)
+        with sharing(kind, count, model.train(), optimizer, parts, least_update=0 if count < 4 else 10**9) as parallel:
+            told = []
+            for step, name in enumerate(["padded", "the first part has none", "one sentence", "few targets"]):
+                told.append(parallel.backward(*BATCHES[name], seed=step))
+                told.append(parallel.clip(0.5))
+                parallel.step()
+        results.append((told, model.state_dict() | optimizer.state_dict()))
+    for told, arrays in results[1:]:
+        assert told == results[0][0]
+        assert_same_bits((0, arrays), (0, results[0][1]))
+
+
+def test_the_tree_adds_neighbours_first_whatever_is_missing():
+    def sum_of(count, missing=()):
+        leaves = {TreeNode(i, i + 1): str(i) for i in range(count) if i not in missing}
+        return add_in_tree(TreeNode(0, count), leaves.get, lambda left, right: f"({left}{right})")
+
+    assert sum_of(8) == "(((01)(23))((45)(67)))"
+    assert sum_of(7) == "(((01)(23))((45)6))"
+    assert sum_of(5) == "(((01)(23))4)" and sum_of(1) == "0"
+    assert sum_of(8, {2, 4, 5}) == "(((01)3)(67))" and sum_of(4, {0, 1, 2, 3}) is None
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize("parts", [1, 2, 5, 8, 13])
+def test_what_workers_have_together_makes_the_whole_tree(parts, count):
+    def whole(node):
+        return f"({whole(node.halves[0])}{whole(node.halves[1])})" if node.end - node.start > 1 else f"{node.start},"
+
+    nodes = [node for i in range(count) for node in TreeNode(0, parts).within(*stretch(0, parts, i, count))]
+    assert [i for node in nodes for i in range(node.start, node.end)] == [*range(parts)]
+    have = {node: whole(node) for node in nodes}
+    assert add_in_tree(TreeNode(0, parts), have.get, lambda left, right: f"({left}{right})") == whole(
+        TreeNode(0, parts)
+    )
+
+
+def test_a_batch_is_dealt_by_rows_and_its_parts_keep_their_numbers():
+    dealt = deal(Part(*BATCHES["the first part has none"]), 3)
+    assert [part.number for part in dealt] == [1, 2] and sum(part.weight for part in dealt) == 1.0
+    assert [part.part.targets_wanted for part in deal(Part(*make_batch(5, 5)), 4)] == [5, 5]
+    nothing = without_targets(make_batch(3, 4, 5), slice(None))
+    assert [(part.number, part.weight) for part in deal(Part(*nothing), 2)] == [(1, 1.0)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gradient_beside_those_of_the_workers_is_not_lost_in_silence(kind):
+    model = make_model()
+    with sharing(kind, 2, model) as parallel:
+        parallel.backward(*BATCHES["padded"])
+        model.embedding.weight.grad = np.ones_like(model.embedding.weight.data)
+        with pytest.raises(RuntimeError, match=r"embedding.weight has a gradient beside that of the workers"):
+            parallel.step()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_clipped_as_by_the_optimizer_alone(kind):
+    models = [make_model(), make_model()]
+    optimizers = [SGD(model.named_parameters(), lr=0.5) for model in models]
+    models[0].loss(*BATCHES["padded"]).backward()
+    norm = optimizers[0].clip_grad_norm_(0.25)
+    optimizers[0].step()
+    with sharing(kind, 3, models[1], optimizers[1]) as parallel:
+        parallel.backward(*BATCHES["padded"])
+        assert parallel.clip(0.25) == pytest.approx(norm, rel=1e-12) and norm > 0.25
+        parallel.step()
+    for name, array in models[0].state_dict().items():
+        assert_close(models[1].state_dict()[name], array, relative=1e-12, least=1e-15)
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -232,7 +298,7 @@ def test_all_threads_follow_train_and_eval(count, kind):
     with sharing(kind, count, model.train()) as parallel:
         training = parallel.backward(*batch, seed=0)
         assert training != pytest.approx(expected[0], rel=1e-6)
-        gradients_of(model)
+        parallel.gradients()
         model.eval()
         assert_equal(parallel.run(*batch), expected)
         model.train()
@@ -343,69 +409,19 @@ def test_steps_on_processes_give_the_bits_of_steps_on_threads(count, make, alone
 @pytest.mark.parametrize("method", ["compute", "add", "update"])
 def test_every_process_does_its_share_of(method, monkeypatch):
     done = shared_zeros(np.zeros(3))
-    original = getattr(ProcessWorkers, method)
+    original = getattr(Crew, method)
 
     def watched(self, rank, *arguments):
         done[rank] = os.getpid()
         return original(self, rank, *arguments)
 
-    monkeypatch.setattr(ProcessWorkers, method, watched)
+    monkeypatch.setattr(Crew, method, watched)
     model = make_model(np.float32)  # in float64 the textbook updates, in one process
     optimizer = SGD(model.named_parameters())
     with sharing("processes", 3, model, optimizer) as parallel:
         parallel.backward(*BATCHES["padded"])
         parallel.step()
     assert done[0] == os.getpid() and len(set(done)) == 3 and done.all()
-
-
-@needs_processes
-def test_gradients_that_somebody_keeps_stay_what_they_are_and_the_next_ones_are_right():
-    model = make_model()
-    optimizer = SGD(model.named_parameters(), lr=0.0)
-    kept = []
-    with sharing("processes", 2, model, optimizer) as parallel:
-        for name in ("padded", "no mask", "few targets"):
-            expected = plain(model, BATCHES[name])
-            loss = parallel.backward(*BATCHES[name])
-            parallel.step()
-            kept.append(((loss, gradients_of(model)), expected))
-            for got, wanted in kept:
-                assert_equal(got, wanted)
-
-
-@needs_processes
-def test_a_step_takes_gradients_that_were_put_in_place_of_the_computed_ones_or_taken_away():
-    results = []
-    for kind in KINDS:
-        model = make_model()
-        optimizer = AdamW(model.named_parameters(), lr=0.1)
-        with sharing(kind, 2, model, optimizer) as parallel:
-            for step in range(4):
-                parallel.backward(*BATCHES["padded"])
-                for i, parameter in enumerate(model.parameters()):
-                    if step == 1:
-                        parameter.grad = np.full(parameter.shape, i + 1.0)
-                    elif step == 2 and i % 3:
-                        parameter.grad = None
-                parallel.step()
-                optimizer.zero_grad()
-        results.append(model.state_dict() | optimizer.state_dict())
-    for name, array in results[0].items():
-        np.testing.assert_array_equal(results[1][name], array)
-
-
-def process_workers(model, optimizer=None, count=2):
-    return ProcessWorkers(model, optimizer or SGD(model.named_parameters()), count, least_work=1, least_update=0)
-
-
-@needs_processes
-def test_only_a_gradient_in_rows_is_in_a_slot():
-    workers = process_workers(make_model())
-    for i, slot in enumerate(workers.slots[0]):
-        assert workers._slot_of(0, slot) == i
-        assert workers._slot_of(0, slot.copy()) == NO_SLOT
-    square = next(slot for slot in workers.slots[0] if slot.shape == (8, 8))
-    assert workers._slot_of(0, square.T) == NO_SLOT
 
 
 @needs_processes
@@ -448,8 +464,7 @@ def test_a_parameter_that_only_one_part_uses_gets_its_gradient(first):
     results = []
     for kind in KINDS:
         with sharing(kind, 2, model) as parallel:
-            parallel.backward(ids, mask, targets)
-        results.append(gradients_of(model))
+            results.append(parallel.run(ids, mask, targets)[1])
     assert results[0]["scale"].any()
     for name, gradient in results[0].items():
         assert_close(results[1][name], gradient, relative=1e-12, least=1e-15)
@@ -465,7 +480,6 @@ def test_the_model_goes_on_after_its_processes_and_with_new_ones():
             assert_equal(parallel.run(*batch), expected)
             parallel.backward(*batch)
             parallel.step()
-            optimizer.zero_grad()
     model.loss(*batch).backward()
     optimizer.step()
     assert set(optimizer.steps.values()) == {3} and plain(model, batch)[0] != expected[0]
@@ -474,7 +488,7 @@ def test_the_model_goes_on_after_its_processes_and_with_new_ones():
 @needs_processes
 def test_processes_compute_inside_their_with_only():
     model = make_model()
-    with process_workers(model) as workers:
+    with ProcessWorkers(model, SGD(model.named_parameters()), 2, 2) as workers:
         workers.add_gradients(Part(*BATCHES["padded"]))
     with pytest.raises(RuntimeError, match="the processes are there inside `with` only"):
         workers.add_gradients(Part(*BATCHES["padded"]))
@@ -483,8 +497,8 @@ def test_processes_compute_inside_their_with_only():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_shared_loss_is_known_after_its_backward(kind):
     model = make_model()
-    options = {"processes": kind == "processes", "least_work": 1}
-    with Threads(2) as threads, share_batches(model, SGD(model.named_parameters()), threads, **options) as shared:
+    options = {"processes": kind == "processes"}
+    with Threads(2) as threads, share_batches(model, SGD(model.named_parameters()), threads, 2, **options) as shared:
         loss = shared.model.loss(*BATCHES["padded"])
         with pytest.raises(RuntimeError, match="item was called before backward"):
             loss.item()
@@ -499,7 +513,7 @@ def test_nothing_of_the_processes_is_left_for_the_garbage_collector():
     gc.collect()
     gc.disable()
     try:
-        with Threads(2), process_workers(model, optimizer) as workers:
+        with Threads(2), ProcessWorkers(model, optimizer, 4, 2, least_update=0) as workers:
             workers.add_gradients(Part(*batch))
             workers.step()
         left = weakref.ref(workers)
@@ -509,20 +523,13 @@ def test_nothing_of_the_processes_is_left_for_the_garbage_collector():
         gc.enable()
 
 
-def test_one_worker_is_the_model_itself_and_several_are_processes_where_they_can_be_forked():
+def test_one_part_has_the_model_itself_and_several_go_to_processes_where_they_can_be_forked():
     model = make_model()
     optimizer = SGD(model.named_parameters())
-    with Threads(1) as threads, share_batches(model, optimizer, threads) as shared:
+    with Threads(2) as threads, share_batches(model, optimizer, threads, 1) as shared:
         assert shared.model is model and shared.optimizer is optimizer
-    with Threads(2) as threads, share_batches(model, optimizer, threads) as shared:
-        assert type(shared.model) is SharedModel
-        assert isinstance(shared.model._workers, ProcessWorkers if can_fork() else ThreadWorkers)
-        assert shared.model._workers.count == 2
-
-
-@pytest.mark.parametrize(("least_work", "parts"), [(1, 3), (4 * 8 * 8, 1), (4 * 8 * 8 // 2, 2), (10**9, 1)])
-def test_little_work_is_left_to_fewer_workers(least_work, parts):
-    model, batch = make_model(), make_batch(8, 8, 8, 8)
-    with Threads(3) as threads:
-        workers = ThreadWorkers(model, SGD(model.named_parameters()), threads, least_work)
-        assert len(workers.split(Part(*batch))[0]) == parts
+    for count, kind in [(1, ThreadWorkers), (2, ProcessWorkers if can_fork() else ThreadWorkers)]:
+        with Threads(count) as threads, share_batches(model, optimizer, threads, 4) as shared:
+            assert type(shared.model) is SharedModel
+            assert isinstance(shared.workers, kind)
+            assert shared.workers.count == count

@@ -267,10 +267,12 @@ def test_what_is_frozen_gets_no_gradient_on_any_thread(folders, data):
     model = load_pretrained(folders / "bert").train()
     freeze(model, frozen_parts("embeddings,layer.2", 3))
     ids = np.array([data.training[0][:8]] * 4)
-    options = {"processes": False, "least_work": 1}
-    with Threads(2) as threads, share_batches(model, SGD(model.named_parameters()), threads, **options) as shared:
+    with (
+        Threads(2) as threads,
+        share_batches(model, SGD(model.named_parameters()), threads, 2, processes=False) as shared,
+    ):
         shared.model.loss(ids, None, ids).backward()
-    got = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+        got = shared.workers.gradients().keys()
     still = ("encoder.embeddings.", "encoder.blocks.2.")
     assert got == {name for name, _ in model.named_parameters() if not name.startswith(still)}
 

@@ -21,9 +21,9 @@ from minattn.training.settings import RECIPE
 from minattn.training.trainer import EVALUATIONS
 
 VARIANTS = [
-    {"threads": 1},
+    {"threads": 1, "parts": 1},
     {"threads": 2, "positions": "learned", "layers": 2},
-    {"threads": 3, "positions": "none", "blanks": 0.0},
+    {"threads": 3, "parts": 4, "positions": "none", "blanks": 0.0},
     {"layers": 0, "de_embedding": "tied"},
     {"threads": 2, "layers": 2, **{name: RECIPE[name] for name in RECIPE if name not in ("width", "hidden")}},
 ]
@@ -41,7 +41,7 @@ def make(data, tmp_path):
         )
         run = run or Run.create(tmp_path / f"run-{next(names)}", {"made": "for a test"}, data.tokenizer.to_json())
         trainer = Trainer(model, replace(TRAINING, **changes), data, run)
-        trainer.share_batches = partial(share_batches, least_work=1, least_update=0)  # so little would be left to one
+        trainer.share_batches = partial(share_batches, least_update=0)  # so little would be left to one
         if not held_back:
             trainer.held_back = None
         return trainer
