@@ -86,10 +86,10 @@ def pss_mib() -> float:
 class Job(Worker):
     """An engine on several ranks."""
 
-    def __init__(self, *arguments: object, count: int) -> None:
+    def __init__(self, *arguments: object, count: int, script: str = __file__) -> None:
         mpiexec = Path(sys.executable).with_name("mpiexec")
         self.launcher = [str(mpiexec) if mpiexec.exists() else "mpiexec", "-n", str(count)]
-        super().__init__(Path(__file__), *arguments, threads=count)
+        super().__init__(Path(script), *arguments, threads=min(count, len(os.sched_getaffinity(0))))
 
 
 def main() -> None:

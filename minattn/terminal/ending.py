@@ -24,7 +24,10 @@ def ended() -> None:
 
 
 def _end(number: int, frame: object) -> None:
+    # of the ranks of an MPI job, which all get it, one says so
+    is_other_rank = any(os.environ.get(name, "0") != "0" for name in ("PMI_RANK", "OMPI_COMM_WORLD_RANK"))
     try:
-        os.write(2, b"\r\x1b[K" * os.isatty(2) + b"minattn: interrupted\n")  # instead of a line of progress
+        if not is_other_rank:
+            os.write(2, b"\r\x1b[K" * os.isatty(2) + b"minattn: interrupted\n")  # instead of a line of progress
     finally:  # also where nobody takes it
         os._exit(128 + number)
