@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import RunError
-from ..parallel import Threads
+from ..parallel import Threads, joined
 from ..runs import MODEL, Run, read_json, write_atomically
 from ..terminal import Interrupt, Progress, Stopped, clock, print_command, print_wrapped
 from .data import Data
@@ -208,7 +208,21 @@ def _introduce(trainer: Trainer, data: Data, say: Callable[[str], None]) -> None
         say(f"{trainer.held_back.sentences:,} of the sentences are held back, to choose the best step by them")
     if len(data.training) < SMALL:
         say(f"the text is very small: from fewer than {SMALL} sentences a model learns to copy, hardly to fill blanks")
+    for line in _who_works(trainer):
+        say(line)
     say(f"run folder: {trainer.run.folder}" + (f", from step {trainer.step:,}" if trainer.step else ""))
+
+
+def _who_works(trainer: Trainer) -> Iterator[str]:
+    """What there is to say of those that share a batch: nothing where each of several threads has a part or more."""
+    parts, ranks, each = trainer.config.parts, joined(), trainer.threads().count
+    workers = each * (ranks.size if ranks else 1)
+    if ranks:
+        same = f"the bits are those of --parts {parts} on one process"
+        yield f"{ranks.size:,} ranks of {each:,} {'process' if each == 1 else 'processes'}; {same}"
+    if workers > parts:
+        all_work = f"--parts {workers} would let all of them work, and move the last digits"
+        yield f"a batch has {parts:,} {'part' if parts == 1 else 'parts'}, for {workers:,} workers; {all_work}"
 
 
 def _score_first(trainer: Trainer, say: Callable[[str], None]) -> None:
