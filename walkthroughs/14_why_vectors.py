@@ -9,7 +9,7 @@
 # numbers than there are tokens. Each of the three buys something, and this page measures what.
 #
 # Nothing is trained here. The model lies in the folder `models/en`: one layer of width 128, which
-# `minattn train --layers 1 --threads 1` made of the reader: longer, and in more detail fitted to blanks, than on
+# `minattn train --layers 1 --parts 1` made of the reader: longer, and in more detail fitted to blanks, than on
 # [page 13](13_training.md). Beside it stands the same model as it was before its first step.
 
 # %%

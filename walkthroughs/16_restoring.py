@@ -425,7 +425,7 @@ print(json.loads((MODELS / "zh" / "report.json").read_text("utf-8"))["table"])
 # The last two take the newest run; `--run runs/mine` names another. `reconstruct` prints a table like the one below,
 # and draws who looks at whom. `show` writes a page with all the numbers of a training step on this sentence, forward
 # and backward, each of which can be clicked. The models of this page were made by
-# `minattn train --layers 1 --threads 1`, and the same with `zh`. Three blocks, the default, come out just ahead of
+# `minattn train --layers 1 --parts 1`, and the same with `zh`. Three blocks, the default, come out just ahead of
 # counting, as its table at the end shows (also in the [README](../README.md)).
 
 # %% tags=["rough"]

@@ -124,7 +124,10 @@ class Ranks:
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if hasattr(signal, "alarm"):
+            signal.alarm(int(GRACE))
         self.mpi.COMM_WORLD.Abort(code or 1)
+        os._exit(code or 1)  # the launcher cannot be reached, and MPI leaves it at that, or waits until the alarm
 
     # --- the other ranks
 
@@ -242,18 +245,18 @@ class Pulse(threading.Thread):
         """Until `stop`."""
         ranks, comm, nothing = self._ranks, self._comm, bytearray(1)
         before, after = (ranks.rank - 1) % ranks.size, (ranks.rank + 1) % ranks.size
-        heard = awake = time.monotonic()
+        heard = slept = time.monotonic()
         sent: list[Any] = []
         while not self._ended.wait(BEAT):
+            now = time.monotonic()
+            if now - slept > 3 * BEAT:  # this rank was stopped itself, as by Ctrl-Z: it cannot tell of others
+                heard = now
             sent = [request for request in sent if not request.Test()]
             sent.append(comm.Isend([bytearray(1), ranks.mpi.BYTE], after))
-            now = time.monotonic()
-            if now - awake > 3 * BEAT:  # this rank was stopped itself, as by Ctrl-Z: it cannot tell of others
-                heard = now
             while comm.Iprobe(before):
                 comm.Recv([nothing, ranks.mpi.BYTE], before)
                 heard = now
-            awake = now
+            slept = time.monotonic()
             if now - heard > SILENCE and not self._ended.is_set():
                 lost = f"rank {before} has not answered for {SILENCE:.0f} seconds, and the training ends"
                 print(f"minattn: {lost}; go on from what was saved with --resume", file=sys.stderr, flush=True)

@@ -5,11 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from support.mpi_jobs import MPIEXEC, end_of, needs_mpi, ranks_of, run_job, start_job, training
+from support.mpi_jobs import end_of, needs_mpi, ranks_of, run_job, start_job, training, two_hosts
 from support.small_run import PLAIN, STEPS, assert_one_sentence, checkpoint, losses, write_text
 
 from minattn.cli import main
@@ -249,10 +248,18 @@ def test_ranks_without_the_text_and_without_the_run_folder_take_part(place, alon
 
 
 @needs_mpi
-@pytest.mark.skipif(not Path("/proc/net/fib_trie").exists(), reason="127.0.0.2 is an address of this machine on Linux")
-def test_two_addresses_of_this_machine_are_two_machines(place, alone):
-    launcher = ["-launcher", "fork", "-hosts", "127.0.0.1,127.0.0.2"]
-    command = training("small.txt", *SMALL, "--threads", "1", "--out", "run")
-    code, _, err = run_job([(2, launcher, command)], None, place)
-    assert code == 0 and MPIEXEC, err
-    assert (losses(place / "run"), checkpoint(place / "run")) == alone
+def test_two_hosts_that_share_a_network_alone_give_the_bits_of_one_process_and_end_when_it_is_gone(place, alone):
+    with two_hosts(place) as (hosts, pull_the_cable):
+        command = training("small.txt", *SMALL, "--threads", "1", "--out", "run")
+        code, _, err = run_job([(2, hosts, command)], None, place)
+        assert code == 0, err
+        assert (losses(place / "run"), checkpoint(place / "run")) == alone
+
+        job = start_job([(2, hosts, training("small.txt", *LONG, "--threads", "1", "--out", "new"))], None, place)
+        wait_for(job, place / "new", 20)
+        pull_the_cable()
+        code, _, err = end_of(job, 30)
+        assert code == 1 and "rank 1 has not answered for 15 seconds" in err
+        assert_one_sentence(err)
+        assert_nothing_left(place)
+        assert main(["info", str(place / "new")]) == 0

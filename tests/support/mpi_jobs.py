@@ -1,5 +1,6 @@
 """Starting MPI jobs, and finding their processes."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -47,6 +48,51 @@ def end_of(job, seconds=120):
 
 def run_job(ranks, command, cwd, seconds=120):
     return end_of(start_job(ranks, command, cwd), seconds)
+
+
+@contextlib.contextmanager
+def two_hosts(folder):
+    """Options of mpiexec for two hosts that share nothing but a network: network namespaces, and what stands for ssh.
+
+    Yields them and a function that pulls the cable of the second host. Skips where namespaces cannot be made.
+    """
+
+    def ip(*words):
+        return subprocess.run(["ip", *words], capture_output=True).returncode == 0
+
+    if shutil.which("ip") is None or os.geteuid() != 0 or not ip("link", "add", "minattn0", "type", "bridge"):
+        pytest.skip("network namespaces need root and iproute2")
+    try:
+        ip("addr", "add", "10.77.0.1/24", "dev", "minattn0"), ip("link", "set", "minattn0", "up")
+        for host in ("2", "3"):
+            name, cable = f"minattn{host}", f"minattn{host}c"
+            if not (
+                ip("netns", "add", name) and ip("link", "add", cable, "type", "veth", "peer", "eth0", "netns", name)
+            ):
+                pytest.skip("this system makes no network namespaces")
+            ip("link", "set", cable, "master", "minattn0", "up"), ip("-n", name, "link", "set", "lo", "up")
+            (
+                ip("-n", name, "addr", "add", f"10.77.0.{host}/24", "dev", "eth0"),
+                ip("-n", name, "link", "set", "eth0", "up"),
+            )
+        ssh = folder / "ssh"
+        ssh.write_text(
+            '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nhost=$1; shift\n'
+            'exec ip netns exec "minattn${host##*.}" sh -c "$*"\n'
+        )
+        ssh.chmod(0o755)
+        hosts = ["-launcher", "ssh", "-launcher-exec", str(ssh), "-iface", "minattn0", "-hosts", "10.77.0.2,10.77.0.3"]
+        # or it would see that both are one machine, and take no network at all
+        yield [*hosts, "-genv", "UCX_TLS", "tcp"], lambda: ip("link", "set", "minattn3c", "down")
+    finally:
+        for host in ("2", "3"):
+            # the launcher's own process on a host whose cable is pulled waits for the network to come back
+            pids = subprocess.run(["ip", "netns", "pids", f"minattn{host}"], capture_output=True, text=True).stdout
+            for pid in map(int, pids.split()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            ip("link", "del", f"minattn{host}c"), ip("netns", "del", f"minattn{host}")
+        ip("link", "del", "minattn0")
 
 
 def ranks_of(folder):
