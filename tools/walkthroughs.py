@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for page in () if options.map else pages:
         started = time.perf_counter()
         try:
-            done, trouble = run(page), None
+            done, trouble = run(page, pictures=not options.check), None
             if options.check:
                 trouble = check(page, done) or check_notebook(page, done)
             else:
@@ -74,8 +74,12 @@ def check_course(check: bool) -> int:
     return 1 if problems else 0
 
 
-def run(page: Path) -> list[ExecutedCell]:
+def run(page: Path, pictures: bool = True) -> list[ExecutedCell]:
     """Execute a page in a process of its own.
+
+    Args:
+        page: the script
+        pictures: whether figures are drawn as PNG too, which only the building of a notebook needs
 
     Raises:
         InputError: the source is not of the form
@@ -86,7 +90,7 @@ def run(page: Path) -> list[ExecutedCell]:
     translation = translation_of(page) if translation_of(page).exists() else None
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            return pool.submit(execute, page, translation).result()
+            return pool.submit(execute, page, translation, pictures).result()
     except BrokenProcessPool as error:
         raise PageError(f"{page}: its process ended abruptly") from error
 

@@ -1,38 +1,53 @@
 """Functions in pieces, by np.where, masks and boolean indices: whatever a probe meets there, the verdict stands."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from support.diagnosis_help import diagnosed
 from support.wrong import piecewise
 
 from minattn.check import check_backward
+from minattn.check.comparison import compare
 from minattn.check.diagnosis import diagnose
 from minattn.check.diagnosis.measurements import Diagnosis
 from minattn.check.mistake_kinds import kinds
 from minattn.check.prepare import prepare
+from minattn.check.problem import second_point
 from minattn.check.referee import measure_gradient
 
 CASES = list(piecewise.cases())
+WAYS = [*piecewise.CHOICES, *piecewise.SELECTIONS]
 
 
 def test_there_are_some_hundred_cases():
     assert len(CASES) > 500
+    assert set(Counter(case.name.partition(", ")[2] for case in CASES).values()) == {5}  # of a choice with a slip
 
 
-@pytest.mark.parametrize("choice", [*piecewise.CHOICES, *piecewise.SELECTIONS])
-def test_no_wrong_pass_of_a_piecewise_function_crashes_the_check_and_none_is_called_right(choice):
-    for case in CASES:
-        if f", {choice}, " in case.name:
+@pytest.mark.parametrize("choice", WAYS)
+def test_no_slip_crashes_the_check_and_each_is_told_whatever_chooses_the_branch(choice):
+    """Each slip once with each choice: in one function or another, at one input or another."""
+    for i, slip in enumerate(piecewise.SLIPS):
+        alike = [case for case in CASES if case.name.endswith(f", {choice}, {slip}")]
+        for case in alike[(i + WAYS.index(choice)) % 5 :][:1]:
             report = check_backward(case.forward, case.wrong, case.x)
             assert report.ok is False, case.name
             assert report.findings and all(f.kind in kinds and f.told for f in report.findings), case.name
 
 
-@pytest.mark.parametrize("choice", [*piecewise.CHOICES, *piecewise.SELECTIONS])
+@pytest.mark.parametrize("choice", WAYS)
 def test_no_probe_raises_at_a_piecewise_function(choice):
     for case in CASES:
         if f", {choice}, " in case.name:
             diagnosed(case.forward, case.wrong, case.x)
+
+
+def test_no_wrong_pass_is_right_at_its_input_and_beside_it():
+    for case in CASES:
+        here = prepare(case.forward, case.wrong, [case.x], None, np.random.default_rng(0))[0]
+        points = [here, second_point(here, np.random.default_rng(1))]
+        assert not all(compare(point, 0, point.gradients()[0]).is_right for point in points), case.name
 
 
 def test_the_right_passes_are_called_right():

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from support.encoder_help import write_encoder
-from support.pseudo_terminal import in_terminal, shown
+from support.pseudo_terminal import each_in_terminal, in_terminal, shown
 from support.small_run import PLAIN, run
 
 from minattn.learn import find
@@ -79,13 +79,14 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("words", COMMANDS)
-def test_no_line_is_wider_than_the_terminal(place, words, width):
-    arguments = [word.replace("_", " ") if word.startswith("the_") else word for word in words.split()]
-    done = in_terminal(*arguments, cwd=place, width=width)
-    assert done.code == COMMANDS[words], done.text
-    assert done.lines and done.widest <= width, "\n".join(done.lines)
-    assert "Traceback" not in done.text
+def test_no_line_is_wider_than_the_terminal(place, width):
+    commands = [
+        [word.replace("_", " ") if word.startswith("the_") else word for word in words.split()] for words in COMMANDS
+    ]
+    for words, done in zip(COMMANDS, each_in_terminal(commands, place, width), strict=True):
+        assert done.code == COMMANDS[words], (words, done.text)
+        assert done.lines and done.widest <= width, (words, done.lines)
+        assert "Traceback" not in done.text, words
 
 
 @pytest.mark.parametrize("width", WIDTHS)

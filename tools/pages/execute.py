@@ -49,12 +49,13 @@ class PageError(Exception):
     """A cell raised; the message says where, with the traceback."""
 
 
-def execute(page: Path, translation: Path | None) -> list[ExecutedCell]:
+def execute(page: Path, translation: Path | None, pictures: bool = True) -> list[ExecutedCell]:
     """Run a page in this process, which is its own from then on, in an empty folder; warnings are errors.
 
     Args:
         page: the script
         translation: the file with its prose in another language, if there is one
+        pictures: whether figures are drawn as PNG, too
 
     Raises:
         PageError: a cell raises
@@ -70,7 +71,7 @@ def execute(page: Path, translation: Path | None) -> list[ExecutedCell]:
     sys.path.insert(0, os.fspath(page.parent))
     warnings.simplefilter("error")
     figures: list[PageFigure] = []
-    send_figures_to(lambda one: figures.append(_kept(one)))
+    send_figures_to(lambda one: figures.append(_kept(one, pictures)))
     done = []
     with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
         for cell in cells:
@@ -85,8 +86,9 @@ def execute(page: Path, translation: Path | None) -> list[ExecutedCell]:
     return done
 
 
-def _kept(drawing: Any) -> PageFigure:
-    return PageFigure(title_of(drawing), tuple(words_of(drawing)), svg_of(drawing), png_of(drawing))
+def _kept(drawing: Any, picture: bool) -> PageFigure:
+    png = png_of(drawing) if picture else b""
+    return PageFigure(title_of(drawing), tuple(words_of(drawing)), svg_of(drawing), png)
 
 
 def _run(page: Path, cell: Cell, names: dict[str, Any]) -> tuple[str, ...]:
