@@ -37,7 +37,8 @@ NEXT = {
     "  pytest tests/check/test_catalogue.py -k {name}",
     "exercise": "It is about x³. Write your own {files}, then run\n"
     "  pytest tests/learn/test_exercises.py -k {name}\n"
-    "  minattn learn init /tmp/try",
+    "  minattn learn init /tmp/try\n"
+    "Variants of it, another problem for each learner: see minattn/learn/exercises/README.md",
     "function": "Put the import at the top of minattn/functional.py and the function below the others. It refuses\n"
     "wrong types of numbers; let it refuse shapes that do not fit, as those beside it do. Then run\n"
     "  pytest tests/ops/test_ops.py -k '{op} and complete'",

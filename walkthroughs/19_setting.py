@@ -11,6 +11,7 @@
 # Everything below happens in an empty folder. `run` types a command there and shows what it prints.
 
 # %%
+import math
 import os
 import re
 import subprocess
@@ -66,6 +67,33 @@ print("\n" + find("softmax").text.partition("import numpy as np\n")[2].strip())
 # `minattn learn check`, `hint`, `reset`, `list` and `solution` do the same.
 #
 # A folder need not be complete. Our homework is three files: `softmax`, `mask` and `attention`.
+#
+# ### Another problem for each learner
+#
+# Most exercises have variants in which the mathematics differs: the scale, the axis, what a mask means, sum or mean,
+# one more term. A key chooses one of each; any text will do, here a learner's name and a word of the homework:
+
+# %%
+run("minattn learn init annas --variant anna-7f3", slice(1))
+for learner in ("anna", "ben"):
+    for name in ("softmax", "mask", "attention"):
+        print(f"{learner:5}{name:10} {find(name, f'{learner}-7f3').says}")
+counts = {exercise.name: len(exercise.variants) for exercise in course() if exercise.variants}
+ways = counts["softmax"] * counts["mask"] * counts["attention"]
+alike = round(100 * (1 - math.prod(1 - learners / ways for learners in range(30))))
+
+# %% [markdown]
+# Text, hints, named mistakes and solution are those of the variant. The folder remembers its key in `variant.txt`, so
+# that `check` needs no option; `hint`, `solution` and `check` take `--variant`, too. The usual form, which the pages
+# derive, is never drawn. The same key gives the same variants on every machine. There are two ways to hand keys out:
+#
+# - You make the folders, as above, and give each learner theirs.
+# - You give each learner a key, and they make the folder. Who sees how keys are made can make those of others. Keys
+#   from a list of yours (a table with the columns `folder` and `variant`) cannot be guessed.
+#
+# {{len(counts)}} exercises have between {{min(counts.values())}} and {{max(counts.values())}} variants. In a class of
+# thirty some will share that of one exercise. That two share all three of this homework happens in {{alike}} %
+# of classes.
 #
 # ## What a learner sees
 #

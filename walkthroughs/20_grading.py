@@ -249,6 +249,24 @@ show(drawing)
 # everywhere; only where an exercise asks for scores of 1000 does their rounding show. No number tells the other files
 # from a derivative; a look at them does.
 #
+# ## Variants
+#
+# Anna and Ben have variants ([page 19](19_setting.md)), and Ben hands in a copy of Anna's file. `--variant` says the
+# key, with `{}` for the name of the folder; `--variants keys.csv` reads keys from a table with the columns `folder`
+# and `variant`. What a learner's folder says of its key does not count.
+
+# %%
+for learner in ("anna", "ben"):
+    mine = find("softmax", "anna-7f3")
+    text = mine.fill(mine.solution)
+    (folder / "pair" / learner).mkdir(parents=True, exist_ok=True)
+    (folder / "pair" / learner / mine.file).write_text(text, encoding="utf-8")
+graded = "minattn learn grade pair/anna pair/ben --only softmax --csv pair.csv --seed 1"
+run(graded + " --variant {}-7f3")
+copied = table("pair.csv", ["softmax"])[1]
+print(textwrap.fill(f"{copied['kind']}: {copied['diagnosis']}", 90))
+
+# %% [markdown]
 # ## The same checks with pytest
 #
 # Who grades with pytest already needs no table:

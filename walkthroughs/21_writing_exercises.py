@@ -117,7 +117,7 @@ exercise = Exercise(
     hints=(
         "In how many ways does x_j act on y_i, if i = j, and if not?",
         "dr/dx_j = x_j / (D r). Then dr collects from the whole row: dr = -Σ_i g_i x_i / r².",
-        "dx = (g - y * …) / r, where … is the mean of g * y along the row.",
+        "dx = (g - y * (g * y).mean(axis=-1, keepdims=True)) / r",
     ),
     note="What points along y is taken out of g. With a mean: minattn/ops/layer_norm.py.",
     cases=normal([(3, 3)], [(2, 3, 5)]),
@@ -194,6 +194,48 @@ rules("FAILED")
 # - Three hints: a question, a step, nearly the answer. A note after the pass, with the file where the engine does it.
 # - Let no two lengths be equal in the last case, so that nothing fits by chance. A first case in which all are equal
 #   makes a forgotten transpose show in the numbers, where it can be named, and not as an error of shapes.
+#
+# ## Variants
+#
+# So that each learner has another problem, give an exercise variants: one more file, of options that are edits of the
+# others. Text, solution, right ways, mistakes and hints follow from them; nothing is written twice:
+
+# %%
+VARIANTS = """from minattn.learn.variants import Option
+
+choices = (
+    (
+        Option(
+            "sum",
+            "r is the root of a sum, not of a mean",
+            {
+                "mean(x²)": "Σ x²",
+                "(x * x).mean": "(x * x).sum",
+                "(g * y).mean": "(g * y).sum",
+                "(r * x.shape[-1])": "r",
+                "np.outer(y, y) / len(y)": "np.outer(y, y)",
+                "x_j / (D r)": "x_j / r",
+            },
+        ),
+    ),
+)
+"""
+head, _, fields = EXERCISE.partition("\n\nexercise = Exercise(")
+varied = f"{head}\nfrom .variants import choices\n\nexercise = Exercise(\n    choices=choices,{fields}"
+(rms_norm / "variants.py").write_text(VARIANTS, encoding="utf-8")
+(rms_norm / "exercise.py").write_text(varied, encoding="utf-8")
+tagged = WRONG.replace("# The second term", "# [-sum] The second term")
+(rms_norm / "wrong.py").write_text(tagged, encoding="utf-8")
+
+run("python own.py learn init annas --variant anna-7f3", slice(1))
+run("python own.py learn solution rms_norm --anyway --dir annas", slice(3))
+print((folder / "annas" / "18_rms_norm.py").read_text(encoding="utf-8").partition("\nx_j")[0])
+
+# %% [markdown]
+# The second mistake is right here; its tag, `[-sum]`, keeps it where the option is not chosen. A second choice
+# multiplies: two choices with two options each make eight variants. Each option must change what belongs in the gap;
+# `tools/variant_pairs.py` of the repository tries each variant's solution in all the others, and
+# `tests/learn/test_variants.py` holds each variant to its own rules. The rest is in the README of the exercises.
 #
 # ## A mistake of your own
 #

@@ -11,10 +11,11 @@ from ..learn.checking import check_in_folder
 from ..learn.course import Exercise, course, find
 from ..learn.grade import grade
 from ..learn.isolated_submission import Limits
-from ..learn.learner_folder import find_file, make_folder_of_exercises, require_exercises, restore_template
-from ..learn.progress import CourseProgress
+from ..learn.learner_folder import find_file, keys_of, make_folder_of_exercises, require_exercises, restore_template
+from ..learn.progress import VARIANT_FILE, CourseProgress, recorded_key
 from ..learn.runner import Runner
-from ..learn.screen import Screen
+from ..learn.screen import Screen, clean
+from ..learn.variants import as_key
 from ..terminal import stoppable
 
 EXAMPLES = """examples, of starting or going on, of one check, of a hint,
@@ -48,10 +49,11 @@ def add_learn(learn: argparse.ArgumentParser) -> None:
             sub.add_argument("name", nargs="?", metavar="NAME", help="name, number or file (the first not passed)")
         return sub
 
-    part(learn_init, "make a folder of exercises", in_folder=False).add_argument("folder", metavar="DIR")
+    init = part(learn_init, "make a folder of exercises", in_folder=False)
+    init.add_argument("folder", metavar="DIR")
     check = part(learn_check, "check an exercise and say what is wrong", takes_name=True)
     check.add_argument("--all", action="store_true", help="all exercises, a line for each")
-    part(learn_hint, "a hint; again, a clearer one", takes_name=True)
+    hint = part(learn_hint, "a hint; again, a clearer one", takes_name=True)
     reset = part(learn_reset, "put the template back; your file is kept", takes_name=True)
     reset.add_argument("--yes", action="store_true", help="do not ask")
     page = part(learn_page, "your numbers beside the right ones, on a page", takes_name=True)
@@ -66,6 +68,10 @@ def add_learn(learn: argparse.ArgumentParser) -> None:
     graded.add_argument("--seed", type=int, metavar="N", help="of the inputs they are tried on (a random one)")
     only = "names, numbers or files of the exercises that count, with commas: softmax,attention (all)"
     graded.add_argument("--only", metavar="NAMES", help=only)
+    for sub in (init, check, hint, solution):
+        sub.add_argument("--variant", metavar="KEY", help="the variants for a key (as init recorded, else none)")
+    graded.add_argument("--variant", metavar="KEY", help="the key that was set; {} in it is the name of a folder")
+    graded.add_argument("--variants", metavar="FILE", help="a table (CSV) of keys: columns folder and variant")
     for sub in (check, graded):
         sub.add_argument("--seconds", type=float, default=5.0, metavar="S", help="time limit of an exercise (5)")
 
@@ -80,7 +86,7 @@ def run_learn(options: argparse.Namespace) -> int:
 def learn_init(options: argparse.Namespace) -> int:
     """Make a folder of exercises, or add what a newer version has."""
     folder, screen = options.folder, Screen()
-    added, kept = make_folder_of_exercises(Path(folder))
+    added, kept = make_folder_of_exercises(Path(folder), _key(options))
     if added and kept:
         stay = "file was there and stays as it is" if len(kept) == 1 else "files were there and stay as they are"
         screen.say(f"{folder}: {_counted(len(added), 'exercise')} added, {len(kept)} {stay}", has_path=True)
@@ -88,6 +94,8 @@ def learn_init(options: argparse.Namespace) -> int:
         screen.say(f"{folder}: {_counted(len(added), 'exercise')}, from {added[0]} to {added[-1]}", has_path=True)
     else:
         screen.say(f"{folder}: all {len(kept)} exercises are there already; nothing was changed", has_path=True)
+    if key := recorded_key(Path(folder)):
+        screen.say(f"their formulas are those of the key {clean(key)}; {VARIANT_FILE} keeps it")
     here = "" if Path(folder).resolve() == Path.cwd() else f"cd {shlex.quote(folder)} && "
     screen.say(f"next: {here}minattn learn", has_path=True)
     return 0
@@ -120,11 +128,11 @@ def learn_check(options: argparse.Namespace) -> int:
     if name is not None and name.endswith(".py") and Path(name).is_file():
         place = Path(name).parent
     require_exercises(place)
-    progress = CourseProgress.load(place)
+    progress = CourseProgress.load(place, _key(options))
     with Runner(limits) as runner:
         if options.all:
             return _check_all(place, progress, runner, screen)
-        exercise = find(name) if name else progress.current()
+        exercise = progress.find(name)
         verdict = check_in_folder(place, exercise, runner)
     progress.record(exercise, verdict)
     screen.verdict(exercise, verdict)
@@ -148,7 +156,7 @@ def learn_page(options: argparse.Namespace) -> int:
 
     place = Path(options.dir)
     require_exercises(place)
-    exercise = find(options.name) if options.name else CourseProgress.load(place).current()
+    exercise = CourseProgress.load(place).find(options.name)
     path = find_file(place, exercise)
     if not exercise.is_backward or path is None:
         why = f"its file is missing from {place}" if path is None else "it asks for no backward pass"
@@ -163,7 +171,7 @@ def learn_page(options: argparse.Namespace) -> int:
 
 def _check_all(place: Path, progress: CourseProgress, runner: Runner, screen: Screen) -> int:
     all_right = True
-    for exercise in course():
+    for exercise in progress.exercises:
         verdict = check_in_folder(place, exercise, runner)
         progress.record(exercise, verdict, counts=False)
         screen.line(exercise, verdict)
@@ -239,7 +247,10 @@ def learn_grade(options: argparse.Namespace) -> int:
         raise InputError(f"--seed must not be negative, got {options.seed}")
     screen, limits, folders = Screen(), _limits(options.seconds), [Path(folder) for folder in options.folders]
     exercises = None if options.only is None else _chosen(options.only)
-    graded = grade(folders, Path(options.csv), options.seed, limits, screen, exercises)
+    if options.variant is not None and options.variants is not None:
+        raise InputError("give the keys by --variant or by --variants, not by both")
+    keys = keys_of(folders, options.variant, options.variants and Path(options.variants))
+    graded = grade(folders, Path(options.csv), options.seed, limits, screen, exercises, keys=keys)
     screen.say(f"{options.csv}: {_counted(len(graded), 'row')}", has_path=True)
     return 0
 
@@ -275,5 +286,11 @@ def _limits(seconds: float) -> Limits:
 def _open(options: argparse.Namespace) -> tuple[Exercise, CourseProgress, Screen]:
     """The exercise that is meant, how far the learner is, and where to show it."""
     require_exercises(Path(options.dir))
-    progress = CourseProgress.load(Path(options.dir))
-    return (find(options.name) if options.name else progress.current()), progress, Screen()
+    progress = CourseProgress.load(Path(options.dir), _key(options))
+    return progress.find(options.name), progress, Screen()
+
+
+def _key(options: argparse.Namespace) -> str | None:
+    """The key of --variant, where a command has that option and it is given."""
+    key: str | None = getattr(options, "variant", None)
+    return None if key is None else as_key(key)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import RunError
 from .answer_comparison import NOT_COMPARABLE, form_error, wrong_numbers
-from .course import Edge, Exercise, find
+from .course import VARIANT_MARK, Edge, Exercise, find
 from .gap import gap_of, unwritten_function
 from .learner_folder import find_file, read_source
 from .runner import Runner
@@ -44,6 +44,9 @@ def check_file(
         source = read_source(path)
     except CannotCheck as error:
         return Verdict(exercise.name, error.result, sentence=error.sentence)
+    if exercise.choices and not exercise.options and VARIANT_MARK in source:
+        said = f"{path.name} is a variant of the exercise, and its key is not known; --variant KEY says it"
+        return Verdict(exercise.name, "error", sentence=said)
     if gap_of(source) == gap_of(exercise.text):  # no process is needed for that
         return check_submission(exercise, Submission(), path.name, source, seed)
     if runner is None:

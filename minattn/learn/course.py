@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -14,8 +15,12 @@ import numpy as np
 from ..errors import InputError, did_you_mean
 from . import exercises
 from .gap import END, START, Way, around_gap, edited, emptied, filled, outdented, ways
+from .variants import Choices, Option, chosen, combinations, rewritten, rewritten_ways
 
 Cases = Iterable[tuple[Any, ...]]
+
+VARIANT_MARK = "# your variant: "
+"""The beginning of the line of a learner's file that says what is otherwise in it."""
 
 
 def normal(*cases: Sequence[tuple[int, ...]]) -> Callable[[np.random.Generator], Cases]:
@@ -42,7 +47,8 @@ class Exercise:
     """One exercise. `exercise.py` of its folder makes it; solutions and mistakes are files beside (see the README).
 
     Args:
-        hints: three, from a question to nearly the answer
+        hints: three, from a question to nearly the answer. With choices, what the last one says of a name of the
+            solution is the solution's line, so that it follows the variant as that line does
         note: what one knows after it, and where the engine does the same
         cases: rng -> the inputs of the function, several times; different lengths for different axes. A product has a
             case of equal lengths too, in which a forgotten transpose fits, and the numbers tell which one it is
@@ -52,6 +58,8 @@ class Exercise:
         accepts: (arguments, answer, the solution's answer) -> None, or a sentence on what is wrong with the answer;
             where more than one is right
         page: the page of the course, without its ending, on which what it asks for is derived
+        choices: what can be otherwise in a variant; see `variants.py`
+        options, usual: those that are chosen in a variant, and the usual form; `variants` fills them in
         folder, name, number: where it is; `course` fills them in
     """
 
@@ -63,6 +71,9 @@ class Exercise:
     like: str | None = None
     accepts: Callable[[tuple[Any, ...], Any, Any], str | None] | None = None
     page: str = ""
+    choices: Choices = ()
+    options: tuple[Option, ...] = ()
+    usual: "Exercise | None" = None
     folder: Path = Path()
     name: str = ""
     number: int = 0
@@ -98,7 +109,7 @@ class Exercise:
 
     @cached_property
     def _solution(self) -> str:
-        return (self.folder / "solution.py").read_text(encoding="utf-8")
+        return rewritten((self.folder / "solution.py").read_text(encoding="utf-8"), self.options)
 
     @cached_property
     def title(self) -> str:
@@ -110,6 +121,9 @@ class Exercise:
         """The learner's file as it is at first."""
         commands = f"check it: minattn learn check {self.name}      stuck? minattn learn hint {self.name}"
         page = f"# derived in walkthroughs/{self.page}.md\n" if self.page else ""
+        if self.options:
+            mine = "\n".join(textwrap.wrap(self.says, 118, initial_indent=VARIANT_MARK, subsequent_indent="# "))
+            page = f"{mine}\n" + page.replace("derived", "the usual form is derived")
         return f"# {commands}\n{page}{emptied(self._solution)}"
 
     @cached_property
@@ -121,12 +135,54 @@ class Exercise:
     @cached_property
     def alternatives(self) -> dict[str, str]:
         """The pieces of `right.py`, by name: other algebra, loops, einsum."""
-        return {way.text: way.gap for way in ways(self.folder / "right.py")}
+        return {way.text: way.gap for way in rewritten_ways(ways(self.folder / "right.py"), self.options)}
 
     @cached_property
     def mistakes(self) -> tuple[Way, ...]:
         """The solution with the pieces of `wrong.py` in it; for an op (`like`) those of the check come on top."""
-        return tuple(Way(way.text, edited(self.solution, way.gap)) for way in ways(self.folder / "wrong.py"))
+        pieces = rewritten_ways(ways(self.folder / "wrong.py"), self.options)
+        return tuple(Way(way.text, edited(self.solution, way.gap)) for way in pieces)
+
+    @property
+    def says(self) -> str:
+        """What is otherwise than in the usual form; "" in that form."""
+        return "; ".join(option.says for option in self.options)
+
+    @cached_property
+    def variants(self) -> tuple["Exercise", ...]:
+        """The exercise with another formula, in every way that its choices allow; none where it has no choices."""
+        return tuple(self._with(options) for options in combinations(self.choices))
+
+    @property
+    def others(self) -> tuple["Exercise", ...]:
+        """The other forms of a variant, first the usual one; none of the usual form."""
+        if self.usual is None:
+            return ()
+        return (self.usual, *(other for other in self.usual.variants if other.options != self.options))
+
+    def for_key(self, key: str | None) -> "Exercise":
+        """The variant that a key stands for; the exercise itself without a key, and where it has no variants."""
+        return self.variants[chosen(key, self.name, len(self.variants))] if key and self.variants else self
+
+    def _with(self, options: tuple[Option, ...]) -> "Exercise":
+        def changed(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+            for option in options:
+                inputs = option.inputs(*inputs) if option.inputs else inputs
+            return inputs
+
+        first, second, third = self.hints
+        edges = self.edges if all(option.has_edges for option in options) else ()
+        return replace(
+            self,
+            options=options,
+            usual=self,
+            hints=(rewritten(first, options), rewritten(second, options), rewritten(third, options)),
+            note=f"In its usual form: {self.note}",
+            cases=lambda rng: [changed(inputs) for inputs in self.cases(rng)],
+            edges=tuple(Edge(edge.where, rewritten(edge.why, options), changed(edge.inputs)) for edge in edges),
+            steps={name: rewritten(meaning, options) for name, meaning in self.steps.items()},
+            like=None,  # the op is the usual form
+        )
 
     def fill(self, gap: str) -> str:
         """Put something into the gap of the learner's file."""
@@ -180,8 +236,8 @@ def course() -> tuple[Exercise, ...]:
     )
 
 
-def find(name: str) -> Exercise:
-    """Find an exercise by its name, its number or the name of its file.
+def find(name: str, key: str | None = None) -> Exercise:
+    """Find an exercise by its name, its number or the name of its file; with a key, the variant for that key.
 
     Raises:
         InputError: there is none
@@ -194,6 +250,6 @@ def find(name: str) -> Exercise:
     word = rest if number.isdecimal() else wanted
     for exercise in course():
         if exercise.name in (wanted, word) or (wanted.isdecimal() and int(wanted) == exercise.number):
-            return exercise
+            return exercise.for_key(key)
     guess = did_you_mean(word, [exercise.name for exercise in course()]) or "; minattn learn list shows them all"
     raise InputError(f"there is no exercise {name!r}{guess}")

@@ -6,7 +6,7 @@ import itertools
 import os
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +42,7 @@ def grade(
     screen: Screen,
     exercises: Sequence[Exercise] | None = None,
     workers: int | None = None,
+    keys: Mapping[Path, str] | None = None,
 ) -> list[Graded]:
     """Grade folders, one after the other or several at a time, and write the table.
 
@@ -50,6 +51,7 @@ def grade(
     Args:
         seed: of the inputs that submissions are tried on; a random one where it is None, which the table names
         exercises: those that are graded; all where it is None
+        keys: of the variants that were set, by folder; without one the usual form counts
         workers: how many folders are graded at a time; as many as there are processors where it is None
 
     Raises:
@@ -72,7 +74,7 @@ def grade(
             started.append(thread.runner)
         rows = []
         for exercise in itertools.takewhile(lambda _: not interrupted.is_set(), wanted):
-            path = find_file(folder, exercise)
+            exercise, path = exercise.for_key((keys or {}).get(folder)), find_file(folder, exercise)
             verdict = check_in_folder(folder, exercise, thread.runner, seed)
             rows.append(Graded(folder, exercise, path.name if path else "", verdict))
         return rows

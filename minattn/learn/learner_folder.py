@@ -1,33 +1,47 @@
 """A folder of exercises: the learner's files are theirs, and nothing here overwrites one without keeping it."""
 
+import csv
+import io
 import re
 import stat
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 from ..errors import InputError
 from ..runs import make_folder, read_bytes, similar_path, write_atomically
 from .course import Exercise, course
-from .progress import PROGRESS_FILE
+from .progress import PROGRESS_FILE, VARIANT_FILE, VARIANT_TEXT, recorded_key
+from .variants import as_key
 from .verdict import CannotCheck
 
 MAX_BYTES = 1 << 20
 BACKUPS = "backups"
 
 
-def make_folder_of_exercises(folder: Path) -> tuple[list[str], list[str]]:
+def make_folder_of_exercises(folder: Path, key: str | None = None) -> tuple[list[str], list[str]]:
     """Add the templates that are missing.
+
+    key: makes them variants, and is recorded; without one, what the folder has recorded counts
 
     Returns:
         The names of the files that were added, and of those that were there.
 
     Raises:
-        InputError: a file stands in the folder's place
+        InputError: a file stands in the folder's place, or the folder has exercises for another key
         RunError: the disk refuses
     """
+    recorded = recorded_key(folder) if folder.is_dir() else None
+    if key is not None and as_key(key) != recorded:
+        if recorded is not None or any(find_file(folder, exercise) for exercise in course()):
+            what = "in their usual form" if recorded is None else "for another key"
+            raise InputError(f"{folder} has exercises already, {what}; choose a new folder for this key")
+        make_folder(folder)
+        write_atomically(folder / VARIANT_FILE, f"{VARIANT_TEXT}{as_key(key)}\n")
+        recorded = as_key(key)
     make_folder(folder)
     added, kept = [], []
-    for exercise in course():
+    for exercise in (exercise.for_key(recorded) for exercise in course()):
         if (there := find_file(folder, exercise)) is not None:
             kept.append(there.name)
         else:
@@ -60,6 +74,37 @@ def require_exercises(folder: Path) -> None:
         raise InputError(
             f"there are no exercises in {here}; minattn learn init DIR makes a folder of them, then cd DIR"
         )
+
+
+def keys_of(folders: Sequence[Path], pattern: str | None = None, roster: Path | None = None) -> dict[Path, str]:
+    """The key of each learner's folder, by which their variants are graded; what is in a folder does not count.
+
+    Args:
+        folders: the learners'
+        pattern: a key for all, or one in which {} stands for the name of the folder
+        roster: a table (CSV) with the columns folder and variant
+
+    Raises:
+        InputError: a folder is not in the table, or is there twice, or the table cannot be read
+    """
+    names = {folder: folder.resolve().name for folder in folders}
+    if pattern is not None:
+        return {folder: as_key(pattern.replace("{}", name)) for folder, name in names.items()}
+    if roster is None:
+        return {}
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_bytes(roster).decode("utf-8-sig"))))
+    except UnicodeDecodeError:
+        raise InputError(f"{roster} is not UTF-8; save it as CSV in UTF-8") from None
+    keys: dict[str, str] = {}
+    for number, row in enumerate(rows, 2):
+        if not row.get("folder") or not row.get("variant"):
+            raise InputError(f"{roster}, line {number}: expected a folder and its key, in columns folder and variant")
+        if keys.setdefault(row["folder"], row["variant"]) != row["variant"]:
+            raise InputError(f"{roster}, line {number}: {row['folder']} has another key already")
+    if missing := [name for name in names.values() if name not in keys]:
+        raise InputError(f"{roster} has no line for {missing[0]}; its column folder holds names such as {missing[0]}")
+    return {folder: as_key(keys[name]) for folder, name in names.items()}
 
 
 def read_source(path: Path) -> str:

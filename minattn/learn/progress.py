@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import RunError
+from ..errors import InputError, RunError
 from ..runs import write_atomically
-from .course import Exercise, course
+from .course import Exercise, course, find
+from .variants import as_key
 from .verdict import Verdict
 
 PROGRESS_FILE = "progress.txt"
+VARIANT_FILE = "variant.txt"
+VARIANT_TEXT = "# The exercises of this folder are those of this key. Without it they cannot be checked.\n"
 HEADER = """\
 # What minattn learn knows of this folder, a line for each exercise. Lines may be edited, deleted, or the whole file.
 # exercise           now      tries  hints  first passed
@@ -43,17 +46,22 @@ class CourseProgress:
         rows: how each exercise stands, by its name
         unknown_lines: lines of the file that are kept as they are
         notes: sentences for the learner
+        key: that stands for the variants of the exercises; None for their usual form
     """
 
     folder: Path
     rows: dict[str, ExerciseProgress] = field(default_factory=dict)
     unknown_lines: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    key: str | None = None
 
     @classmethod
-    def load(cls, folder: Path) -> CourseProgress:
-        """Read the file, if there is one. What cannot be understood is noted and kept."""
-        progress = cls(folder)
+    def load(cls, folder: Path, key: str | None = None) -> CourseProgress:
+        """Read the file, if there is one. What cannot be understood is noted and kept.
+
+        key: in the place of the one that the folder has
+        """
+        progress = cls(folder, key=key or recorded_key(folder))
         try:
             text = (folder / PROGRESS_FILE).read_bytes().decode("utf-8-sig", "replace")
         except FileNotFoundError:
@@ -87,13 +95,22 @@ class CourseProgress:
         """How many are passed."""
         return sum(self.is_passed(exercise) for exercise in course())
 
+    @property
+    def exercises(self) -> tuple[Exercise, ...]:
+        """The exercises of the course, as they are in this folder."""
+        return tuple(exercise.for_key(self.key) for exercise in course())
+
+    def find(self, name: str | None) -> Exercise:
+        """The exercise of this folder that is called so; without a name the current one. Raises InputError."""
+        return find(name, self.key) if name else self.current()
+
     def current(self) -> Exercise:
         """The first exercise that is not passed; the last one where all are."""
-        return next((exercise for exercise in course() if not self.is_passed(exercise)), course()[-1])
+        return next((exercise for exercise in self.exercises if not self.is_passed(exercise)), self.exercises[-1])
 
     def after(self, exercise: Exercise) -> Exercise | None:
         """The next exercise that is not passed, or else one before this; None where all are."""
-        order = (*course()[exercise.number :], *course()[: exercise.number])
+        order = (*self.exercises[exercise.number :], *self.exercises[: exercise.number])
         return next((other for other in order if not self.is_passed(other)), None)
 
     def record(self, exercise: Exercise, verdict: Verdict, counts: bool = True) -> None:
@@ -134,6 +151,25 @@ class CourseProgress:
             write_atomically(self.folder / PROGRESS_FILE, HEADER + "\n".join([*lines, *self.unknown_lines]) + "\n")
         except RunError as error:
             self.notes.append(f"not noted: {error}")
+
+
+def recorded_key(folder: Path) -> str | None:
+    """The key that a folder's exercises are for; None where they are in their usual form.
+
+    Raises:
+        InputError: the file that should hold it holds none
+    """
+    path = folder / VARIANT_FILE
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} could not be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
+    keys = [line for line in lines if line.strip() and not line.startswith("#")]
+    if len(keys) != 1:
+        raise InputError(f"{path} must hold your key, alone on a line; it holds {len(keys) or 'none'}")
+    return as_key(keys[0])
 
 
 def _row(words: list[str]) -> ExerciseProgress | None:

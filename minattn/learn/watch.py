@@ -69,7 +69,7 @@ class Watch:
     def saved(self) -> Exercise | None:
         """Find an exercise whose file has changed since the last look."""
         before, self.stamps = self.stamps, self.stamps | self.look()
-        changed = (one for one in course() if self.stamps.get(one.name) != before.get(one.name))
+        changed = (one for one in self.progress.exercises if self.stamps.get(one.name) != before.get(one.name))
         return next(changed, None)
 
     def check(self, exercise: Exercise, counts: bool = True) -> None:

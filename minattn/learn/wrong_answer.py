@@ -1,5 +1,7 @@
 """Why an answer is wrong: the first step that is, the mistake that it looks like, what to look at next."""
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -50,6 +52,8 @@ def likely_mistake(exercise: Exercise, submission: Submission, arguments: tuple[
     """Find the mistake that a wrong answer looks like: one of the exercise's, or what the gradient check says."""
     if known := known_mistake(exercise, arguments, answer):
         return Reason("known", known, (Remark("diagnosis", f"exactly this: {known}"),))
+    if other := answer_of_another_variant(exercise, arguments, answer):
+        return Reason("other_variant", other, (Remark("diagnosis", other),))
     found = gradient_check(exercise, submission, [arguments]) if exercise.is_backward else None
     return found or Reason("", "")
 
@@ -157,6 +161,19 @@ def known_mistake(exercise: Exercise, arguments: tuple[Any, ...], answer: Any) -
         if is_like and not list(wrong_numbers(answer, theirs, exercise.answers, NEARLY)):
             return mistake.text
     return None
+
+
+def answer_of_another_variant(exercise: Exercise, arguments: tuple[Any, ...], answer: Any) -> str | None:
+    """A sentence where an answer is right in another form of the exercise: the part of it, or all of its file."""
+    found = []
+    for other, form in itertools.product(exercise.others, (exercise, None)):
+        with np.errstate(all="ignore"), contextlib.suppress(Exception):  # what it needs may not be there
+            theirs = (form or other).run(other.solution)[exercise.function](*deepcopy(arguments))
+            is_like = not form_error(answer, theirs, "", exercise.answers)
+            if is_like and not list(wrong_numbers(answer, theirs, exercise.answers, NEARLY)):
+                found.append(f"a variant where {other.says}" if other.says else "the usual form")
+    which = found[0] if len(set(found)) == 1 else "another variant"  # some are alike on some inputs
+    return f"This is the answer to {which}. In yours {exercise.says}." if found else None
 
 
 def visible_pattern(answer: Any, arguments: tuple[Any, ...], found: WorstEntry) -> Iterator[str]:

@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Edge, Exercise, normal
+from .variants import choices
 
 exercise = Exercise(
     page="08_block",
@@ -8,7 +9,7 @@ exercise = Exercise(
         "Of the three inputs, which are used by all tokens together, and which by one token alone?",
         "Flatten the leading axes: x.reshape(-1, I) and g.reshape(-1, O). Then it is a matrix product of (N, I) and "
         "(I, O), as in the exercise before.",
-        "dx = g @ weight, without a transpose. dweight is (O, I): g_rows.T @ rows. dbias sums the rows of g.",
+        "dx = g @ weight; with both flattened, dweight = g_rows.T @ rows and dbias = g_rows.sum(axis=0).",
     ),
     note="Flatten, then it is the matrix product, and the bias is broadcasting. Every projection of a transformer is "
     "this. The engine: Linear in minattn/ops/linear_algebra.py.",
@@ -21,4 +22,5 @@ exercise = Exercise(
         ),
     ),
     like="linear",
+    choices=choices,
 )

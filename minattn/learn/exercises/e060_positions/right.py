@@ -1,4 +1,4 @@
-# loops, as the formula stands there
+# [-variant] loops, as the formula stands there
 table = np.zeros((tokens, width))
 for position in range(tokens):
     for i in range(width // 2):
@@ -6,11 +6,11 @@ for position in range(tokens):
         table[position, 2 * i] = np.sin(angle)
         table[position, 2 * i + 1] = np.cos(angle)
 
-# stacked and flattened
+# [-variant] stacked and flattened
 angles = np.outer(np.arange(tokens), np.exp(-np.log(10000) * np.arange(0, width, 2) / width))
 table = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(tokens, width)
 
-# complex numbers
+# [-variant] complex numbers
 hands = np.exp(1j * np.arange(tokens)[:, None] * 10000.0 ** (-np.arange(0, width, 2) / width))
 table = np.zeros((tokens, width))
 table[:, 0::2], table[:, 1::2] = hands.imag, hands.real

@@ -7,6 +7,6 @@ dweight[: x.shape[1]] = g[-1]
 # dweight has only T rows; the rows that were not used have the gradient 0, but they are there.
 dweight = g.sum(axis=0)
 
-# The gradient went to the last rows of the table; forward used the first.
+# [-last, -reversed] The gradient went to the last rows of the table; forward used the first.
 dweight = np.zeros_like(weight)
 dweight[len(weight) - x.shape[1] :] = g.sum(axis=0)

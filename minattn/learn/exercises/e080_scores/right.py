@@ -1,9 +1,9 @@
-# einsum
-d = q.shape[-1]
-dq = np.einsum("...ij,...jc->...ic", g, k) / d**0.5
-dk = np.einsum("...ij,...ic->...jc", g, q) / d**0.5
+# [-distance] einsum
+scaled = g / np.sqrt(q.shape[-1])
+dq = np.einsum("...ij,...jc->...ic", scaled, k)
+dk = np.einsum("...ij,...ic->...jc", scaled, q)
 
-# a loop over queries and keys
+# [-variant] a loop over queries and keys
 dq, dk = np.zeros_like(q), np.zeros_like(k)
 for i in range(q.shape[-2]):
     for j in range(k.shape[-2]):

@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Edge, Exercise
+from .variants import choices
 
 exercise = Exercise(
     page="10_cross_entropy",
@@ -8,7 +9,8 @@ exercise = Exercise(
     hints=(
         "d ln(u) = du / u. Put u = Σ exp(x): what is left when you differentiate by one x_j?",
         "It is exp(x_j) / Σ exp(x): softmax. So dx_j = Σ_i g_i (δ_ij - p_j). Split that sum in two.",
-        "Σ_i g_i δ_ij is g_j; Σ_i g_i p_j is p_j times the sum of g along the row (keepdims=True). p is np.exp(y).",
+        "Σ_i g_i δ_ij is g_j; Σ_i g_i p_j is p_j times the sum of g along the row (keepdims=True). So dx = g - p * "
+        "total, where p = np.exp(y).",
     ),
     note="dx = g - p Σg. If only the right class c has a gradient, -1, that is p - onehot(c): the famous gradient of "
     "cross-entropy, which you will meet again. The engine: LogSoftmax in minattn/ops/softmax.py.",
@@ -21,4 +23,5 @@ exercise = Exercise(
         ),
     ),
     like="log_softmax",
+    choices=choices,
 )

@@ -1,14 +1,14 @@
-# the Jacobian, row by row
+# [-variant] the Jacobian, row by row
 dx = np.empty_like(x)
 for row in np.ndindex(x.shape[:-1]):
     p = np.exp(y[row])
     jacobian = np.eye(len(p)) - p  # row i: δ_ij - p_j
     dx[row] = g[row] @ jacobian
 
-# einsum
+# [-variant] einsum
 dx = g - np.einsum("...i,...j->...j", g, np.exp(y))
 
-# step by step
+# [-variant] step by step
 exp = np.exp(x - x.max(axis=-1, keepdims=True))
 sums = np.einsum("...i->...", exp)[..., None]
 dsums = -np.einsum("...i->...", g)[..., None] / sums

@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Cases, Edge, Exercise
+from .variants import choices
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -18,8 +19,8 @@ exercise = Exercise(
         "What is the largest score of a row that may look nowhere, and what is it minus itself?",
         "Two divisions into nothing have to be avoided: shift by 0 where the largest score is -inf, and divide by 1 "
         "where the sum is 0. Then p is 0 in that row by itself.",
-        "np.where(largest == -np.inf, 0, largest), and np.where(total == 0, 1, total). ds is the softmax backward of "
-        "before: where p is 0, so is ds.",
+        "scores = np.where(mask, s, -np.inf); shift by np.where(largest == -np.inf, 0, largest); then "
+        "p = exp / np.where(total == 0, 1, total). ds is the softmax backward of before: where p is 0, so is ds.",
     ),
     note="p is 0 where masked, and every term of ds has a factor p: a right forward makes the backward right for "
     "nothing. The engine: exponentials in minattn/ops/attention.py.",
@@ -31,4 +32,5 @@ exercise = Exercise(
             (np.array([[1000.0, 999, 0, 0], [-1000, -1001, 0, 0]]), np.arange(4) < 2, np.ones((2, 4))),
         ),
     ),
+    choices=choices,
 )

@@ -9,7 +9,7 @@ for row in np.ndindex(s.shape[:-1]):
         inside = p[*row, look]
         ds[*row, look] = inside * g[row][look] - inside * (inside @ g[row][look])
 
-# exp first, then zeros
+# [-variant] exp first, then zeros
 largest = s.max(axis=-1, keepdims=True, where=mask, initial=np.finfo(s.dtype).min)
 exp = np.exp(np.minimum(s - largest, 0)) * mask
 total = exp.sum(axis=-1, keepdims=True)

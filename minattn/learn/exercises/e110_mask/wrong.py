@@ -2,20 +2,21 @@
 # to 0, and the row gets no weights.
 largest = s.max(axis=-1, keepdims=True)
 
-# The mask is applied after the softmax: the masked weights are taken away, but the rest no longer adds up to 1.
+# [-causal, -band] The mask is applied after the softmax: the masked weights are taken away, but the rest no longer
+# adds up to 1.
 scores = s
 p = exp / total * mask
 
-# Masked scores are set to 0, which is a score like any other; it takes -inf to get no weight.
+# [-causal, -band] Masked scores are set to 0, which is a score like any other; it takes -inf to get no weight.
 scores = np.where(mask, s, 0.0)
 
-# With -1e9 in place of -inf a row that may look nowhere looks everywhere alike; it should be zeros.
+# [-causal, -band] With -1e9 in place of -inf a row that may look nowhere looks everywhere alike; it should be zeros.
 scores = np.where(mask, s, -1e9)
 
 # A row that may look nowhere became NaN: -inf - -inf in the shift, or 0 / 0 in the division.
 p = exp / np.where(total == 0, np.nan, total)
 
-# The mask is the wrong way round: True is where one may look.
+# [-variant] The mask is the wrong way round: True is where one may look.
 scores = np.where(mask, -np.inf, s)
 
 # ds lets masked places speak in the sum Σ g p: it runs over a softmax without the mask, and so leaks.

@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Edge, Exercise, normal
+from .variants import choices
 
 exercise = Exercise(
     page="07_attention_backward",
@@ -14,8 +15,8 @@ exercise = Exercise(
         "Which of the three lines is undone first, and which two of the five gradients does it give?",
         "Line 3 is the weighted sum: dv = pᵀ g, dp = g vᵀ. Line 2 is the softmax backward with dp as its upstream. "
         "Line 1 is the scores, with ds as theirs.",
-        "ds = p * (dp - (dp * p).sum(axis=-1, keepdims=True)); then divide by np.sqrt(d) once, and dq = ds @ k, dk = "
-        "ds with its last two axes swapped @ q.",
+        "ds = p * (dp - (dp * p).sum(axis=-1, keepdims=True)); then scaled = ds / np.sqrt(q.shape[-1]) once, and "
+        "dq = scaled @ k, dk is scaled with its last two axes swapped @ q.",
     ),
     note="You have the heart of the transformer. Note that dv needs only p, while dq and dk have to go through the "
     "softmax: where p is nearly 0 or 1, hardly any gradient gets through. The engine: ScaledDotProductAttention in "
@@ -33,4 +34,5 @@ exercise = Exercise(
         ),
     ),
     like="scaled_dot_product_attention",
+    choices=choices,
 )

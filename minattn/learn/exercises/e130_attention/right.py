@@ -1,17 +1,18 @@
-# einsum
+# [-tanh, -queries] einsum
 dv = np.einsum("...ij,...ie->...je", p, g)
 dp = np.einsum("...ie,...je->...ij", g, v)
 ds = p * dp - np.einsum("...ij,...ij,...ik->...ik", dp, p, p)
-dq = np.einsum("...ij,...jc->...ic", ds, k) / np.sqrt(q.shape[-1])
-dk = np.einsum("...ij,...ic->...jc", ds, q) / np.sqrt(q.shape[-1])
+scaled = ds / np.sqrt(q.shape[-1])
+dq = np.einsum("...ij,...jc->...ic", scaled, k)
+dk = np.einsum("...ij,...ic->...jc", scaled, q)
 
-# with the output in place of a sum: Σ_j dp_ij p_ij = g_i · y_i, as in FlashAttention
+# [-variant] with the output in place of a sum: Σ_j dp_ij p_ij = g_i · y_i, as in FlashAttention
 y = p @ v
 dv = p.swapaxes(-1, -2) @ g
 ds = p * (g @ v.swapaxes(-1, -2) - (g * y).sum(axis=-1, keepdims=True)) / np.sqrt(q.shape[-1])
 dq, dk = ds @ k, ds.swapaxes(-1, -2) @ q
 
-# one query at a time
+# [-variant] one query at a time
 dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
 for place in np.ndindex(q.shape[:-2]):
     for i in range(q.shape[-2]):

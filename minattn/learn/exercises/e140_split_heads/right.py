@@ -1,13 +1,13 @@
-# side by side
+# [-variant] side by side
 dx = np.concatenate([g[:, head] for head in range(HEADS)], axis=-1)
 
-# send the places through forward
+# [-variant] send the places through forward
 places = forward(np.arange(x.size).reshape(x.shape))
 dx = np.empty(x.size)
 dx[places] = g
 dx = dx.reshape(x.shape)
 
-# loops
+# [-variant] loops
 dx = np.zeros_like(x)
 for head in range(HEADS):
     for c in range(g.shape[3]):

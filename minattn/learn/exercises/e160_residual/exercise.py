@@ -1,4 +1,5 @@
 from ...course import Exercise, normal
+from .variants import choices
 
 exercise = Exercise(
     page="08_block",
@@ -12,4 +13,5 @@ exercise = Exercise(
     note="Gradients of deep networks arrive at all because of that plus sign. The engine: EncoderBlock.join in "
     "minattn/nn/encoder_block.py.",
     cases=normal([(3, 4), (4, 4)], [(2, 3, 2), (2, 2)]),
+    choices=choices,
 )

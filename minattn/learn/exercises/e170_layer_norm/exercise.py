@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Edge, Exercise
+from .variants import choices
 
 exercise = Exercise(
     page="08_block",
@@ -15,8 +16,8 @@ exercise = Exercise(
         "On how many ways does one x_i reach y_j for another j? Which numbers do all of a token's x share?",
         "Go line by line and keep the parts: dn = g gamma; dr = Σ dn c along the width; dc = dn r + dr (-r³ c / D); "
         "and at last dx = dc - mean(dc).",
-        "Simplified: with n = c r, dx = r (dn - mean(dn) - n mean(dn n)), all means along the last axis, "
-        "keepdims=True.",
+        "dn = g * gamma; simplified, with n = c * r, dx is r (dn - mean(dn) - n mean(dn n)), all means along the last "
+        "axis, keepdims=True.",
     ),
     note="dx has mean 0 and is at right angles to n: shifting or stretching a token's vector changes nothing in y, so "
     "there is no gradient in these two directions. Check it: dx.sum(-1) is 0. The engine: LayerNorm in "
@@ -33,4 +34,5 @@ exercise = Exercise(
         ),
     ),
     like="layer_norm",
+    choices=choices,
 )

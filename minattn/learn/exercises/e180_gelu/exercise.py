@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Edge, Exercise
+from .variants import choices
 
 exercise = Exercise(
     page="08_block",
@@ -8,7 +9,8 @@ exercise = Exercise(
     hints=(
         "y = x · Φ(x): what does the product rule say?",
         "One term for the x in front, with Φ as its slope; one for the x inside, with x φ(x).",
-        "dx = g * (Φ + x φ), with Φ as in forward and φ = np.exp(-x * x / 2) / np.sqrt(2 * np.pi).",
+        "dx = g * (cdf + x * bell), where Φ is cdf = erfc(-x / np.sqrt(2)) / 2, and φ is "
+        "bell = np.exp(-x * x / 2) / np.sqrt(2 * np.pi).",
     ),
     note="Unlike ReLU, GELU has a slope everywhere, a small negative one left of -0.75, so no unit is ever quite dead. "
     "The engine: GELU in minattn/ops/activations.py, in this form and in the tanh form of GPT-2.",
@@ -21,4 +23,5 @@ exercise = Exercise(
         ),
     ),
     like="gelu",
+    choices=choices,
 )

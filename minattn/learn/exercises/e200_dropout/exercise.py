@@ -1,13 +1,14 @@
 import numpy as np
 
 from ...course import Edge, Exercise
+from .variants import choices
 
 exercise = Exercise(
     page="08_block",
     hints=(
         "y is x times something that does not depend on x. What is that something?",
         "It is 1 / (1 - P) where keep is True, and 0 where it is False. That is the slope.",
-        "dx = g * keep / (1 - P).",
+        "slope = keep / (1 - P), and dx = g * slope.",
     ),
     note="The classical bugs: throwing new coins on the way back, and forgetting the scale. Drawing outside makes "
     "dropout a plain function, which can be checked like any other. The engine: Dropout in minattn/ops/activations.py.",
@@ -20,4 +21,5 @@ exercise = Exercise(
         ),
     ),
     like="dropout",
+    choices=choices,
 )

@@ -21,6 +21,7 @@ def forward(x, keep):
 
 def backward(g, x, keep):
     # --- your part ---
-    dx = g * keep / (1 - P)
+    slope = keep / (1 - P)
+    dx = g * slope
     # --- end of your part ---
     return dx, None  # keep is no number to be changed a little

@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Edge, Exercise
+from .variants import choices
 
 exercise = Exercise(
     page="10_cross_entropy",
@@ -9,7 +10,8 @@ exercise = Exercise(
         "What is the derivative of ln Σ exp(x) by x_j? (Log-softmax asked you that.) And of logits[target] by x_j?",
         "dl_n/dx_j = p_j - 1 for the target, p_j for the others: p minus one-hot. The mean divides by the number of "
         "rows, and g multiplies.",
-        "dlogits = g * (p - np.eye(V)[targets]) / N, with p the softmax of each row.",
+        "dlogits = g * (p - y) / len(logits), with p the softmax of each row, and y = "
+        "np.eye(logits.shape[1])[targets].",
     ),
     note="p - y, over N: what the model says minus what is so. Every other gradient of the training is this one, sent "
     "through the ops you wrote. Each row adds up to 0. The engine: CrossEntropy in minattn/ops/cross_entropy.py.",
@@ -25,4 +27,5 @@ exercise = Exercise(
         ),
     ),
     like="cross_entropy",
+    choices=choices,
 )

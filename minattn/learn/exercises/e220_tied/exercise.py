@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Exercise
+from .variants import choices
 
 exercise = Exercise(
     page="09_deembedding",
@@ -9,8 +10,8 @@ exercise = Exercise(
         "In which two lines does the table stand, and what is it in each: a lookup, or a factor?",
         "Line 3 as a product of h and tableᵀ: its gradient for the table is gᵀ h, and dh = g table. Through the tanh "
         "to dx, and line 1 scatters dx into the rows of ids.",
-        "dtable = g.T @ h; dx = (g @ table) * (1 - h * h); np.add.at(dtable, ids, dx) adds the second use to the "
-        "first.",
+        "dtable = g.T @ h; dh = g @ table; dx = dh * (1 - h * h); then np.add.at(dtable, ids, dx) adds the second use "
+        "to the first.",
     ),
     note="A rare token gets most of its gradient from the output end, where all rows are pushed at every step. The "
     'engine: DeEmbedding with "tied" in minattn/nn/deembedding.py; the sum is made by `walk` in minattn/graph.py.',
@@ -18,4 +19,5 @@ exercise = Exercise(
         (np.array([1, 3, 1, 0]), rng.normal(size=(5, 3))),
         (np.array([2, 2, 0]), rng.normal(size=(4, 4))),
     ],
+    choices=choices,
 )

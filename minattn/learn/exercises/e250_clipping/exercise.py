@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Edge, Exercise
+from .variants import choices
 
 exercise = Exercise(
     page="02_optimizer",
@@ -24,4 +25,5 @@ exercise = Exercise(
             ([np.zeros((2, 2)), np.zeros(3)], 1.0),
         ),
     ),
+    choices=choices,
 )

@@ -1,6 +1,7 @@
 import numpy as np
 
 from ...course import Cases, Exercise
+from .variants import choices
 
 
 def cases(rng: np.random.Generator) -> Cases:
@@ -21,10 +22,11 @@ exercise = Exercise(
         "At step 1 from m = 0: how large is m, compared with g? And m̂?",
         "Write the five lines one below the other, each with a name of its own (new_m, new_v, m_hat, v_hat), and use "
         "the old p in the last two.",
-        "new_p = p - lr * decay * p - lr * m_hat / (np.sqrt(v_hat) + EPS).",
+        "new_p = p * (1 - lr * decay) - lr * m_hat / (np.sqrt(v_hat) + EPS).",
     ),
     note="m̂ / √v̂ is about ±1 where a gradient always says the same, and about 0 where it wavers: the size of the "
     "gradient cancels. That is why a loss that is a thousand times too large trains just as well. The engine: AdamW in "
     "minattn/optim.py; training spares biases and norms the decay, as a group of their own.",
     cases=cases,
+    choices=choices,
 )

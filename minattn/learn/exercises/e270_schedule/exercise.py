@@ -1,4 +1,5 @@
 from ...course import Edge, Exercise
+from .variants import choices
 
 exercise = Exercise(
     page="02_optimizer",
@@ -7,7 +8,8 @@ exercise = Exercise(
         "What should the rate be at step 0, at step warmup - 1, and at step warmup?",
         "Two cases. In the first, (step + 1) / warmup is the share of the peak. In the second, done = (step - "
         "warmup) / (steps - warmup).",
-        "peak * (1 + math.cos(math.pi * done)) / 2: cos goes from 1 to -1 while done goes from 0 to 1.",
+        "rate = peak * fall, where fall = (1 + math.cos(math.pi * done)) / 2: cos goes from 1 to -1 while done goes "
+        "from 0 to 1.",
     ),
     note="A warm-up makes a higher rate possible, above all where the norms come last. The engine: learning_rate in "
     "minattn/optim.py.",
@@ -22,4 +24,5 @@ exercise = Exercise(
             (3, 10, 0.5, 0),
         ),
     ),
+    choices=choices,
 )
