@@ -27,7 +27,6 @@ SIZE_EXCEPTIONS: dict[str, str] = {
     "minattn/terminal/ending.py": "imported before all else, and imports next to nothing",
     "minattn/training/step.py": "the loop that the course teaches, alone",
     "minattn/check/error_location.py": "where in somebody's file an error came from",
-    "minattn/learn/verdict.py": "what a check comes to, of which all of the room knows",
     "minattn/errors.py": "two classes of errors, and the bottom of the house",
     "minattn/__main__.py": "Python wants a file of this name",
     "tools/pages/__init__.py": "names a package",

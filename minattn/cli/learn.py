@@ -114,7 +114,7 @@ def learn_watch(options: argparse.Namespace) -> int:
     from ..terminal import keyboard
 
     screen = Screen()
-    with Runner() as runner, keyboard() as keys:
+    with Runner(ahead=True) as runner, keyboard() as keys:
         watch_folder(place, runner, keys, screen)
     return 0
 
@@ -129,7 +129,7 @@ def learn_check(options: argparse.Namespace) -> int:
         place = Path(name).parent
     require_exercises(place)
     progress = CourseProgress.load(place, _key(options))
-    with Runner(limits) as runner:
+    with Runner(limits, ahead=options.all) as runner:
         if options.all:
             return _check_all(place, progress, runner, screen)
         exercise = progress.find(name)
@@ -138,13 +138,13 @@ def learn_check(options: argparse.Namespace) -> int:
     screen.verdict(exercise, verdict)
     screen.notes(progress)
     screen.write()
-    if verdict.passed:
+    if verdict.solved:
         screen.write(screen.bar(progress))
         following = progress.after(exercise)
         screen.say(f"next: {following.file}" if following else "All are right.")
     else:
         screen.say(f"stuck? minattn learn hint {exercise.name}", "dim")
-    return 0 if verdict.passed else 1
+    return 0 if verdict.solved else 1
 
 
 def learn_page(options: argparse.Namespace) -> int:
@@ -175,7 +175,7 @@ def _check_all(place: Path, progress: CourseProgress, runner: Runner, screen: Sc
         verdict = check_in_folder(place, exercise, runner)
         progress.record(exercise, verdict, counts=False)
         screen.line(exercise, verdict)
-        all_right = all_right and verdict.passed
+        all_right = all_right and verdict.solved
     screen.notes(progress)
     screen.write()
     screen.write(screen.bar(progress))

@@ -170,6 +170,20 @@ def wrong_numbers(
         yield found
 
 
+def wrong_parts(answer: Any, expected: Any, names: tuple[str, ...]) -> set[str]:
+    """The names of those parts of an answer whose form or numbers are not right; the rest may be right all the same."""
+    if not isinstance(expected, tuple):
+        answer, expected = (answer,), (expected,)
+    if not isinstance(answer, (tuple, list)) or len(answer) != len(expected) or len(names) != len(expected):
+        return set(names)
+    return {
+        name
+        for name, part, right in zip(names, answer, expected, strict=True)
+        if right is not None
+        and (_form_error_of_part(part, right, name, None) or list(wrong_numbers(part, right, (name,))))
+    }
+
+
 def worst_entry(
     array: Any, expected: Any, name: str, close: float = TOLERANCE, least: float = LEAST
 ) -> WorstEntry | None:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import RunError
-from .answer_comparison import NOT_COMPARABLE, form_error, wrong_numbers
+from .answer_comparison import NOT_COMPARABLE, form_error, wrong_numbers, wrong_parts
 from .course import VARIANT_MARK, Edge, Exercise, find
-from .gap import gap_of, unwritten_function
+from .gap import gap_of
 from .learner_folder import find_file, read_source
+from .measured import looks_measured
 from .runner import Runner
 from .submission import CallResult, Submission
 from .verdict import CannotCheck, Reason, Remark, Verdict
@@ -60,7 +61,7 @@ def check_file(
         except Exception as error:  # whatever one submission brings about, the next one is checked
             said = f"{path.name} could not be checked: {type(error).__name__}: {error}"
             verdict = Verdict(exercise.name, "crash", sentence=said)
-    return verdict._replace(printed=submission.printed)
+    return verdict._replace(printed=submission.printed, isolated=submission.is_walled)
 
 
 def check_in_folder(folder: Path, exercise: Exercise, runner: Runner, seed: int = 0) -> Verdict:
@@ -75,36 +76,49 @@ def check_in_folder(folder: Path, exercise: Exercise, runner: Runner, seed: int 
 def check_submission(exercise: Exercise, submission: Submission, path: str, source: str, seed: int = 0) -> Verdict:
     """Check a file, which messages call `path`, through the submission that runs its source."""
     started = time.monotonic()
+    parts: tuple[tuple[str, bool], ...] = ()
+    measured = ""
     try:
         if gap_of(source) == gap_of(exercise.text):
             raise CannotCheck("to do", f"{path}: the part between the marks is still to be written")
-        functions = submission.load(path, source)
-        if name := unwritten_function(source):
-            raise CannotCheck("to do", f"{path}: {name} is still to be written")
+        functions = submission.load(path, source, exercise.text)
         if exercise.function not in functions:
             said = f"{path} defines no function {exercise.function}; the template has one to be filled"
             raise CannotCheck("error", said)
-        found = _what_is_wrong(exercise, submission, seed)
+        cases = exercise.draw(seed)
+        # the first call is the one that is followed: it has to be right, too, and nothing can be known before it
+        first = submission.call(exercise.function, cases[0], follow=True)
+        found = _what_is_wrong(exercise, submission, cases, first, seed)
+        parts = (
+            _right_parts(exercise, submission, cases, first, seed)
+            if found
+            else tuple((name, True) for name in exercise.answers)
+        )
         result, reason = ("wrong", found) if found else ("passed", Reason("", ""))
+        if exercise.asks_for_gradient and (not found or found.kind == "measured"):
+            measured = looks_measured(exercise, first.seen)
     except CannotCheck as error:
         remarks = (Remark("your line", "\n".join(error.lines)),) if error.lines else ()
         result, reason = error.result, Reason("", error.sentence, remarks)
-    return Verdict(exercise.name, result, *reason, seconds=time.monotonic() - started)
+    means = [str(said) for said in submission.means if exercise.asks_for_gradient or said != "complex numbers"]
+    unusual = f"uses {', '.join(means)}"[:300] if means else ""
+    seconds = time.monotonic() - started
+    return Verdict(exercise.name, result, *reason, parts, measured, unusual, seconds=seconds)
 
 
-def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Reason | None:
+def _what_is_wrong(
+    exercise: Exercise, submission: Submission, cases: list[tuple[Any, ...]], first: CallResult, seed: int
+) -> Reason | None:
     """Why the function is wrong on one of the cases, or at an edge; None where it is right on all."""
     function, right = exercise.function, exercise.solved[exercise.function]
     names = exercise.parameters
     same_shapes = tuple(names[1:]) if exercise.is_backward else ()
-    cases = exercise.draw(seed)
     for arguments in cases:
-        call = submission.call(function, arguments)
+        call = first if arguments is cases[0] else submission.call(function, arguments)
         answer = call.result
         parts = answer if isinstance(answer, (tuple, list)) else [answer]
         if any(part is ... for part in parts):
             raise CannotCheck("to do", f"{function} returned three dots: a part is still to be written")
-        _refuse_measured_slopes(exercise, call, arguments)
         expected = right(*deepcopy(arguments))
         if exercise.accepts is not None:
             if refusal := exercise.accepts(arguments, answer, expected):
@@ -120,6 +134,22 @@ def _what_is_wrong(exercise: Exercise, submission: Submission, seed: int) -> Rea
         return reason
     reasons = (_wrong_at_edge(exercise, submission, edge, seed) for edge in exercise.edges)
     return next((reason for reason in reasons if reason), None)
+
+
+def _right_parts(
+    exercise: Exercise, submission: Submission, cases: list[tuple[Any, ...]], first: CallResult, seed: int
+) -> tuple[tuple[str, bool], ...]:
+    """Which of what a wrong function returns is right on all cases and at all edges, as far as it answers."""
+    wrong: set[str] = set()
+    edges = [exercise.with_upstream(edge.inputs, np.random.default_rng(seed)) for edge in exercise.edges]
+    for arguments in (*cases, *edges):
+        try:
+            call = first if arguments is cases[0] else submission.call(exercise.function, arguments)
+        except CannotCheck:
+            return tuple((name, False) for name in exercise.answers)
+        expected = exercise.solved[exercise.function](*deepcopy(arguments))
+        wrong |= wrong_parts(call.result, expected, exercise.answers)
+    return tuple((name, name not in wrong) for name in exercise.answers)
 
 
 def _wrong_at_edge(exercise: Exercise, submission: Submission, edge: Edge, seed: int) -> Reason | None:
@@ -157,14 +187,3 @@ def _misused_memory(exercise: Exercise, call: CallResult, names: list[str]) -> R
             mend = "gradients are added to in place later: return a copy of one of them"
             return Reason("shares_memory", f"{mine} and {other} are the same memory", (Remark("look at", mend),))
     return None
-
-
-def _refuse_measured_slopes(exercise: Exercise, call: CallResult, arguments: tuple[Any, ...]) -> None:
-    """Refuse a backward pass that calls forward for every entry. Raises CannotCheck."""
-    entries = sum(x.size for x in arguments[1:] if isinstance(x, np.ndarray) and x.dtype.kind == "f")
-    if exercise.is_backward and call.forwards >= entries > 1:
-        raise CannotCheck(
-            "refused",
-            f"backward calls forward {call.forwards} times for {entries} numbers: it measures slopes, as the check "
-            "does; here the derivative is to be written down",
-        )

@@ -57,6 +57,7 @@ class Exercise:
         like: the registered op that forward is, whose known mistakes are looked for
         accepts: (arguments, answer, the solution's answer) -> None, or a sentence on what is wrong with the answer;
             where more than one is right
+        derives: whether a gradient is to be derived, so that it must not be measured; a backward pass always is
         page: the page of the course, without its ending, on which what it asks for is derived
         choices: what can be otherwise in a variant; see `variants.py`
         options, usual: those that are chosen in a variant, and the usual form; `variants` fills them in
@@ -70,6 +71,7 @@ class Exercise:
     steps: Mapping[str, str] = field(default_factory=dict)
     like: str | None = None
     accepts: Callable[[tuple[Any, ...], Any, Any], str | None] | None = None
+    derives: bool = False
     page: str = ""
     choices: Choices = ()
     options: tuple[Option, ...] = ()
@@ -101,6 +103,11 @@ class Exercise:
     def is_backward(self) -> bool:
         """Whether a backward pass is to be written, which is checked against the file's forward."""
         return self.function == "backward"
+
+    @property
+    def asks_for_gradient(self) -> bool:
+        """Whether a gradient is to be derived."""
+        return self.derives or self.is_backward
 
     @property
     def file(self) -> str:

@@ -35,15 +35,6 @@ def gap_of(source: str) -> str | None:
     return "\n".join(line.rstrip() for line in gap.splitlines()).strip() if start and end else None
 
 
-def unwritten_function(source: str) -> str | None:
-    """The name of the first function of a file that is still three dots; None where there is none, or no Python."""
-    try:
-        functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    except SyntaxError:
-        return None
-    return next((node.name for node in functions if ast.unparse(node.body[-1]) == "..."), None)
-
-
 def outdented(gap: str) -> str:
     """Move the lines of a gap to the left margin."""
     return textwrap.dedent(gap).strip("\n").rstrip()

@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -19,10 +20,19 @@ from .course import Exercise, course
 from .isolated_submission import Limits
 from .learner_folder import find_file
 from .runner import Runner
-from .screen import Screen, clean
+from .screen import Screen, clean, state_of
 from .verdict import Verdict
+from .wall import why_no_wall
 
-COLUMNS = ("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "seconds", "seed")
+COLUMNS = (
+    *("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "right", "looks_measured"),
+    *("unusual", "isolated", "seconds", "seed"),
+)
+MOST_TEXT = 500
+"""The most letters of a cell."""
+
+WRITE_SECONDS = 0.5
+"""Seconds between two tables, while rows arrive."""
 
 
 class Graded(NamedTuple):
@@ -44,9 +54,10 @@ def grade(
     workers: int | None = None,
     keys: Mapping[Path, str] | None = None,
 ) -> list[Graded]:
-    """Grade folders, one after the other or several at a time, and write the table.
+    """Grade folders, one after the other or several at a time, and write the table as rows arrive.
 
-    An interruption keeps the folders that are graded by then.
+    An interruption keeps what is graded by then. Each file runs behind a wall of the system; where there is none, the
+    table says so in every row.
 
     Args:
         seed: of the inputs that submissions are tried on; a random one where it is None, which the table names
@@ -62,34 +73,44 @@ def grade(
         if not folder.is_dir():
             raise InputError(f"there is no folder {folder}{similar_path(folder, Path.is_dir)}")
     seed = secrets.randbelow(1 << 31) if seed is None else seed
-    write_atomically(table, _csv([], seed))  # what cannot be written is said before the work, not after
-    graded: list[Graded] = []
+    isolated = "not isolated" if (not_isolated := why_no_wall()) else "yes"
     wanted = course() if exercises is None else exercises
+    arrived: dict[tuple[int, int], Graded] = {}
+    written = 0.0
+
+    def write_table() -> None:
+        write_atomically(table, _csv(in_order(arrived), seed, isolated))
+
+    write_table()  # what cannot be written is said before the work, not after
     interrupted, thread = threading.Event(), threading.local()
     started: list[Runner] = []
 
-    def grade_folder(folder: Path) -> list[Graded]:
+    def grade_folder(place: int) -> None:
         if not hasattr(thread, "runner"):
-            thread.runner = Runner(limits)
+            thread.runner = Runner(limits, walled=True, ahead=True)
             started.append(thread.runner)
-        rows = []
-        for exercise in itertools.takewhile(lambda _: not interrupted.is_set(), wanted):
+        folder = folders[place]
+        for number, exercise in itertools.takewhile(lambda _: not interrupted.is_set(), enumerate(wanted)):
             exercise, path = exercise.for_key((keys or {}).get(folder)), find_file(folder, exercise)
             verdict = check_in_folder(folder, exercise, thread.runner, seed)
-            rows.append(Graded(folder, exercise, path.name if path else "", verdict))
-        return rows
+            if not interrupted.is_set():
+                arrived[place, number] = Graded(folder, exercise, path.name if path else "", verdict)
 
     pool = ThreadPoolExecutor(workers or min(len(folders), os.cpu_count() or 1))
     with Interrupt() as interrupt:  # an exception in the midst of waiting would leave a lock taken for ever
         try:
-            for folder, rows in zip(folders, [pool.submit(grade_folder, folder) for folder in folders], strict=True):
-                while not (interrupt.requested or rows.done()):
-                    wait([rows], timeout=0.1)
+            for place, done in enumerate([pool.submit(grade_folder, place) for place in range(len(folders))]):
+                while not (interrupt.requested or done.done()):
+                    wait([done], timeout=0.1)
+                    if time.monotonic() - written > WRITE_SECONDS:
+                        write_table()
+                        written = time.monotonic()
                 if interrupt.requested:
                     break
-                graded += rows.result()
+                done.result()
+                rows = [arrived[place, number] for number in range(len(wanted))]
                 longest = max(columns(str(folder)) for folder in folders)
-                screen.write(_summary(folder, rows.result(), longest, screen))
+                screen.write(_summary(folders[place], rows, longest, screen))
         finally:
             interrupted.set()
             for runner in started:
@@ -97,15 +118,22 @@ def grade(
             pool.shutdown(cancel_futures=True)
             for runner in started:
                 runner.close()
-            write_atomically(table, _csv(graded, seed))
+            write_table()
     if interrupt.requested:
         raise Stopped(interrupt.requested)
-    return graded
+    if not_isolated:
+        screen.say(f"not isolated: {not_isolated}; what was handed in ran with this user's rights", "yellow")
+    return in_order(arrived)
+
+
+def in_order(arrived: dict[tuple[int, int], Graded]) -> list[Graded]:
+    """The rows by folder and exercise, however they arrived."""
+    return [row for _, row in sorted(arrived.copy().items(), key=lambda item: item[0])]
 
 
 def _summary(folder: Path, rows: Sequence[Graded], longest: int, screen: Screen) -> str:
     """A folder and its results in lines that fit; on a terminal, of a long name the end. longest: of the names."""
-    results = [row.verdict.result for row in rows]
+    results = [state_of(row.verdict) for row in rows]
     others = [f"{results.count(result)} {result}" for result in dict.fromkeys(results) if result != "passed"]
     longest = min(longest, screen.width // 2) if screen.is_terminal else longest
     name = clean(str(folder))
@@ -115,19 +143,22 @@ def _summary(folder: Path, rows: Sequence[Graded], longest: int, screen: Screen)
     return "\n".join(labelled(f"  {padded(name, longest)}  ", text, screen.width, screen.is_terminal))
 
 
-def _csv(graded: Sequence[Graded], seed: int) -> str:
+def _csv(graded: Sequence[Graded], seed: int, isolated: str = "yes") -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for folder, exercise, file, verdict in graded:
         diagnosis = next((remark.text for remark in verdict.remarks if remark.label == "diagnosis"), "")  # the first
         said = (verdict.result, verdict.kind, verdict.sentence, diagnosis)
-        cells = (folder, exercise.number, exercise.name, file, *said, f"{verdict.seconds:.2f}", seed)
+        right = " ".join(name for name, is_right in verdict.parts if is_right)
+        marks = (right, verdict.looks_measured, verdict.unusual, isolated)
+        cells = (folder, exercise.number, exercise.name, file, *said, *marks, f"{verdict.seconds:.2f}", seed)
         writer.writerow([_cell(str(cell)) for cell in cells])
     return text.getvalue()
 
 
 def _cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula, with or without the spaces before it."""
-    text = clean(text)
+    """A text that no spreadsheet takes for a formula, with or without the spaces before it; of a long one the start."""
+    text = clean(text[: 2 * MOST_TEXT])
+    text = text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}…"
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text

@@ -4,19 +4,23 @@ import contextlib
 import os
 import re
 import signal
-import socket
-import struct
 import subprocess
 import threading
 import time
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from .sandbox.messages import encode, reader, receive
 from .submission import Submission
 from .verdict import CannotCheck
 
-STARTUP_SECONDS = 20.0
-"""Seconds in which Python itself must have started, or ended."""
+STARTUP_SECONDS = 60.0
+"""Seconds in which Python itself must have started, or ended; on a machine that has much else to do."""
+
+SPARE_SECONDS = 1.0
+"""A process ends itself when its time is up, and says where it was; so much later it is ended."""
+
+MOST_PRINTED = 64 << 20
+"""Bytes that a process may print; beyond them nobody reads it any more."""
 
 
 class Limits(NamedTuple):
@@ -33,71 +37,58 @@ class Limits(NamedTuple):
     printed: int = 4000
 
 
-class ForkedProcess:
-    """A process that a waiting one has forked, which tells its status through `control`; it is used as a Popen is."""
-
-    def __init__(self, pid: int, control: socket.socket) -> None:
-        self.pid, self.control = pid, control
-
-    def send_signal(self, number: int) -> None:
-        """Send it a signal."""
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """End it."""
-        os.kill(self.pid, signal.SIGKILL)
-
-    def wait(self, seconds: float) -> int:
-        """Return how it ended, as a Popen does. Raises TimeoutExpired."""
-        self.control.settimeout(seconds)
-        try:
-            return os.waitstatus_to_exitcode(struct.unpack("<q", reader(self.control)(8))[0])
-        except (EOFError, OSError) as error:
-            raise subprocess.TimeoutExpired("fork", seconds) from error
-        finally:
-            self.control.settimeout(STARTUP_SECONDS)
-
-
 class IsolatedSubmission(Submission):
-    """A submission in a process of its own."""
+    """A submission in a process of its own.
 
-    def __init__(
-        self, process: subprocess.Popen[bytes] | ForkedProcess, connection: socket.socket, output: int, limits: Limits
-    ) -> None:
+    is_walled: whether it is behind a wall of the system
+    status: how it ended: an exit code, or minus the signal; None while it runs
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], limits: Limits, is_walled: bool, processes: bool) -> None:
         super().__init__()
-        self.process, self.connection, self.limits, self.left = process, connection, limits, limits.seconds
-        self.output = PrintedOutput(output, limits.printed)
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        self.process, self.limits, self.left, self.is_walled = process, limits, limits.seconds, is_walled
+        self.requests, self.answers = process.stdin, process.stdout
+        self.output = PrintedOutput(process.stderr, limits.printed)
         self.status: int | None = None
-        """How it ended: an exit code, or minus the signal; None while it runs."""
+        self.is_late, self.has_begun = False, False
+        with contextlib.suppress(OSError):  # if it is gone, the first question will tell
+            self._send({"seconds": limits.seconds, "megabytes": limits.megabytes, "processes": processes})
 
-    def send(self, request: dict[str, Any]) -> None:
-        """Send a request, without waiting for an answer."""
-        self.connection.settimeout(max(self.left, 0.001))
-        self.connection.sendall(encode(request))
+    def _send(self, request: dict[str, Any]) -> None:
+        self.requests.write(encode(request))
+        self.requests.flush()
 
     def ask(self, request: dict[str, Any]) -> Any:
         """Send a request and wait for the answer, as long as there is time left."""
-        deadline = time.monotonic() + self.left
+        # that Python starts, and reads a file without running it, is not the learner's time
+        seconds = self.left if self.has_begun else STARTUP_SECONDS
+        self.has_begun = True
+        started = time.monotonic()
+        timer = threading.Timer(seconds + SPARE_SECONDS, self._end_late)
+        timer.start()
         try:
-            self.send(request)
-            answer = receive(reader(self.connection, deadline))
-        except TimeoutError:
-            raise self._too_long() from None
+            self._send(request | {"seconds": max(seconds, 0.001)})
+            head = reader(self.answers)(16)
+            if head.startswith(b"Timeout ("):
+                raise self._too_long(head + self.answers.read(1 << 16))
+            answer = receive(_with(head, reader(self.answers)))
         except ValueError:
             raise self._no_answer() from None
         except (EOFError, OSError):
             raise self._gone() from None
-        self.left = deadline - time.monotonic()
+        finally:
+            timer.cancel()
+        if "source" not in request:
+            self.left -= time.monotonic() - started
         return answer
 
-    def _too_long(self) -> CannotCheck:
-        """Ask a process that takes too long which line it is at."""
-        said = b""
-        with contextlib.suppress(OSError, AttributeError):
-            self.process.send_signal(signal.SIGUSR1)
-            self.connection.settimeout(0.3)
-            while len(said) < 1 << 16 and (part := self.connection.recv(1 << 12)):
-                said += part
+    def _end_late(self) -> None:
+        self.is_late = True
+        self.kill()
+
+    def _too_long(self, said: bytes = b"") -> CannotCheck:
+        """Say which line a process was at that took too long."""
         where = re.search(rb'File "' + re.escape(self.path.encode()) + rb'", line (\d+) in (\w+)', said)
         place = f"{self.path}, line {int(where[1])}, in {where[2].decode()}" if where else self.path
         return CannotCheck("time", f"{place}: not done after {self.limits.seconds:g} s; is there a loop without end?")
@@ -105,8 +96,12 @@ class IsolatedSubmission(Submission):
     def _gone(self) -> CannotCheck:
         self.wait(0.5)
         status = self.status
+        if self.is_late:
+            return self._too_long()
         if status is None:
             return CannotCheck("crash", f"{self.path} cut the connection to the check")
+        if self.is_walled and status > 128:  # as a shell says it
+            status = 128 - status
         if status >= 0:
             return CannotCheck("crash", f"{self.path} ended its process (exit code {status}) before it answered")
         if -status == getattr(signal, "SIGXCPU", 0):
@@ -116,16 +111,21 @@ class IsolatedSubmission(Submission):
 
     def end(self) -> None:
         """End the process, and take what it printed."""
-        self.connection.close()
+        self.kill()
         if self.status is None:
-            self.kill()
             self.wait(STARTUP_SECONDS)
+        for stream in (self.requests, self.answers):
+            with contextlib.suppress(OSError):
+                stream.close()
         self.printed = self.output.finish()
 
     def kill(self) -> None:
-        """End the process, if it has not ended."""
+        """End the process, if it has not ended, and those that it may have started."""
         with contextlib.suppress(OSError):
-            self.process.kill()
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
 
     def wait(self, seconds: float) -> None:
         """Wait for its end at most so long, and note the status."""
@@ -133,21 +133,26 @@ class IsolatedSubmission(Submission):
             self.status = self.process.wait(seconds)
 
 
+def _with(head: bytes, read: Any) -> Any:
+    """A reader whose first bytes have been read already."""
+    given = [head]
+    return lambda count: given.pop() if given else read(count)
+
+
 class PrintedOutput:
     """Takes all that a process prints, and keeps the beginning."""
 
-    def __init__(self, descriptor: int, most: int) -> None:
-        self.descriptor, self.most, self.kept, self.size, self.lines = descriptor, most, b"", 0, 0
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self.stream, self.most, self.kept, self.size, self.lines = stream, most, b"", 0, 0
         self.thread = threading.Thread(target=self._take, daemon=True)
         self.thread.start()
 
     def _take(self) -> None:
-        with contextlib.suppress(OSError):
-            while part := os.read(self.descriptor, 1 << 16):
+        with contextlib.suppress(OSError, ValueError), self.stream:
+            while (part := os.read(self.stream.fileno(), 1 << 16)) and self.size < MOST_PRINTED:
                 self.kept += part[: self.most - len(self.kept)]
                 self.size += len(part)
                 self.lines += part.count(b"\n")
-        os.close(self.descriptor)
 
     def finish(self) -> str:
         """Return the text, when the process has ended."""

@@ -15,7 +15,7 @@ from .progress import PROGRESS_FILE, VARIANT_FILE, VARIANT_TEXT, recorded_key
 from .variants import as_key
 from .verdict import CannotCheck
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 17
 BACKUPS = "backups"
 
 
@@ -108,16 +108,19 @@ def keys_of(folders: Sequence[Path], pattern: str | None = None, roster: Path | 
 
 
 def read_source(path: Path) -> str:
-    """Read a learner's file. Raises CannotCheck for what is no text file of a reasonable size."""
+    """Read a learner's file. Raises CannotCheck for what is no text file of a reasonable size in its own folder."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise CannotCheck("error", f"{path.name} is not a file")
+        if path.is_symlink() and path.resolve().parent != path.parent.resolve():
+            raise CannotCheck("error", f"{path.name} is a link to a file elsewhere; put the file itself there")
         if status.st_size > MAX_BYTES:
             raise CannotCheck("error", f"{path.name} has {status.st_size:,} bytes; an exercise has a few thousand")
         return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise CannotCheck("missing", f"{path.name} could not be read: {error.strerror or error}") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
+        why = getattr(error, "strerror", None) or error
+        raise CannotCheck("missing", f"{path.name} could not be read: {why}") from None
     except UnicodeDecodeError as error:
         raise CannotCheck("error", f"{path.name} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
 

@@ -119,8 +119,8 @@ class CourseProgress:
             if self.is_passed(exercise):
                 self.reopen(exercise)
                 self.save()
-        elif counts or verdict.passed != self.is_passed(exercise):
-            self.add_try(exercise, verdict.passed)
+        elif counts or verdict.solved != self.is_passed(exercise):
+            self.add_try(exercise, verdict.solved)
             self.save()
 
     def add_try(self, exercise: Exercise, passed: bool) -> None:

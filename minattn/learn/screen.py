@@ -98,12 +98,17 @@ class Screen:
 
     def verdict(self, exercise: Exercise, verdict: Verdict) -> None:
         """Everything about a check."""
-        mark, color = MARKS.get(verdict.result, WRONG)
-        took = "" if verdict.result == "to do" else f", in {verdict.seconds:.2f} s"
+        state = state_of(verdict)
+        mark, color = MARKS.get(state, WRONG)
+        took = "" if state == "to do" else f", in {verdict.seconds:.2f} s"
         name = self.paint(f"{mark} {exercise.number:02} {exercise.name}", color)
-        self.write(f"{name}   {LABELS[verdict.result]}{took}")
+        self.write(f"{name}   {LABELS[state]}{took}")
         self.write()
-        self.say(exercise.note if verdict.passed else verdict.sentence, indent="  ")
+        said = {"passed": exercise.note, "measured": MEASURED}.get(state, verdict.sentence)
+        self.say(said, indent="  ")
+        if verdict.looks_measured:
+            self.write()
+            self.labelled("looks measured", verdict.looks_measured)
         for label, text in verdict.remarks:
             self.write()
             self.labelled(label, text)
@@ -116,9 +121,11 @@ class Screen:
 
     def line(self, exercise: Exercise, verdict: Verdict) -> None:
         """A check in one line."""
-        mark, color = MARKS.get(verdict.result, WRONG)
-        said = "" if verdict.result in MARKS else clean(verdict.sentence)
-        text = f" {exercise.number:02} {exercise.name:18} {LABELS[verdict.result]:14} {said}".rstrip()
+        state = state_of(verdict)
+        mark, color = MARKS.get(state, WRONG)
+        said = clean(verdict.looks_measured if state == "measured" else verdict.sentence)
+        said = "" if state in ("passed", "to do") else said
+        text = f" {exercise.number:02} {exercise.name:18} {LABELS[state]:14} {said}".rstrip()
         self.write(self.paint(mark, color) + shortened(text, self.width - 1))
 
     def course(self, progress: CourseProgress, height: int | None = None) -> None:
@@ -152,19 +159,28 @@ class Screen:
         progress.notes.clear()
 
 
-MARKS = {"passed": ("✓", "green"), "to do": ("○", "yellow")}
+MARKS = {"passed": ("✓", "green"), "to do": ("○", "yellow"), "measured": ("≈", "yellow")}
+MEASURED = (
+    "The numbers are right, but it looks as if they were measured: forward was tried out beside the point that was "
+    "given. Here the derivative is to be written down, which needs forward once at most."
+)
 WRONG = ("✗", "red")
 LABELS = {
     "passed": "right",
+    "measured": "measured",
     "to do": "still to do",
     "wrong": "not right yet",
     "error": "an error",
-    "refused": "refused",
     "time": "out of time",
     "memory": "out of memory",
     "crash": "crashed",
     "missing": "no file",
 }
+
+
+def state_of(verdict: Verdict) -> str:
+    """The result of a verdict; "measured" where the numbers are right, and look measured."""
+    return "measured" if verdict.passed and not verdict.solved else verdict.result
 
 
 def clean(text: str) -> str:

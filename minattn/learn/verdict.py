@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-RESULTS = ("passed", "to do", "wrong", "error", "refused", "time", "memory", "crash", "missing")
+RESULTS = ("passed", "to do", "wrong", "error", "time", "memory", "crash", "missing")
 
 
 class Remark(NamedTuple):
@@ -27,6 +27,11 @@ class Verdict(NamedTuple):
         exercise, result: the name of the exercise, and one of RESULTS
         kind: of mistake, a word of the check's vocabulary, or ""
         sentence, remarks: what is wrong, and what helps to mend it
+        parts: the names of what the function returns, each with whether it is right on all inputs; none where it did
+            not come to that
+        looks_measured: why the numbers, which are right, look measured and not derived; or ""
+        unusual: what the file uses that a derivation has no use for, so that somebody should look at it; or ""
+        isolated: whether it ran behind a wall of the system
         printed: what the learner's code printed
         seconds: how long it took
     """
@@ -36,17 +41,28 @@ class Verdict(NamedTuple):
     kind: str = ""
     sentence: str = ""
     remarks: tuple[Remark, ...] = ()
+    parts: tuple[tuple[str, bool], ...] = ()
+    looks_measured: str = ""
+    unusual: str = ""
+    isolated: bool = False
     printed: str = ""
     seconds: float = 0.0
 
     @property
     def passed(self) -> bool:
-        """Whether the exercise is solved."""
+        """Whether the numbers are right."""
         return self.result == "passed"
+
+    @property
+    def solved(self) -> bool:
+        """Whether the exercise is solved: what was to be derived is right, and does not look measured."""
+        return self.passed and not self.looks_measured
 
     def __str__(self) -> str:
         """In plain lines, as for a test that fails."""
         lines = [f"{self.exercise}: {self.result}" + (f": {self.sentence}" if self.sentence else "")]
+        if self.looks_measured:
+            lines.append(f"  looks measured: {self.looks_measured}")
         return "\n".join([*lines, *(f"  {remark.label}: {remark.text.strip()}" for remark in self.remarks)])
 
 

@@ -97,7 +97,7 @@ class Watch:
         """Say what one can do now."""
         self.screen.notes(self.progress)
         self.screen.write()
-        if verdict is not None and verdict.passed:
+        if verdict is not None and verdict.solved:
             rest = len(course()) - self.progress.passed
             self.screen.say("n takes you to the next one" if rest else "That was the last one. All are right.", "bold")
         else:

@@ -24,9 +24,6 @@ every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 backward = [exercise for exercise in course() if exercise.is_backward]
 every_backward = pytest.mark.parametrize("exercise", backward, ids=[exercise.name for exercise in backward])
 
-LINEAR = {"embedding", "learned_positions", "matmul", "linear", "scores", "weighted_sum", "split_heads", "dropout"}
-"""Their outputs are linear in each input, so that a measured slope has no error but rounding."""
-
 
 def test_the_course_is_long_enough_and_goes_the_way_of_the_data():
     names = [exercise.name for exercise in course()]
@@ -116,43 +113,6 @@ def backward(*given):
         assert said.sentence.startswith(f"{exercise.answers[i]} is wrong"), said
 
 
-@every_backward
-@pytest.mark.parametrize("step", [1e-4, 1e-5, 1e-6, 1e-7])
-def test_measured_slopes_are_not_a_derivative(exercise, step):
-    measure = f"""
-
-def backward(g, *inputs):
-    results = []
-    for i, x in enumerate(inputs):
-        if x.dtype.kind != "f":
-            results.append(None)
-            continue
-        dx = np.zeros_like(x)
-        for place in np.ndindex(x.shape):
-            sides = []
-            for side in ({step}, -{step}):
-                moved = [y.copy() for y in inputs]
-                moved[i][place] += side
-                sides.append(FORWARD(*moved))
-            dx[place] = (g * (sides[0] - sides[1])).sum() / {2 * step}
-        results.append(dx)
-    return tuple(results) if len(results) > 1 else results[0]
-"""
-    said = verdict(exercise, exercise.solution, after=measure.replace("FORWARD", "forward"))
-    assert said.result == "refused" and "measures slopes" in said.sentence, said
-    hidden = f"\n\n{inspect_forward(exercise)}{measure.replace('FORWARD', 'my_own')}"
-    said = verdict(exercise, exercise.solution, after=hidden)
-    assert not said.passed or exercise.name in LINEAR, said
-
-
-def inspect_forward(exercise):
-    """The forward of a file, as my_own."""
-    tree = ast.parse(exercise.text)
-    forward = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "forward")
-    forward.name = "my_own"
-    return ast.unparse(forward)
-
-
 # --- what passes
 
 
@@ -160,14 +120,14 @@ def inspect_forward(exercise):
 @pytest.mark.parametrize("seed", [0, 1, 20260101])
 def test_the_solution_passes(exercise, seed):
     said = verdict(exercise, exercise.solution, seed)
-    assert said.passed, str(said)
+    assert said.solved and not said.unusual and all(right for _, right in said.parts), str(said)
 
 
 @every
-def test_every_other_right_way_passes(exercise):
+def test_every_other_right_way_passes_and_looks_derived(exercise):
     for name, gap in exercise.alternatives.items():
         said = verdict(exercise, gap)
-        assert said.passed, (name, str(said))
+        assert said.solved and not said.unusual, (name, str(said))
 
 
 # --- what is in a folder

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .restrictions import Refused, RefusedImport
+from .following import Trail
+from .reading import means, unwritten_function
+from .rewriting import ENTER, SEE, followed
 
 OVERLAP_STEPS: Any = 10_000
 """Steps after which NumPy gives up to find out whether two arrays overlap."""
@@ -20,46 +22,63 @@ MOST_VERSIONS = 40
 
 
 class LearnerFile:
-    """Answers requests: {"path", "source"} loads a file, {"call", "arguments", "watch"} calls a function of it."""
+    """Answers requests, in this order.
+
+    {"source", "path", "template"}: reads a file, and runs nothing of it, so that the answer is nobody else's
+    {"load"}: runs it
+    {"call", "arguments", "watch", "follow"}: calls a function of it
+    """
 
     def __init__(self) -> None:
         self.path, self.source = "", ""
         self.names: dict[str, Any] = {}
-        self.forwards = 0
+        self.code: Any = None
+        self.trail = Trail()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request; with {"error": …} where the learner's code raised something."""
         try:
             if "source" in request:
-                return self._load(request["path"], request["source"])
-            return self._call(request["call"], request["arguments"], request["watch"])
+                return self._read(request["path"], request["source"], request["template"])
+            if "load" in request:
+                return self._load()
+            return self._call(request["call"], request["arguments"], request["watch"], request["follow"])
         except BaseException as error:  # whatever it is, SystemExit and KeyboardInterrupt too
             return {"error": self._describe_error(error)}
         finally:
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
 
-    def _load(self, path: str, source: str) -> dict[str, Any]:
-        """Run the file as the module `exercise`, and count the calls of its forward."""
+    def _read(self, path: str, source: str, template: str) -> dict[str, Any]:
+        """Compile the file; tell what is unwritten in it, and what it uses that the template does not."""
         self.path, self.source = path, source
+        self.code = compile(source, path, "exec", dont_inherit=True)
+        found = [said for said in means(source) if said not in means(template)]
+        try:
+            self.code = followed(source, path, template)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError, AttributeError) as error:
+            found.append(f"an expression that cannot be followed ({type(error).__name__})")
+        return {"unwritten": unwritten_function(source), "means": found}
+
+    def _load(self) -> dict[str, Any]:
+        """Run the file as the module `exercise`."""
         module = types.ModuleType("exercise")
-        module.__file__ = path
+        module.__file__ = self.path
         self.names = vars(module)
         sys.modules["exercise"] = module
-        exec(compile(source, path, "exec", dont_inherit=True), self.names)
-        if callable(given := self.names.get("forward")):
+        self.names |= {SEE: self.trail.see, ENTER: self.trail.enter}
+        try:
+            exec(self.code, self.names)
+        finally:
+            self.trail.active = False
+        return {"functions": [name for name, value in self.names.items() if callable(value) and name[:1] != "·"]}
 
-            def forward(*arguments: Any, **options: Any) -> Any:
-                self.forwards += 1
-                return given(*arguments, **options)
-
-            self.names["forward"] = forward
-        return {"functions": [name for name, value in self.names.items() if callable(value)]}
-
-    def _call(self, name: str, arguments: list[Any], watch: list[str]) -> dict[str, Any]:
+    def _call(self, name: str, arguments: list[Any], watch: list[str], follow: bool) -> dict[str, Any]:
         """Call a function; returns the fields of `submission.CallResult`."""
         before = copy.deepcopy(arguments)
-        self.forwards, history = 0, ValueHistory(self.path, watch)
+        history = ValueHistory(self.path, watch)
+        if follow:
+            self.trail.begin(arguments)
         tracer = sys.gettrace()
         if watch:
             sys.settrace(history.enter)
@@ -67,10 +86,11 @@ class LearnerFile:
             result = self.names[name](*arguments)
         finally:
             sys.settrace(tracer)
+            seen = self.trail.end() if follow else {}
         pairs = enumerate(zip(arguments, before, strict=True))
         return {
             "result": result,
-            "forwards": self.forwards,
+            "seen": seen,
             "changed": [i for i, (now, was) in pairs if not _same(now, was)],
             "shares": _shared(list(result) if isinstance(result, (tuple, list)) else [result], arguments),
             "history": {name: [list(version) for version in versions] for name, versions in history.values.items()},
@@ -79,8 +99,8 @@ class LearnerFile:
     def _describe_error(self, error: BaseException) -> dict[str, Any]:
         """What the learner should see of an exception: the last of their own lines, and the shapes of what it names."""
         kind = "memory" if isinstance(error, MemoryError) else "exit" if isinstance(error, SystemExit) else "error"
-        if isinstance(error, (Refused, RefusedImport)):
-            kind = "refused"
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            kind = "import"
         told: dict[str, Any] = {"kind": kind, "type": type(error).__name__, "message": "", "line": 0}
         with contextlib.suppress(Exception):
             told["message"] = str(error) if len(str(error)) <= 500 else f"{str(error)[:500]}…"

@@ -5,15 +5,13 @@ A message is two lengths, a JSON tree, and the bytes of the arrays in it.
 
 import json
 import math
-import socket
 import struct
-import time
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-MOST_TREE, MOST_DATA, DEEPEST = 1 << 22, 1 << 27, 20
+MOST_TREE, MOST_DATA, DEEPEST = 1 << 20, 1 << 24, 20
 
 
 class NotData:
@@ -53,22 +51,14 @@ def _tree(value: Any, arrays: list[bytes], depth: int) -> Any:
     return {"other": value.kind if kind is NotData else kind.__name__}
 
 
-def reader(connection: socket.socket, deadline: float | None = None) -> Callable[[int], bytes]:
-    """Make a function that reads so many bytes; it raises EOFError where there are fewer.
-
-    deadline: a time of `time.monotonic`, after which it raises TimeoutError
-    """
+def reader(stream: IO[bytes]) -> Callable[[int], bytes]:
+    """Make a function that reads so many bytes, and raises EOFError where there are fewer."""
 
     def read(count: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < count:
-            if deadline is not None:
-                connection.settimeout(max(deadline - time.monotonic(), 0.001))
-            part = connection.recv(min(count - len(parts), 1 << 20))
-            if not part:
-                raise EOFError
-            parts += part
-        return bytes(parts)
+        part = stream.read(count)
+        if len(part) < count:
+            raise EOFError
+        return part
 
     return read
 
@@ -100,7 +90,10 @@ def _value(tree: Any, data: memoryview) -> tuple[Any, memoryview]:
         size = math.prod(shape) * dtype.itemsize
         if dtype.kind not in "biufc" or min(shape, default=0) < 0 or len(data) < size:
             raise ValueError("not a message: its arrays do not fit")
-        array = np.frombuffer(data[:size], dtype).reshape(shape).copy()
+        if dtype.kind == "b":  # NumPy takes each byte for a truth value, and some of its loops only 0 and 1
+            array = (np.frombuffer(data[:size], np.uint8) != 0).reshape(shape)
+        else:
+            array = np.frombuffer(data[:size], dtype).reshape(shape).copy()
         return (array[()] if tree["scalar"] else array), data[size:]
     if "ellipsis" in tree:
         return ..., data

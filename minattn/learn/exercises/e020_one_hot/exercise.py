@@ -3,6 +3,7 @@ import numpy as np
 from ...course import Exercise
 
 exercise = Exercise(
+    derives=True,
     page="04_embedding",
     hints=(
         "What has to be compared with what, so that each row has a single 1?",

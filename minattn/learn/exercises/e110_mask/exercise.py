@@ -13,6 +13,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    derives=True,
     page="07_attention_backward",
     steps={"exp": "exp of the shifted scores, 0 where masked"},
     hints=(

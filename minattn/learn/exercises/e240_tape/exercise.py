@@ -13,6 +13,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    derives=True,
     page="01_tape",
     hints=(
         "x * x has one input, used twice. Which two gradients does it send, and to whom?",

@@ -15,6 +15,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    derives=True,
     page="13_training",
     steps={
         "x": "the vectors of the tokens with their positions",

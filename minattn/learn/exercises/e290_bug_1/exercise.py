@@ -15,6 +15,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    derives=True,
     page="11_checking_gradients",
     hints=(
         "Which op would you suspect? Do not answer. Ask the check about all four, with inputs of different lengths: "

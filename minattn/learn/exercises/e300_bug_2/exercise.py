@@ -13,6 +13,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    derives=True,
     page="12_forgotten_terms",
     hints=(
         "An op with two inputs can be wrong in one, in the other, or in both. Which ops have you not asked the check "

@@ -3,6 +3,7 @@ from ...course import Exercise
 from ..e290_bug_1.exercise import cases  # the same network
 
 exercise = Exercise(
+    derives=True,
     page="12_forgotten_terms",
     hints=(
         "Four ops are checked and right. What else in this file has a forward and a backward of the same name?",
