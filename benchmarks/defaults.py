@@ -15,10 +15,9 @@ from dataclasses import replace
 
 from minattn.models import ReconstructionConfig
 from minattn.runs import Run
-from minattn.text import WordPiece
+from minattn.text import Sentences, WordPiece, read_pieces, split_pieces
 from minattn.training import Data, HeldOut, Text, Trainer, TrainingConfig, choose_tokenizer
 from minattn.training.counting import both_neighbours
-from minattn.training.data import split_text
 from minattn.training.settings import RECIPE, fitted
 
 VARIATIONS = {  # name: changes of the model, changes of the training
@@ -50,12 +49,13 @@ VARIATIONS = {  # name: changes of the model, changes of the training
 
 def third_split(text: Text, tokenizer: WordPiece) -> Data:
     """The training part of a text, of whose pieces every ninth is held out instead of what the tables report."""
-    pieces = split_text(text)[0]
+    pieces = split_pieces(read_pieces(text.path))[0]
     parts = [p for i, p in enumerate(pieces) if i % 9 != 4], pieces[4::9]
     encoded = [tokenizer.encode_batch(sentence for piece in part for sentence in piece.sentences) for part in parts]
     known = set(map(tuple, encoded[0]))
     held_out = [ids for ids in encoded[1] if tuple(ids) not in known]
-    return Data(tokenizer, encoded[0], held_out, sum(map(len, encoded[0])), 0)
+    training = Sentences.of(encoded[0])
+    return Data(tokenizer, training, Sentences.of(held_out), training.tokens, 0)
 
 
 def main() -> None:

@@ -58,14 +58,15 @@ def draw_run(run: Run, data: Data, scores: ScoreTable, say: Callable[[str], None
 
 def common_words(data: Data, most: int) -> list[str]:
     """Whole words that the training text has often, commonest first; the very commonest say little about each other."""
-    counts = np.bincount([i for ids in data.training for i in ids], minlength=data.tokenizer.vocab_size)
+    counts = data.training.counts(data.tokenizer.vocab_size)
     words = (data.tokenizer.pieces[i] for i in np.argsort(-counts, kind="stable")[50:])
     return [word for word in words if word.isalpha() and (len(word) > 3 or not word.isascii())][:most]
 
 
 def example(data: Data) -> str:
     """A short held-out sentence with a blank in it."""
-    ids = min(data.held_out, key=lambda ids: abs(len(ids) - 10))
+    lengths = data.held_out.lengths(np.arange(len(data.held_out)))
+    ids = data.held_out[int(abs(lengths.astype(np.int64) - 10).argmin())]
     middle = len(ids) // 2
     text = data.tokenizer.decode([*ids[:middle], data.tokenizer.mask_id, *ids[middle + 1 :]])
     return re.sub(r'["$`\\!]', "", text)  # what a shell reads inside quotes

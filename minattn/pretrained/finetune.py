@@ -87,14 +87,15 @@ def fine_tune(
         raise InputError(f"--{name} is for a new model and cannot be given with --from, whose model has its own")
     training = start_and_resume.settings_of(FINE_TUNING | dict(options))
     get_device(device)
-    text = start_and_resume.readable_text(text_name)
+    run_folder = start_and_resume.new_folder(options)
+    text = data.Text.read(text_name)
     folder = find_pretrained(options["from"])
     config = pretrained_config(folder)
     frozen = frozen_parts(options.get("freeze", ""), config.layers)
     settings.check_memory(config, frozen)
     model, tokenizer, head_is_new = open_to_train(folder, lambda line: print_wrapped(line, stream=stream))
     freeze(model, frozen)
-    sentences = data.load_data(text, tokenizer, config.max_tokens)
+    sentences = data.load_data(text, tokenizer, config.max_tokens, run_folder, stream)
     settings.check_trainable(sentences, training)
     if "lr" not in options and head_is_new:
         training = replace(training, lr=NEW_HEAD_LR)
@@ -105,7 +106,7 @@ def fine_tune(
         "model": {"model_type": model.model_type, **asdict(model.config)},
         "training": asdict(training),
     }
-    run = start_and_resume.create_run(options.get("out"), text, parts, tokenizer)
+    run = start_and_resume.create_run(run_folder, text, parts, sentences)
     with run.locked():
         with run.undone_unless_saved():
             trainer = Trainer(model, training, sentences, run, device)

@@ -10,19 +10,22 @@ from .files import (
     reading,
     refuse_special,
     similar_path,
+    sync_folder,
     write_atomically,
 )
-from .json_files import brief, from_json, json_ready, parse_json, read_json, read_json_list
-from .run import FORMAT, MODEL, TEXT, Run
+from .json_files import brief, check_format, from_json, json_ready, parse_json, read_json, read_json_list
+from .run import FORMAT, IDS, MODEL, TEXT, Run, refuse_occupied
 
 __all__ = [
     "FORMAT",
+    "IDS",
     "MODEL",
     "STATE",
     "TEXT",
     "Checkpoint",
     "Run",
     "brief",
+    "check_format",
     "check_place",
     "from_json",
     "json_ready",
@@ -35,7 +38,9 @@ __all__ = [
     "read_json",
     "read_json_list",
     "reading",
+    "refuse_occupied",
     "refuse_special",
     "similar_path",
+    "sync_folder",
     "write_atomically",
 ]

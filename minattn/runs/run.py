@@ -30,7 +30,7 @@ from .metrics import append_row, trim_rows, whole_lines
 T = TypeVar("T")
 FORMAT, VERSION = "minattn run", 1
 CONFIG, TOKENIZER, METRICS, LOCK = "config.json", "tokenizer.json", "metrics.jsonl", ".lock"
-MODEL, TEXT = "model", "text.txt"
+MODEL, TEXT, IDS = "model", "text.txt", "text.ids"
 
 
 class Run:
@@ -44,6 +44,7 @@ class Run:
         figures/
         model/          of a fine-tuning: what transformers and --from open
         text.txt        what it is trained on, where that came through a pipe
+        text.ids        the ids of the text; made anew where it is missing or damaged
 
     One process at a time may write to a run; any number may read meanwhile.
 
@@ -78,7 +79,7 @@ class Run:
         folder, content = Path(folder), _described(config)
         files = {TOKENIZER: tokenizer_json.encode("utf-8")} | ({} if text is None else {TEXT: text})
         is_new = make_folder(folder)
-        _refuse_occupied(folder, files)
+        refuse_occupied(folder, files)
         # config.json comes last: with it the folder is a run.
         for name, data in (files | {CONFIG: content.encode("utf-8")}).items():
             write_atomically(folder / name, data)
@@ -253,7 +254,7 @@ class Run:
         """What is in the run, as JSON can hold it; what is not there yet is None, 0 or []."""
         saved, rows = self.saved_steps(), self.metrics()
         names = [CONFIG, TOKENIZER, METRICS, "checkpoints", "figures"]
-        names += [name for name in (MODEL, TEXT) if (self.folder / name).exists()]
+        names += [name for name in (MODEL, TEXT, IDS) if (self.folder / name).exists()]
         sizes = {name: size_of(self.folder / name) for name in names}
         return {
             "folder": str(self.folder),
@@ -288,7 +289,7 @@ def _described(config: Mapping[str, Any]) -> str:
     return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
 
 
-def _refuse_occupied(folder: Path, files: Mapping[str, bytes]) -> None:
+def refuse_occupied(folder: Path, files: Mapping[str, bytes]) -> None:
     """Refuse a folder in which a new run would overwrite something."""
     if (folder / CONFIG).exists():
         raise InputError(f"{folder} already holds a run; continue it with --resume {folder} or choose another --out")

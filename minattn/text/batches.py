@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .dividing import Places
+from .sentences import Sentences
 from .wordpiece import WordPiece
 
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Order = tuple[NDArray[np.signedinteger], NDArray[np.int64]]
 
 IGNORED = -100  # the target that cross-entropy leaves out
 WINDOW = 16  # batches that are sorted by length together: little padding, and still a new mixture each epoch
@@ -149,7 +152,7 @@ class Batches:
 
     def __init__(
         self,
-        sentences: Iterable[Sequence[int]],
+        sentences: Sentences | Iterable[Sequence[int]],
         tokenizer: WordPiece,
         batch_size: int,
         blanks: float,
@@ -160,7 +163,7 @@ class Batches:
     ) -> None:
         """Prepare sentences for batching.
 
-        sentences: ids of the tokenizer, [CLS] ... [SEP] each
+        sentences: ids of the tokenizer, [CLS] ... [SEP] each; Sentences stay where they are, perhaps in a file
         batch_size: sentences in a batch, B
         blanks: the share of the tokens to blank out, special ones never
         mask_only, swapped: as in `blank_out`
@@ -168,7 +171,10 @@ class Batches:
         Raises InputError when there are fewer sentences than a batch takes, one is empty, an id is not in the
         vocabulary, or a number is out of range.
         """
-        self._sentences = [np.asarray(sentence, dtype=np.int64) for sentence in sentences]
+        try:
+            self._sentences = sentences if isinstance(sentences, Sentences) else Sentences.of(sentences)
+        except InputError as error:
+            raise InputError(f"Batches: {error}") from None
         _check_share(blanks)
         if batch_size < 1:
             raise InputError(f"Batches: batch_size must be at least 1, got {batch_size}")
@@ -179,15 +185,15 @@ class Batches:
                 f"Batches: expected at least {batch_size} sentences, one batch, got {len(self._sentences)}; "
                 "give more text or a smaller batch"
             )
-        _check_ids(self._sentences, tokenizer.vocab_size)
-        self._lengths = np.array([len(sentence) for sentence in self._sentences])
+        if not isinstance(sentences, Sentences):  # those that are in a file were held to their vocabulary
+            _check_ids(self._sentences, tokenizer.vocab_size)
         self._batch_size, self._blanks, self._seed = batch_size, blanks, seed
         self._mask_only, self._shuffle, self._swapped = mask_only, shuffle, swapped
         self._pad_id, self._mask_id = tokenizer.pad_id, tokenizer.mask_id
         self._is_special = np.zeros(tokenizer.vocab_size, dtype=np.bool_)
         self._is_special[list(tokenizer.special_ids)] = True
         self._low, self._high = _ordinary_range(self._is_special)
-        self._plan_of: tuple[int, list[NDArray[np.intp]]] = (-1, [])
+        self._order_of: tuple[int, Order] | None = None
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -201,7 +207,7 @@ class Batches:
         if step < 0:
             raise InputError(f"Batches: step must be 0 or more, got {step}")
         epoch, place = divmod(step, len(self))
-        true_ids, attention_mask = collate([self._sentences[i] for i in self._plan(epoch)[place]], self._pad_id)
+        true_ids, attention_mask = collate(self._sentences.take(self._places(epoch, place)), self._pad_id)
         scored = attention_mask & ~self._is_special[true_ids]
         rng = np.random.default_rng([self._seed, step, BLANKS_STREAM])
         ids, blanked = blank_out(
@@ -209,27 +215,35 @@ class Batches:
         )
         return Batch(ids, np.where(attention_mask, true_ids, IGNORED), attention_mask, blanked, scored)
 
-    def _plan(self, epoch: int) -> list[NDArray[np.intp]]:
-        """Say which sentences make up each batch of an epoch; the last epoch asked for is remembered."""
-        if self._plan_of[0] != epoch:
-            self._plan_of = (epoch, self._planned(epoch))
-        return self._plan_of[1]
-
-    def _planned(self, epoch: int) -> list[NDArray[np.intp]]:
+    def _places(self, epoch: int, number: int) -> Places:
+        """Say which sentences make up a batch of an epoch."""
         total, size = len(self._sentences), self._batch_size
         if not self._shuffle:
-            return [np.arange(first, min(first + size, total)) for first in range(0, total, size)]
-        rng = np.random.default_rng([self._seed, epoch, ORDER_STREAM])
-        order = rng.permutation(total)
-        # What is left over is set aside before sorting, or it would always be the longest sentences.
-        whole = total - total % size
-        left_over = [order[whole:]] if whole < total else []
-        batches = []
-        for first in range(0, whole, WINDOW * size):
-            window = order[first : min(first + WINDOW * size, whole)]
-            window = window[np.argsort(self._lengths[window], kind="stable")]
-            batches += [window[i : i + size] for i in range(0, len(window), size)]
-        return [batches[i] for i in rng.permutation(len(batches))] + left_over
+            return np.arange(number * size, min((number + 1) * size, total))
+        order, batches = self._order(epoch)
+        if number == len(batches):
+            return order[number * size :]
+        first = batches[number] // WINDOW * WINDOW * size
+        window = order[first : min(first + WINDOW * size, len(batches) * size)]
+        window = window[np.argsort(self._sentences.lengths(window), kind="stable")]
+        start = batches[number] % WINDOW * size
+        return window[start : start + size]
+
+    def _order(self, epoch: int) -> Order:
+        """The order of the sentences in an epoch, and that of the batches; the last epoch asked for is remembered.
+
+        What does not fill a batch is left over at the end, before sorting by length, or it would always be the longest.
+        """
+        if self._order_of is None or self._order_of[0] != epoch:
+            self._order_of = None  # before the next is made: of a large text it is large
+            total = len(self._sentences)
+            rng = np.random.default_rng([self._seed, epoch, ORDER_STREAM])
+            order: NDArray[np.signedinteger] = np.arange(total).astype(np.int32 if total < 2**31 else np.int64)
+            rng.shuffle(order)
+            made = order, rng.permutation(total // self._batch_size)
+            self._order_of = epoch, made
+            return made
+        return self._order_of[1]
 
 
 def _check_share(share: float) -> None:
@@ -237,16 +251,14 @@ def _check_share(share: float) -> None:
         raise InputError(f"blanks: their share must lie between 0 and 1, got {share}; 0.15 blanks out 15 %")
 
 
-def _check_ids(sentences: list[Ids], vocab_size: int) -> None:
-    """Refuse an empty sentence, and one with an id that the vocabulary does not have."""
-    for i, sentence in enumerate(sentences):
-        if sentence.ndim != 1 or len(sentence) == 0:
-            raise InputError(f"Batches: sentence {i} has shape {sentence.shape}; expected a row of at least one id")
-        if sentence.min() < 0 or sentence.max() >= vocab_size:
-            wrong = sentence[(sentence < 0) | (sentence >= vocab_size)][0]
-            raise InputError(
-                f"Batches: sentence {i} has the id {wrong}, outside this vocabulary of {vocab_size} pieces"
-            )
+def _check_ids(sentences: Sentences, vocab_size: int) -> None:
+    """Refuse a sentence with an id that the vocabulary does not have."""
+    ids, sentence = sentences.flat()
+    if len(wrong := np.flatnonzero(ids >= vocab_size)):
+        raise InputError(
+            f"Batches: sentence {sentence[wrong[0]]} has the id {ids[wrong[0]]}, "
+            f"outside this vocabulary of {vocab_size} pieces"
+        )
 
 
 def _ordinary_range(is_special: Mask) -> tuple[int, int]:

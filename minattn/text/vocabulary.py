@@ -30,7 +30,8 @@ def learned(texts: Sequence[str], vocab_size: int, grows: bool = False) -> Token
     from tokenizers import Tokenizer, models, trainers
 
     # every character that is left once the texts are cleaned and split
-    letters = sorted({letter for text in texts for word in _words(text) for letter in word})
+    between_spaces = {part for text in texts for part in text.split(" ")}  # most are there many times
+    letters = sorted({letter for part in between_spaces for word in _words(part) for letter in word})
     if not letters:
         raise InputError("expected sentences with letters, got none; give text to learn from")
     # The library numbers what is inside words in the order of a hash map, which differs in each process, and

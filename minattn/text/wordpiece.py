@@ -124,8 +124,24 @@ class WordPiece:
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """Turn each text into what `encode` gives for it, many at a time."""
-        encodings = self._tokenizer.encode_batch(_checked_all(texts, "encode_batch"), add_special_tokens=False)
-        return [[self.cls_id, *encoding.ids, self.sep_id] for encoding in encodings]
+        return [[self.cls_id, *ids, self.sep_id] for ids in self.encode_words(_checked_all(texts, "encode_batch"))]
+
+    def encode_words(self, texts: list[str]) -> list[list[int]]:
+        """The same without [CLS] and [SEP], for words or whole texts of valid characters."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+    @cached_property
+    def splits_at_spaces(self) -> bool:
+        """Whether each word between spaces has the same ids in any text, and so a text those of its words.
+
+        That holds for BERT's splitting. A file may name another, or have tokens with spaces in them.
+        """
+        from tokenizers import normalizers, pre_tokenizers
+
+        own = self._tokenizer
+        added = {token.content for token in own.get_added_tokens_decoder().values()}
+        is_clean = own.normalizer is None or isinstance(own.normalizer, normalizers.BertNormalizer)
+        return is_clean and isinstance(own.pre_tokenizer, pre_tokenizers.BertPreTokenizer) and added <= set(SPECIALS)
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
         """Turn ids into text for people: [PAD], [CLS] and [SEP] are left out, [UNK] and [MASK] are shown.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..text import Batch, WordPiece
+from ..text import Batch, Sentences, WordPiece
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Distribution = np.ndarray[Any, np.dtype[np.float64]]
@@ -17,6 +17,15 @@ POWER = 0.8
 
 Chosen, as the form of `BothNeighbours`, on sentences held back from the training text.
 """
+
+
+COUNTED = 1 << 21
+"""The most tokens, more or less, that are counted; of more, sentences that are evenly spread have to do."""
+
+
+def in_memory(training: Sequence[Sequence[int]], tokens: int = COUNTED) -> Sentences:
+    """The sentences that are counted: all, or of a large text some."""
+    return (training if isinstance(training, Sentences) else Sentences.of(training)).spread(tokens)
 
 
 class Successors:
@@ -98,8 +107,7 @@ class BothNeighbours:
     """
 
     def __init__(self, training: Sequence[Sequence[int]], vocab_size: int) -> None:
-        text = np.concatenate([np.asarray(ids, dtype=np.int64) for ids in training])
-        sentence = np.repeat(np.arange(len(training)), [len(ids) for ids in training])
+        text, sentence = in_memory(training).flat()
         self.left, self.right = Side(text, sentence, vocab_size), Side(text[::-1], sentence[::-1], vocab_size)
         between = sentence[:-2] == sentence[2:]
         self.middle = Successors(np.stack([text[:-2], text[2:], text[1:-1]], axis=1)[between], vocab_size)

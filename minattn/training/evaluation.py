@@ -1,10 +1,8 @@
 """What a model can do on held-out text, beside what can be had without one."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ from ..parallel import Threads
 from ..tensor import no_grad
 from ..text import IGNORED, Batch, Batches, WordPiece, collate
 from ..trace import is_finite, trace_forward
-from .counting import both_neighbours
+from .counting import both_neighbours, in_memory
 from .model import Model
 
 DRAWS = 8
@@ -112,7 +110,7 @@ class HeldOut:
 
     def __init__(
         self,
-        sentences: list[list[int]],
+        sentences: Sequence[list[int]],
         tokenizer: WordPiece,
         blanks: float = 0.15,
         blanked: int = BLANKED,
@@ -135,7 +133,7 @@ class HeldOut:
         self.tokens = sum(int(batch.scored.sum()) for batch in self.whole)
         self.blanks = sum(int(batch.blanked.sum()) for batch in self.blanked)
 
-    def _out_of_place(self, sentences: list[list[int]], rows: int) -> Iterator[Batch]:
+    def _out_of_place(self, sentences: Sequence[list[int]], rows: int) -> Iterator[Batch]:
         """Each piece of the vocabulary PLACES times, at a random place of a sentence; at most BLANKED in all."""
         rng, special = np.random.default_rng(0), set(self.tokenizer.special_ids)
         pieces = [i for i in range(self.tokenizer.vocab_size) if i not in special]
@@ -193,11 +191,11 @@ class HeldOut:
         return Score(None, _share(lambda batch, where: guess(batch)[where], self.blanked, "blanked"))
 
     def compare(
-        self, trained: Model, untrained: Model | None, training: list[list[int]], threads: Threads | None = None
+        self, trained: Model, untrained: Model | None, training: Sequence[list[int]], threads: Threads | None = None
     ) -> dict[str, Score]:
         """The table at the end of a training: the model beside what it has to beat; untrained is left out if None."""
         scores = {} if untrained is None else {"untrained model": self.score(untrained, threads=threads)}
-        vocab_size = trained.config.vocab_size
+        vocab_size, training = trained.config.vocab_size, in_memory(training)
         scores["commonest token"] = self.score_without_model(commonest_token(training, vocab_size))
         scores["left neighbour's commonest successor"] = self.score_without_model(left_neighbour(training, vocab_size))
         scores["both neighbours, counted"] = self.score_without_model(both_neighbours(training, self.tokenizer))
@@ -214,27 +212,37 @@ class HeldOut:
         return ScoreTable(self.sentences, self.tokens, self.blanks, draws, scores, pieces, pieces_copied)
 
 
-def commonest_token(training: list[list[int]], vocab_size: int) -> Callable[[Batch], Any]:
+def commonest_token(training: Sequence[Sequence[int]], vocab_size: int) -> Callable[[Batch], Any]:
     """Guess everywhere the token that training text has most often."""
-    counts = np.bincount([i for ids in training for i in ids[1:-1]], minlength=vocab_size)
+    ids, sentence = in_memory(training).flat()
+    counts = np.bincount(ids[_inner(sentence)], minlength=vocab_size)
     commonest = int(counts.argmax())
     return lambda batch: np.full_like(batch.ids, commonest)
 
 
-def left_neighbour(training: list[list[int]], vocab_size: int) -> Callable[[Batch], Any]:
+def left_neighbour(training: Sequence[Sequence[int]], vocab_size: int) -> Callable[[Batch], Any]:
     """Guess the token that most often follows the one to the left as the model sees it.
 
     The commonest of all after a token that training text does not have.
     """
-    followers: list[Counter[int]] = [Counter() for _ in range(vocab_size)]
-    for ids in training:
-        for before, after in pairwise(ids[:-1]):
-            followers[before][after] += 1
-    commonest = Counter(i for ids in training for i in ids[1:-1]).most_common(1)[0][0]
-    successor = np.array([max(c, key=lambda i: (c[i], -i)) if c else commonest for c in followers])
+    ids, sentence = in_memory(training).flat()
+    inner = _inner(sentence)
+    counts = np.bincount(ids[inner], minlength=vocab_size)
+    commonest = int(ids[inner][(counts[ids[inner]] == counts.max()).argmax()])  # of equal ones, the first in the text
+    pairs, times = np.unique(ids[:-1][inner[1:]] * vocab_size + ids[1:][inner[1:]], return_counts=True)
+    before, after = np.divmod(pairs, vocab_size)
+    best = np.lexsort((-after, times, before))  # the last one of each `before` follows it most often
+    successor = np.full(vocab_size, commonest)
+    successor[before[best]] = after[best]
     return lambda batch: np.concatenate(
         [np.full_like(batch.ids[:, :1], commonest), successor[batch.ids[:, :-1]]], axis=1
     )
+
+
+def _inner(sentence: Any) -> Any:
+    """Where ids are neither the first nor the last of their sentence: not [CLS] and [SEP]."""
+    changes = sentence[1:] != sentence[:-1]
+    return ~(np.append(True, changes) | np.append(changes, True))
 
 
 def _best_tokens(model: Model, batch: Batch, where: Array) -> Any:

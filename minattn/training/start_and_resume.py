@@ -6,6 +6,8 @@ import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, TextIO, TypedDict
 
 import numpy as np
@@ -14,10 +16,10 @@ from .. import __version__
 from ..backend import get_device
 from ..errors import InputError
 from ..models import ReconstructionConfig
-from ..runs import TEXT, Run, read_bytes
+from ..runs import IDS, TEXT, Run, reading, refuse_occupied
 from ..terminal import print_wrapped
 from ..text import WordPiece
-from .data import Data, Text, choose_tokenizer, find_text, load_data, split_text
+from .data import Data, Text, choose_tokenizer, find_text, load_data
 from .run_config import model_config, model_kind, text_file, training_config
 from .settings import RECIPE, TrainingConfig, check_memory, check_size, check_trainable, fitted
 from .train_and_report import Draw, TrainingOutcome, is_reported, train_and_report
@@ -71,15 +73,16 @@ def train_new_model(
         sizes["hidden"] = 2 * sizes["width"]
     config = ReconstructionConfig(1, **(RECIPE | sizes))
     get_device(device)
-    text = readable_text(text_name)
-    tokenizer = choose_tokenizer(text, options.get("vocab_size"))
+    folder = new_folder(options)
+    text = Text.read(text_name)
+    tokenizer = choose_tokenizer(text, options.get("vocab_size"), partial(print_wrapped, stream=stream))
     config = replace(config, vocab_size=tokenizer.vocab_size)
-    data = load_data(text, tokenizer, config.max_tokens)
+    data = load_data(text, tokenizer, config.max_tokens, folder, stream)
     training = fitted(training, options, len(data.training), config.vocab_size)
     check_trainable(data, training)
     check_memory(config)
     parts = {"model": asdict(config), "training": asdict(training)}
-    run = create_run(options.get("out"), text, parts, tokenizer)
+    run = create_run(folder, text, parts, data)
     with run.locked():
         trainer = Trainer(config, training, data, run, device)
         if minutes is not None:
@@ -124,13 +127,15 @@ def resume_training(
         raise InputError(f"{run.folder} is at step {newest:,} already; --steps must be more than that")
     if training.steps == newest and is_reported(run, newest):
         raise InputError(f"{run.folder} is finished at step {newest:,}; --steps {2 * newest} would go on")
-    data = data_of_run(run)
+    data = data_of_run(run, stream)
     check_trainable(data, training)
     check_memory(config, frozen)
     if saved:
         check_size(config, run.count_weights(), f"{run.folder}/config.json: model")
     model = kind.build(config, training.seed, frozen)
     with run.locked():
+        if data.file is not None:
+            data.file.keep(run.folder / IDS)
         trainer = Trainer(model, training, data, run, device)
         trainer.resume()
         if training != before:
@@ -143,36 +148,44 @@ def settings_of(options: Mapping[str, Any]) -> TrainingConfig:
     return TrainingConfig(**{name: options[name] for name in TrainingConfig.__dataclass_fields__ if name in options})
 
 
-def readable_text(name: str) -> Text:
-    """A text, once it is known that it can be divided. Raises InputError otherwise."""
-    text = Text.read(name)
-    split_text(text)
-    return text
+def new_folder(options: Mapping[str, Any]) -> Path:
+    """The folder for a new run: the one that was asked for, or one that is called by the time.
+
+    Raises InputError where a run is there already.
+    """
+    folder = Path(options.get("out") or time.strftime("runs/%Y-%m-%d-%H%M%S"))
+    refuse_occupied(folder, {})
+    return folder
 
 
-def create_run(
-    folder: str | os.PathLike[str] | None, text: Text, parts: Mapping[str, Any], tokenizer: WordPiece
-) -> Run:
-    """Make the run folder that was asked for, or one that is called by the time; it keeps a text that does not last.
+def create_run(folder: Path, text: Text, parts: Mapping[str, Any], data: Data) -> Run:
+    """Make a run folder; it keeps the ids, and a text that does not last.
 
     parts: what config.json holds beside the text, such as the settings of the model and the training
     """
-    folder = folder or time.strftime("runs/%Y-%m-%d-%H%M%S")
     config = {"minattn": __version__, "text": asdict(text.remembered), **parts}
-    return Run.create(folder, config, tokenizer.to_json(), None if text.is_lasting else text.content)
+    run = Run.create(folder, config, data.tokenizer.to_json(), None if text.is_lasting else text.content)
+    if data.file is not None:
+        with run.undone_unless_saved():
+            data.file.keep(folder / IDS)
+    return run
 
 
-def data_of_run(run: Run) -> Data:
-    """The text of a run with the run's own tokenizer. Raises InputError where the text is gone or has changed."""
+def data_of_run(run: Run, stream: TextIO | None = None) -> Data:
+    """The text of a run with the run's own tokenizer. Raises InputError where the text is gone or has changed.
+
+    stream: as for `load_data`
+    """
     remembered = text_file(run)
     path = run.folder / TEXT if remembered.name == TEXT else find_text(remembered.name)
     try:
-        text = Text(remembered.name, path, read_bytes(path))
+        with reading(path):
+            text = Text.at(path, remembered.name)
     except InputError as error:
         raise InputError(f"the text that {run.folder}/config.json names cannot be used: {error}") from None
-    if text.remembered.sha256 != remembered.sha256:
+    if text.sha256 != remembered.sha256:
         raise InputError(
             f"{path} has changed since {run.folder} was trained on it; put the old text back, or start anew"
         )
     tokenizer = WordPiece(run.tokenizer_json, f"{run.folder}/tokenizer.json")
-    return load_data(text, tokenizer, model_config(run).max_tokens)
+    return load_data(text, tokenizer, model_config(run).max_tokens, run.folder, stream)

@@ -15,6 +15,7 @@ from ..errors import RunError
 from ..parallel import Threads, joined
 from ..runs import MODEL, Run, read_json, write_atomically
 from ..terminal import Interrupt, Progress, Stopped, clock, print_command, print_wrapped
+from .counting import in_memory
 from .data import Data
 from .evaluation import HeldOut, Score, ScoreTable
 from .model import Model
@@ -245,6 +246,8 @@ def _report(trainer: Trainer, data: Data, say: Callable[[str], None], draw: Draw
     """Score a trained model, draw its figures, and write the report."""
     run, model = trainer.run, trainer.model
     say("scoring on held-out text …")
+    if (counted := len(in_memory(data.training))) < len(data.training):
+        say(f"what is counted is counted in {counted:,} of the sentences to train on, evenly spread")
     with trainer.threads() as threads:
         scores = score_run(run, model, data, trainer.held_out, trainer.config.seed, threads, trainer.device.name)
     say(f"\n{scores}")

@@ -9,7 +9,7 @@ from support.small_run import write_text
 
 from minattn.errors import InputError
 from minattn.runs import from_json
-from minattn.text import WordPiece, shipped
+from minattn.text import Sentences, WordPiece, shipped
 from minattn.training import Text, TextFile, TrainingConfig, choose_tokenizer, find_text, load_data
 from minattn.training.data import HELD_BACK, VOCAB_SIZE, hold_back
 
@@ -54,7 +54,7 @@ def test_each_sentence_is_trained_on_or_held_out_and_none_is_in_both(text):
     tokenizer = choose_tokenizer(Text.read("small.txt"), None)
     data = load_data(text, tokenizer, 64)
     lines = [line for line in text.read_text().splitlines() if line and line[0] != "#"]
-    assert sorted(data.training + data.held_out) == sorted(tokenizer.encode_batch(lines))
+    assert sorted([*data.training, *data.held_out]) == sorted(tokenizer.encode_batch(lines))
     assert (len(data.training), len(data.held_out)) == (54, 6)
     assert data.tokens == sum(map(len, data.training)) and (data.cut, data.unknown) == (0, 0)
 
@@ -71,16 +71,20 @@ def test_a_sentence_too_long_is_cut_and_nothing_of_it_is_lost(text):
 def test_words_that_the_vocabulary_lacks_are_counted(text):
     tokenizer = WordPiece.train(["the cat sat"], 60)
     data = load_data(text, tokenizer, 64)
-    unknown = sum(ids.count(tokenizer.unk_id) for ids in data.training + data.held_out)
+    unknown = sum(ids.count(tokenizer.unk_id) for ids in [*data.training, *data.held_out])
     assert data.unknown == unknown > 0
 
 
 # --- what is held back to choose the best step by
 
 
+def held_back_of(training, at_least):
+    return tuple(map(list, hold_back(Sentences.of(training), at_least)))
+
+
 def test_a_tenth_is_held_back_evenly_spread_and_nothing_is_lost_or_trained_on():
     training = [[2, 10 + i, 3] for i in range(95)]
-    learned, held_back = hold_back(training, 1)
+    learned, held_back = held_back_of(training, 1)
     assert sorted(learned + held_back) == training and len(held_back) == 9
     places = [ids[1] - 10 for ids in held_back]
     assert max(np.diff(places)) - min(np.diff(places)) <= 1 and places[0] >= 5 and places[-1] < 90
@@ -88,17 +92,17 @@ def test_a_tenth_is_held_back_evenly_spread_and_nothing_is_lost_or_trained_on():
 
 def test_no_more_is_held_back_than_leaves_a_batch_and_tells_enough():
     training = [[2, 10 + i, 3] for i in range(5000)]
-    assert len(hold_back(training, 32)[1]) == HELD_BACK
-    assert [len(part) for part in hold_back(training[:34], 32)] == [32, 2]
-    assert hold_back(training[:32], 32) == (training[:32], [])
-    assert hold_back(training[:9], 1) == (training[:9], [])
+    assert len(held_back_of(training, 32)[1]) == HELD_BACK
+    assert [len(part) for part in held_back_of(training[:34], 32)] == [32, 2]
+    assert held_back_of(training[:32], 32) == (training[:32], [])
+    assert held_back_of(training[:9], 1) == (training[:9], [])
 
 
 def test_a_sentence_that_is_there_twice_is_not_held_back():
     training = [[2, 10 + i % 40, 3] for i in range(60)]
-    learned, held_back = hold_back(training, 1)
+    learned, held_back = held_back_of(training, 1)
     assert len(held_back) == 6 and not {ids[1] for ids in held_back} & {ids[1] for ids in learned}
-    assert hold_back([[2, 10, 3]] * 60, 1) == ([[2, 10, 3]] * 60, [])
+    assert held_back_of([[2, 10, 3]] * 60, 1) == ([[2, 10, 3]] * 60, [])
 
 
 # --- settings

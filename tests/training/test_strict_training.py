@@ -13,7 +13,7 @@ from minattn.nn import Embedding, Linear, Parameter
 from minattn.optim import SGD, Adam, AdamW, clip_grad_norm_
 from minattn.pretrained import BertForMaskedLM, BertModel, EncoderConfig
 from minattn.runs import Run
-from minattn.text import WordPiece
+from minattn.text import Sentences, WordPiece
 from minattn.training import Data, HeldOut, Trainer, TrainingConfig, restore
 
 
@@ -194,7 +194,7 @@ STEPS = 5
 def data():
     tokenizer = WordPiece.train(SENTENCES, vocab_size=60)
     ids = tokenizer.encode_batch(SENTENCES)
-    return Data(tokenizer, ids[:4], ids[4:], sum(map(len, ids[:4])), 0)
+    return Data(tokenizer, Sentences.of(ids[:4]), Sentences.of(ids[4:]), sum(map(len, ids[:4])), 0)
 
 
 def make_trainer(data, run, device):
