@@ -5,26 +5,29 @@
 
 A batch of B rows on R ranks, a part on each, of N parameters (4 bytes each):
 
-    t(R) = fixed + rows · B / R            forward and backward of a part: fitted to parts of different length
+    t(R) = part(B / R)                     forward and backward of so many rows; of fewer than were measured, on a line
          + add · N (R - 1) / R             adding up one's share of what R ranks have computed
          + update · N / R                  clipping and AdamW on one's share
          + 2 · 4 N (R - 1) / R / bandwidth + 2 (R - 1) latency      sums go out and come in, then parameters
          + 3 (R - 1) ask                   rank 0 asks the others three times a step
 
-All but latency and bandwidth of the networks is measured here, on one core at a time. What is left out: batches whose
+All but latency and bandwidth of the networks is measured here, on all cores at once, since ranks compute at once: they
+share caches and memory. What is left out: batches whose
 parts take unequally long, a network that is shared with others, and rank 0's own work between two steps.
 """
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 
 import numpy as np
 from parts import Job, model_of, start
 from train_step import SIZES
-from workers import take_turns
+from workers import environment, take_turns
 
 SIZES["bert"] = 12, 768, 12, 128, 32, 30522
 NETWORKS = {"10 Gb/s": (30e-6, 1.1e9), "100 Gb/s": (5e-6, 11e9)}
@@ -73,14 +76,35 @@ def measured(size: str, seconds: float) -> dict[str, float]:
             timed("add", add_gradients, gradients, other)
             timed("update", update, gradients)
     medians = {key: statistics.median(own) for key, own in times.items()}
-    slope, fixed = np.polyfit(numbers, [medians[rows] for rows in numbers], 1)
     return {
         "count": count,
-        "fixed": max(float(fixed), 0.0),
-        "rows": float(slope),
+        "part": [[rows, medians[rows]] for rows in numbers],
         "add": medians["add"] / count,
         "update": medians["update"] / count,
     }
+
+
+def measured_on_all_cores(size: str, seconds: float) -> dict:
+    """The mean of what as many processes as there are cores measure at once."""
+    command = [sys.executable, __file__, "measure", size, str(seconds)]
+    cores = len(os.sched_getaffinity(0))
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(1)) for _ in range(cores)]
+    found = [json.loads(process.communicate()[0]) for process in processes]
+    mean = {name: statistics.mean(own[name] for own in found) for name in ("count", "add", "update")}
+    rows = [rows for rows, _ in found[0]["part"]]
+    return mean | {"part": [[n, statistics.mean(own["part"][i][1] for own in found)] for i, n in enumerate(rows)]}
+
+
+def part_time(parts: dict, rows: float) -> float:
+    """Seconds of a part of so many rows."""
+    (first, took), (second, took_then), *_ = parts["part"]
+    slope = (took_then - took) / (second - first)
+    if rows < first:
+        return took - slope * (first - rows)
+    (most, longest), (before, shorter) = parts["part"][-1], parts["part"][-2]
+    if rows > most:
+        return longest + (longest - shorter) / (most - before) * (rows - most)
+    return float(np.interp(rows, *zip(*parts["part"], strict=True)))
 
 
 def step_time(
@@ -89,7 +113,7 @@ def step_time(
     """Seconds of a step, as the model has it; `rows` in the whole batch."""
     latency, bandwidth = link
     count, others = parts["count"], (ranks - 1) / ranks
-    compute = parts["fixed"] + parts["rows"] * rows / ranks
+    compute = part_time(parts, rows / ranks)
     share = parts["add"] * count * others + parts["update"] * count / ranks
     sent = 2 * 4 * count * others / bandwidth + 2 * (ranks - 1) * latency
     return compute + share + sent + 3 * (ranks - 1) * ask
@@ -105,7 +129,6 @@ def link_here() -> tuple[tuple[float, float], float]:
 
 def serve_link() -> None:
     """On two ranks: exchange little and much, in both directions at once."""
-    import json
     from contextlib import nullcontext
 
     from minattn.parallel import join
@@ -156,14 +179,15 @@ def main() -> None:
         f"between two ranks here: {here[0] * 1e6:.0f} µs, {here[1] / 1e9:.1f} GB/s each way; "
         f"a request takes {ask * 1e6:.0f} µs\n"
     )
-    print("| size | parameters | fixed ms | ms a row | add ns | update ns |\n|---|---|---|---|---|---|")
+    print("| size | parameters | rows: ms | add ns | update ns |\n|---|---|---|---|---|")
     parts = {}
     for size in options.sizes:
-        parts[size] = own = measured(size, options.seconds)
-        told = (
-            f"{own['fixed'] * 1e3:.1f} | {own['rows'] * 1e3:.2f} | {own['add'] * 1e9:.2f} | {own['update'] * 1e9:.2f}"
+        parts[size] = own = measured_on_all_cores(size, options.seconds)
+        rows = ", ".join(f"{rows}: {1e3 * took:.1f}" for rows, took in own["part"])
+        print(
+            f"| {size} | {own['count']:,.0f} | {rows} | {own['add'] * 1e9:.2f} | {own['update'] * 1e9:.2f} |",
+            flush=True,
         )
-        print(f"| {size} | {own['count']:,} | {told} |", flush=True)
     print("\n| size | ranks | here ms | model ms | model / here |\n|---|---|---|---|---|")
     for size in [size for size in options.sizes if size != "bert"]:
         jobs = {ranks: start("ranks" if ranks > 1 else "threads", ranks, size, ranks) for ranks in (1, 2, 4)}
@@ -201,4 +225,9 @@ def row(size: str, parts: dict[str, float], network: str, link: tuple[float, flo
 
 
 if __name__ == "__main__":
-    serve_link() if sys.argv[1:2] == ["link"] else main()
+    if sys.argv[1:2] == ["link"]:
+        serve_link()
+    elif sys.argv[1:2] == ["measure"]:
+        print(json.dumps(measured(sys.argv[2], float(sys.argv[3]))))
+    else:
+        main()

@@ -24,8 +24,11 @@ from .wire import pack, unpack
 ASKED, ANSWERED, FAILED, SIGNALLED = range(1, 5)
 """What a message is."""
 
-LOOK_SECONDS, NAP = 2e-3, 1e-4
-"""How long a rank looks for a message by itself before it sleeps between two looks, and how long it sleeps then."""
+LOOK_SECONDS, NAP, LONGEST_NAP = 2e-3, 1e-4, 1e-2
+"""How long a rank looks for a message by itself before it sleeps between two looks, and how long it sleeps then.
+
+The longer it has waited the longer it sleeps, a twentieth of that: a rank without work costs the others nothing.
+"""
 
 BEAT, SILENCE = 1.0, 15.0
 """Seconds between two signs of life that a rank gives, and without any, after which it counts as lost."""
@@ -201,12 +204,13 @@ class Ranks:
 
     def _rest(self, look_until: float) -> None:
         """Between two looks: let others compute, and hear of what went wrong or came up elsewhere."""
-        if time.perf_counter() < look_until:
+        waited = time.perf_counter() - look_until
+        if waited < 0:
             os.sched_yield()
             return
         if self.rank == 0:
             self.hear()
-        time.sleep(NAP)
+        time.sleep(min(max(NAP, waited / 20), LONGEST_NAP))
 
     def hear(self) -> None:
         """On rank 0: raise what another rank raised, and obey a signal that came to another."""
