@@ -121,7 +121,6 @@ print("\nresults that did not occur:", set(RESULTS) - {row["result"] for row in 
 # | `to do` | the gap is as it was |
 # | `wrong` | it ran, and something else came out |
 # | `error` | an exception, or no function of that name |
-# | `refused` | it reached for what is closed, or measured slopes |
 # | `time`, `memory` | it did not end, or took too much |
 # | `crash` | it ended its process, or Python itself |
 # | `missing` | there is no such file |
@@ -140,16 +139,21 @@ limits = Limits()
 #
 # ## What a submission can and cannot do
 #
-# Each file runs in a process of its own, which has NumPy, the standard library, and nothing of minattn in its memory.
-# It answers calls with arrays; the verdict is formed in another process, from the arrays. So printing "passed",
-# patching NumPy or what runs beside it, leaving with `os._exit(0)`, threads, and looking through frames change no
-# verdict. A file may use {{limits.seconds:.0f}} seconds (`--seconds`) and {{limits.megabytes}} MiB more
-# than Python itself. It opens no file, starts no program, and imports only NumPy and the standard library.
+# Each file runs in a process of its own, and `grade` puts a wall of the system around it: bubblewrap (the program
+# `bwrap`, a package of every Linux). Behind it there are Python, NumPy and an empty `/tmp`, and nothing else: no
+# network, no other process, no file of yours, of other learners or of minattn. The process gets arrays and gives arrays
+# back; the solution, the comparison and the table are on this side, and what comes back is data. So printing "passed",
+# patching NumPy, leaving with `os._exit(0)`, threads, and looking through frames change no verdict. A file may use
+# {{limits.seconds:.0f}} seconds (`--seconds`) and {{limits.megabytes}} MiB more than Python itself.
 #
-# This stops what students do, by accident or for fun. It is no prison: Python's audit hooks keep the doors, the
-# operating system does not. Grade strangers' code as a user who has nothing to lose, in a container or a virtual
-# machine. On systems without `fork` each file takes an interpreter of its own, a tenth of a second more; on Windows
-# there is no limit of memory.
+# The column `isolated` says "yes" where it was so. Where there is no `bwrap`, or it may not work, as in some
+# containers, `grade` says why, runs the files with limits but without the wall, and every row says "not isolated": then
+# grade as a user who has nothing to lose, or in a virtual machine. `check` does without the wall, for a learner's own
+# file.
+#
+# Two columns are marks, and yours to judge. `looks_measured` is the next section. `unusual` names what a derivation has
+# no use for: `exec`, `sys`, `getattr`, complex numbers, a fit of a curve. Who uses it may have a reason; look at the
+# file.
 #
 # ## Learned by heart, and measured
 #
@@ -176,10 +180,40 @@ print("softmax by heart:", verdict.result, verdict.kind)
 # `grade` draws others each time that it is called; the column `seed` says which, and `--seed` repeats them. A backward
 # pass that is learned by heart does not pass `check` either, because the gradient check draws upstreams of its own.
 #
-# Eve's attention measures slopes, as the check does. That is refused where backward calls forward for every entry. A
-# copy of forward under another name is not seen, but its rounding may be: an error above {{TOLERANCE:.0e}} of the
-# largest entry is too much for a derivative. How large is the error of a slope from two points, $(f(x+h) - f(x-h))/2h$,
-# and from four?
+# Eve's attention measures slopes, as the check does. The numbers may even be right, but it is not what was asked. So
+# the first call of every file is followed: each value of each of its expressions is looked at, whatever its functions
+# are called. Who measures has to look at forward beside the point that was given, and then that point shows up again,
+# changed a little: in one entry after the other, to both sides, or with an imaginary part. A derivation has no use for
+# such arrays. `looks_measured` says what was seen:
+
+# %%
+hand_in(
+    "eve",
+    residual="""
+dx, dw = np.zeros_like(x), np.zeros_like(w)
+for array, slope in ((x, dx), (w, dw)):
+    for place in np.ndindex(array.shape):
+        was = array[place]
+        for h, weight in ((1e-3, 8), (-1e-3, -8), (2e-3, -1), (-2e-3, 1)):
+            array[place] = was + h
+            slope[place] += weight * (g * (x + np.tanh(x @ w))).sum() / 12e-3
+        array[place] = was
+""",
+)
+run("minattn learn grade eve --only residual,attention --csv eve.csv --seed 1", slice(0))
+for row in table("eve.csv", ["residual", "attention"]):
+    print(
+        textwrap.fill(
+            f"{row['exercise']}: {row['result']}; looks measured: {row['looks_measured']}", 90
+        )
+    )
+
+# %% [markdown]
+# The residual is `passed`, because its numbers are right; what a measured gradient is worth is yours to say. A learner
+# who checks it is told, and the exercise does not count as solved.
+#
+# Without the mark it would depend on the numbers. An error above {{TOLERANCE:.0e}} of the largest entry is too much for
+# a derivative. How large is the error of a slope from two points, $(f(x+h) - f(x-h))/2h$, and from four?
 
 # %%
 two = {1: 1 / 2, -1: -1 / 2}
@@ -212,18 +246,6 @@ print(f"two points are as good as a derivative in {len(unseen)} of {len(errors)}
 print(", ".join(unseen))
 
 
-hidden = """
-dx, dw = np.zeros_like(x), np.zeros_like(w)
-for array, slope in ((x, dx), (w, dw)):
-    for place in np.ndindex(array.shape):
-        was = array[place]
-        for h, weight in ((1e-3, 8), (-1e-3, -8), (2e-3, -1), (-2e-3, 1)):
-            array[place] = was + h
-            slope[place] += weight * (g * (x + np.tanh(x @ w))).sum() / 12e-3
-        array[place] = was
-"""
-print("the residual from four points:", judged("residual", hidden).result)
-
 # %% tags=["folded"]
 curves = [(name in unseen, error) for name, error in errors.items()]
 curves += [
@@ -246,8 +268,9 @@ show(drawing)
 # %% [markdown]
 # Every curve is an exercise. Two points betray themselves at every step, except where forward is linear in each input:
 # there the slope between two points is the derivative, however far apart they are. Who knows to take four passes nearly
-# everywhere; only where an exercise asks for scores of 1000 does their rounding show. No number tells the other files
-# from a derivative; a look at them does.
+# everywhere; only where an exercise asks for scores of 1000 does their rounding show. So it takes the mark.
+#
+# What the mark does not see: a derivative that somebody else, or something else, has written down.
 #
 # ## Variants
 #
@@ -373,8 +396,8 @@ temporary.cleanup()
 # <details><summary>Answer</summary>
 #
 # Who wrote it, and whether they know why it is right. `minattn learn solution softmax --anyway` prints the solution,
-# and the file that measures with four points is: {{judged("residual", hidden).result}}. Ask for something that is in no
-# file: the forward pass divides its scores by 3 before the softmax; which lines of backward change, and which not?
+# and no mark tells who has read it. Ask for something that is in no file: the forward pass divides its scores by 3
+# before the softmax; which lines of backward change, and which not?
 #
 # </details>
 #

@@ -23,11 +23,15 @@ MOST_PRINTED = 64 << 20
 """Bytes that a process may print; beyond them nobody reads it any more."""
 
 
+HAS_LIMITS = hasattr(signal, "SIGXCPU")
+"""Whether the system limits the time that a process computes; not on Windows."""
+
+
 class Limits(NamedTuple):
     """What a submission may use.
 
     Args:
-        seconds: the time until it has answered all
+        seconds: the processor time until it has answered all
         megabytes: memory beyond that of Python and NumPy
         printed: how many bytes are kept of what it prints
     """
@@ -35,6 +39,11 @@ class Limits(NamedTuple):
     seconds: float = 5.0
     megabytes: int = 512
     printed: int = 4000
+
+    @property
+    def waiting(self) -> float:
+        """The seconds that are waited for it, on a machine that may have much else to do."""
+        return 3 * self.seconds + 1 if HAS_LIMITS else self.seconds
 
 
 class IsolatedSubmission(Submission):
@@ -47,7 +56,7 @@ class IsolatedSubmission(Submission):
     def __init__(self, process: subprocess.Popen[bytes], limits: Limits, is_walled: bool, processes: bool) -> None:
         super().__init__()
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-        self.process, self.limits, self.left, self.is_walled = process, limits, limits.seconds, is_walled
+        self.process, self.limits, self.left, self.is_walled = process, limits, limits.waiting, is_walled
         self.requests, self.answers = process.stdin, process.stdout
         self.output = PrintedOutput(process.stderr, limits.printed)
         self.status: int | None = None
@@ -70,8 +79,8 @@ class IsolatedSubmission(Submission):
         try:
             self._send(request | {"seconds": max(seconds, 0.001)})
             head = reader(self.answers)(16)
-            if head.startswith(b"Timeout ("):
-                raise self._too_long(head + self.answers.read(1 << 16))
+            if head.startswith((b"Timeout (", b"Current thread", b"Stack (most rec")):
+                raise self._too_long(head + self.answers.read(1 << 16), is_waiting=head[:1] == b"T")
             answer = receive(_with(head, reader(self.answers)))
         except ValueError:
             raise self._no_answer() from None
@@ -87,11 +96,12 @@ class IsolatedSubmission(Submission):
         self.is_late = True
         self.kill()
 
-    def _too_long(self, said: bytes = b"") -> CannotCheck:
+    def _too_long(self, said: bytes = b"", is_waiting: bool = True) -> CannotCheck:
         """Say which line a process was at that took too long."""
         where = re.search(rb'File "' + re.escape(self.path.encode()) + rb'", line (\d+) in (\w+)', said)
         place = f"{self.path}, line {int(where[1])}, in {where[2].decode()}" if where else self.path
-        return CannotCheck("time", f"{place}: not done after {self.limits.seconds:g} s; is there a loop without end?")
+        seconds = self.limits.waiting if is_waiting else self.limits.seconds
+        return CannotCheck("time", f"{place}: not done after {seconds:g} s; is there a loop without end?")
 
     def _gone(self) -> CannotCheck:
         self.wait(0.5)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from .spacing import is_cjk
 
 WRAPPED = 40  # a block whose lines are all narrower than this (verse, lists) was broken on purpose
-LONG = 1 << 20  # characters of a line that are read at a time; a sentence has at most about twice as many
+LONG = 1 << 22  # characters of a line that are read at a time; a sentence has at most about twice as many
 BEFORE = 10  # characters before a dot that tell whether it ends a sentence, and the slack of a wrapped line
 
 # Marks that end a sentence. A Western one needs a space or a CJK character behind it, a CJK one nothing.

@@ -16,7 +16,7 @@ from .. import __version__
 from ..backend import get_device
 from ..errors import InputError
 from ..models import ReconstructionConfig
-from ..runs import IDS, TEXT, Run, reading, refuse_occupied
+from ..runs import IDS, TEXT, Run, naming, reading, refuse_occupied
 from ..terminal import print_wrapped
 from ..text import WordPiece
 from .data import Data, Text, choose_tokenizer, find_text, load_data
@@ -154,7 +154,8 @@ def new_folder(options: Mapping[str, Any]) -> Path:
     Raises InputError where a run is there already.
     """
     folder = Path(options.get("out") or time.strftime("runs/%Y-%m-%d-%H%M%S"))
-    refuse_occupied(folder, {})
+    with naming(folder):  # a name that is too long
+        refuse_occupied(folder, {})
     return folder
 
 
@@ -180,6 +181,7 @@ def data_of_run(run: Run, stream: TextIO | None = None) -> Data:
     path = run.folder / TEXT if remembered.name == TEXT else find_text(remembered.name)
     try:
         with reading(path):
+            path.stat()
             text = Text.at(path, remembered.name)
     except InputError as error:
         raise InputError(f"the text that {run.folder}/config.json names cannot be used: {error}") from None

@@ -3,7 +3,6 @@
 import struct
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -64,11 +63,12 @@ def test_what_it_prints_is_kept_once_and_counts_for_nothing(runner, tmp_path):
 
 
 def test_a_loop_without_end_is_ended_and_its_line_told(runner, tmp_path):
-    started = time.monotonic()
     said = check(runner, tmp_path, LOOP)
+    assert said.result == "time" and "not done after 4 s; is there a loop without end?" in said.sentence
+    assert "line " in said.sentence and ", in backward" in said.sentence
+    said = check(runner, tmp_path, "while True:\n    pass")
     assert said.result == "time" and "not done after 1 s; is there a loop without end?" in said.sentence
     assert "line " in said.sentence and ", in backward" in said.sentence
-    assert time.monotonic() - started < 4
 
 
 def test_leaving_is_noticed(runner, tmp_path):

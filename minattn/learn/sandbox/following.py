@@ -53,10 +53,11 @@ class Input:
     def _compare(self, values: Any, rows: Any) -> None:
         """Compare values (K, N) with (1, N), or one value (1, N) with rows (R, N) of the input."""
         is_whole = rows.shape[1] == self.flat.size
+        rounding = 4 * float(np.finfo(float).eps) * self.largest
         with np.errstate(all="ignore"):
             difference = values - rows
+            difference[abs(difference) < rounding / 4] = 0  # an entry that was changed and put back
             changed = (difference != 0).sum(axis=1)
-        rounding = 4 * float(np.finfo(float).eps) * self.largest
         for i in np.flatnonzero((changed > 0) & np.isfinite(difference).all(axis=1))[: 4 * MOST_KEPT * 16]:
             part, offset = difference[i], 0 if is_whole else int(i) * rows.shape[1]
             places = np.flatnonzero(part)

@@ -9,6 +9,7 @@ import faulthandler
 import math
 import os
 import select
+import signal
 import sys
 import threading
 from typing import IO
@@ -44,7 +45,7 @@ def limit_resources(seconds: float, megabytes: int, processes: bool) -> None:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(which, (most, most))
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds) + 1, math.ceil(seconds) + 2))
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds) + 1, math.ceil(seconds) + 3))
 
 
 def main() -> None:
@@ -59,11 +60,13 @@ def main() -> None:
     try:
         limits = receive(read)
         limit_resources(limits["seconds"], limits["megabytes"], limits["processes"])
+        if hasattr(signal, "SIGXCPU"):  # says which line it is at, before it ends
+            faulthandler.register(signal.SIGXCPU, answers, all_threads=False, chain=True)
         if hasattr(select, "poll"):
             threading.Thread(target=_end_with_the_other, args=(requests,), daemon=True).start()
         while True:
             request = receive(read)
-            # says which line it is at, and ends it: from a thread of C, whatever the learner's code does
+            # the same for one that waits: from a thread of C, whatever the learner's code does
             faulthandler.dump_traceback_later(request.pop("seconds"), exit=True, file=answers)
             answer = encode(learner_file.answer(request))
             faulthandler.cancel_dump_traceback_later()
