@@ -80,7 +80,7 @@ class IsolatedSubmission(Submission):
             self._send(request | {"seconds": max(seconds, 0.001)})
             head = reader(self.answers)(16)
             if head.startswith((b"Timeout (", b"Current thread", b"Stack (most rec")):
-                raise self._too_long(head + self.answers.read(1 << 16), is_waiting=head[:1] == b"T")
+                raise self._too_long(head + self.answers.read(1 << 16))
             answer = receive(_with(head, reader(self.answers)))
         except ValueError:
             raise self._no_answer() from None
@@ -96,12 +96,11 @@ class IsolatedSubmission(Submission):
         self.is_late = True
         self.kill()
 
-    def _too_long(self, said: bytes = b"", is_waiting: bool = True) -> CannotCheck:
+    def _too_long(self, said: bytes = b"") -> CannotCheck:
         """Say which line a process was at that took too long."""
         where = re.search(rb'File "' + re.escape(self.path.encode()) + rb'", line (\d+) in (\w+)', said)
         place = f"{self.path}, line {int(where[1])}, in {where[2].decode()}" if where else self.path
-        seconds = self.limits.waiting if is_waiting else self.limits.seconds
-        return CannotCheck("time", f"{place}: not done after {seconds:g} s; is there a loop without end?")
+        return CannotCheck("time", f"{place}: not done after {self.limits.seconds:g} s; is there a loop without end?")
 
     def _gone(self) -> CannotCheck:
         self.wait(0.5)

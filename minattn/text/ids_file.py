@@ -34,8 +34,8 @@ BLOCK = 1 << 20
 IN_MEMORY = 1 << 24
 """Bytes of a file up to which it is read into memory; a larger one is mapped."""
 
-TOUCHED = 256
-"""Slices of a mapped file that are read before its pages are given back: each brings up to 64 KiB into memory."""
+NEAR, TOUCHED = 1 << 16, 1 << 24
+"""Bytes around a place that a read brings into memory, and those of a mapped file that may be there at a time."""
 
 
 @dataclass(frozen=True)
@@ -157,16 +157,28 @@ class _Content:
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Ids by their places in the file."""
-        self._touched += 1
-        if self._touched % TOUCHED == 0 and isinstance(self._data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            self._data.madvise(mmap.MADV_DONTNEED)  # they stay in the system's cache, and count no more as ours
-        return self._ids[start:stop]
+        if not isinstance(self._data, mmap.mmap):
+            return self._ids[start:stop]
+        ids = self._ids[start:stop].copy()  # now, while their pages are there
+        self._give_back((stop - start) * self._type.itemsize)
+        return ids
+
+    def _give_back(self, size: int) -> None:
+        """Note that so many bytes were read, and let go of what was: the system keeps it, and it is ours no more.
+
+        Mapped pages count as memory of a process from the first read on.
+        """
+        self._touched += size + NEAR
+        if self._touched > TOUCHED and isinstance(self._data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self._data.madvise(mmap.MADV_DONTNEED)
+            self._touched = 0
 
     def copy(self, place: Path) -> None:
         """Write all of it into a new file. Raises OSError."""
         with open(place, "xb") as copy:
             for first in range(0, self._size, BLOCK):
                 copy.write(self._data[first : first + BLOCK])
+                self._give_back(BLOCK)
             copy.flush()
             os.fsync(copy.fileno())
 

@@ -82,6 +82,8 @@ class Sentences(Sequence[list[int]]):
 
     def take(self, places: NDArray[Any]) -> list[NDArray[Any]]:
         """The ids of the sentences at some places (N,): N arrays, not to be written to."""
+        if len(places) > AT_ONCE // NEAR:  # what is made of lengths below is NEAR times as large
+            return [row for some in np.split(places, range(1024, len(places), 1024)) for row in self.take(some)]
         inside = self._inside(places)
         group = inside // NEAR
         between = group[:, None] * NEAR + np.arange(NEAR)
