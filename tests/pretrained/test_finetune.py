@@ -151,7 +151,7 @@ def test_other_commands_use_the_run_of_a_fine_tuning_as_any_other(place, ask, na
     assert len(told["tokens"]) == 9
     info = ask("info", "new")
     assert f"from        {place / name}, frozen: layer.1" in info
-    assert f"model {sum(map(len, contents(Path('new/model')).values())):,}, total" in info
+    assert f"model {sum(map(len, contents(Path('new/model')).values())):,}, text.ids " in info
     model, _ = load_model(Run.open("new"))
     assert isinstance(model, DistilBertForMaskedLM if name == "distilbert" else BertForMaskedLM)
     ids = np.array([[2, 9, 4, 3]])
