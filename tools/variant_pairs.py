@@ -8,6 +8,7 @@ as the part between the marks alone; what passes in either way is listed, and th
 one pair in twenty.
 """
 
+import argparse
 import sys
 import warnings
 from collections.abc import Iterator
@@ -52,8 +53,11 @@ def passes(exercise: Exercise, source: str) -> bool:
     return True
 
 
-def main(names: list[str]) -> int:
+def main() -> int:
     """Print the share of pairs that fail for each exercise; returns 1 where it is too small for one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the exercises (all that have variants)")
+    names = parser.parse_args().names
     code = 0
     for exercise in [find(name) for name in names] or [each for each in course() if each.variants]:
         count = len(exercise.variants)
@@ -68,4 +72,4 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 from minattn.learn import course, find
@@ -77,7 +78,8 @@ print("\n" + find("softmax").text.partition("import numpy as np\n")[2].strip())
 run("minattn learn init annas --variant anna-7f3", slice(1))
 for learner in ("anna", "ben"):
     for name in ("softmax", "mask", "attention"):
-        print(f"{learner:5}{name:10} {find(name, f'{learner}-7f3').says}")
+        says = f"{learner:5}{name:10} {find(name, f'{learner}-7f3').says}"
+        print(textwrap.fill(says, 88, subsequent_indent=" " * 16))
 counts = {exercise.name: len(exercise.variants) for exercise in course() if exercise.variants}
 ways = counts["softmax"] * counts["mask"] * counts["attention"]
 alike = round(100 * (1 - math.prod(1 - learners / ways for learners in range(30))))

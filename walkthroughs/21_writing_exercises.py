@@ -221,7 +221,8 @@ choices = (
 )
 """
 head, _, fields = EXERCISE.partition("\n\nexercise = Exercise(")
-varied = f"{head}\nfrom .variants import choices\n\nexercise = Exercise(\n    choices=choices,{fields}"
+opening = "from .variants import choices\n\nexercise = Exercise(\n    choices=choices,"
+varied = f"{head}\n{opening}{fields}"
 (rms_norm / "variants.py").write_text(VARIANTS, encoding="utf-8")
 (rms_norm / "exercise.py").write_text(varied, encoding="utf-8")
 tagged = WRONG.replace("# The second term", "# [-sum] The second term")
@@ -229,7 +230,8 @@ tagged = WRONG.replace("# The second term", "# [-sum] The second term")
 
 run("python own.py learn init annas --variant anna-7f3", slice(1))
 run("python own.py learn solution rms_norm --anyway --dir annas", slice(3))
-print((folder / "annas" / "18_rms_norm.py").read_text(encoding="utf-8").partition("\nx_j")[0])
+annas = (folder / "annas" / "18_rms_norm.py").read_text(encoding="utf-8")
+print(annas.partition("\nx_j")[0])
 
 # %% [markdown]
 # The second mistake is right here; its tag, `[-sum]`, keeps it where the option is not chosen. A second choice

@@ -36,6 +36,9 @@ BEAT, SILENCE = 1.0, 15.0
 GRACE = 3.0
 """Seconds that ranks have to say goodbye in."""
 
+PASSING_ON = 0.5
+"""Seconds that the launcher has to read what was said in: when a job is ended it leaves unread what it has not."""
+
 MOST_CORES = 1 << 14
 """More than a machine has."""
 
@@ -127,6 +130,7 @@ class Ranks:
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        time.sleep(PASSING_ON)
         if hasattr(signal, "alarm"):
             signal.alarm(int(GRACE))
         self.mpi.COMM_WORLD.Abort(code or 1)

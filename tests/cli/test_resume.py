@@ -279,7 +279,10 @@ def change_text(place):
     [
         (change_text, "small.txt has changed since new was trained on it; put the old text back"),
         (lambda place: (place / "small.txt").unlink(), "small.txt is missing"),
-        (lambda place: ((place / "small.txt").unlink(), (place / "small.txt").mkdir()), "could not be read: Is a dir"),
+        (
+            lambda place: ((place / "small.txt").unlink(), (place / "small.txt").mkdir()),
+            "expected a text file, found a folder",
+        ),
         (lambda place: (place / "new/tokenizer.json").unlink(), "tokenizer.json is missing"),
         (lambda place: (place / "new/tokenizer.json").write_text("{}"), "tokenizer"),
         (lambda place: (place / "new/metrics.jsonl").write_text("x\n{}\n"), "metrics.jsonl is damaged at line 1"),
