@@ -110,15 +110,20 @@ tried = find("softmax").fill("dx = p * g * (1 - p)")
 (ben / find("softmax").file).write_text(tried, encoding="utf-8")
 
 run("minattn learn check softmax --dir ben")
-run("minattn learn hint softmax --dir ben")
+run("minattn learn hint softmax --dir ben", slice(4))
+run("minattn learn check softmax --dir ben", slice(2, None))
 print("\nben/progress.txt:")
 print((ben / "progress.txt").read_text(encoding="utf-8").partition("\n")[2].rstrip())
 
 # %% [markdown]
 # A verdict comes from calling the learner's function on random inputs, several times, with lengths that differ. A
 # backward pass is held to the gradients of the solution and to the gradient check, so that any right way passes:
-# loops, einsum, other algebra. What is wrong is told from the outside in: the numbers; the first intermediate value
-# that is wrong, if it has a name that the exercise suggests; the mistake that it looks like; what to look at next.
+# loops, einsum, other algebra.
+#
+# Feedback rises with the tries. The first wrong answer is told which gradient is wrong, where, and of which kind the
+# mistake is. The second is told the mistake, the first intermediate value that is wrong, if it has a name that the
+# exercise suggests, and what to look at next. The formula comes with the third. The same answer again is no other try;
+# a hint counts as one.
 #
 # Tries and hints stand in `progress.txt`. It is the learner's, a text that may be read, edited and deleted. Do not
 # grade by it.

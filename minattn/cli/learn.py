@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import InputError, did_you_mean
 from ..learn.checking import check_in_folder
 from ..learn.course import Exercise, course, find
+from ..learn.feedback import told
 from ..learn.grade import grade
 from ..learn.isolated_submission import Limits
 from ..learn.learner_folder import find_file, keys_of, make_folder_of_exercises, require_exercises, restore_template
@@ -135,7 +136,8 @@ def learn_check(options: argparse.Namespace) -> int:
         exercise = progress.find(name)
         verdict = check_in_folder(place, exercise, runner)
     progress.record(exercise, verdict)
-    screen.verdict(exercise, verdict)
+    step = progress.step(exercise)
+    screen.verdict(exercise, told(exercise, verdict, step))
     screen.notes(progress)
     screen.write()
     if verdict.solved:
@@ -143,7 +145,9 @@ def learn_check(options: argparse.Namespace) -> int:
         following = progress.after(exercise)
         screen.say(f"next: {following.file}" if following else "All are right.")
     else:
-        screen.say(f"stuck? minattn learn hint {exercise.name}", "dim")
+        rises = verdict.result == "wrong" and step < progress.tell
+        more = "more is told at your next try, or after" if rises else "stuck?"
+        screen.say(f"{more} minattn learn hint {exercise.name}", "dim")
     return 0 if verdict.solved else 1
 
 

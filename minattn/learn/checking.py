@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import RunError
 from .answer_comparison import NOT_COMPARABLE, form_error, wrong_numbers, wrong_parts
 from .course import VARIANT_MARK, Edge, Exercise, find
+from .feedback import text_checked
 from .gap import gap_of
 from .learner_folder import find_file, read_source
 from .measured import looks_measured
@@ -102,8 +103,8 @@ def check_submission(exercise: Exercise, submission: Submission, path: str, sour
         result, reason = error.result, Reason("", error.sentence, remarks)
     means = [str(said) for said in submission.means if exercise.asks_for_gradient or said != "complex numbers"]
     unusual = f"uses {', '.join(means)}"[:300] if means else ""
-    seconds = time.monotonic() - started
-    return Verdict(exercise.name, result, *reason, parts, measured, unusual, seconds=seconds)
+    seconds, answer = time.monotonic() - started, text_checked(source)
+    return Verdict(exercise.name, result, *reason, parts, measured, unusual, answer=answer, seconds=seconds)
 
 
 def _what_is_wrong(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from ..errors import InputError, RunError
 from ..runs import write_atomically
 from .course import Exercise, course, find
+from .feedback import FORMULA, WHERE
 from .variants import as_key
 from .verdict import Verdict
 
@@ -18,7 +20,7 @@ VARIANT_FILE = "variant.txt"
 VARIANT_TEXT = "# The exercises of this folder are those of this key. Without it they cannot be checked.\n"
 HEADER = """\
 # What minattn learn knows of this folder, a line for each exercise. Lines may be edited, deleted, or the whole file.
-# exercise           now      tries  hints  first passed
+# exercise           now      tries  hints  told        first passed
 """
 
 
@@ -28,13 +30,21 @@ class ExerciseProgress(NamedTuple):
     Args:
         passed: whether its last check passed
         tries, hints: how often it was tried, and how many hints were seen
+        told, answer: how many wrong answers, each another, have been told of, at most three; and a word for the last
         first: when it first passed, or "-"
     """
 
     passed: bool = False
     tries: int = 0
     hints: int = 0
+    told: int = 0
+    answer: str = ""
     first: str = "-"
+
+    def __str__(self) -> str:
+        """The columns of the file."""
+        told = f"{self.told}:{self.answer}" if self.told else "-"
+        return f"{'passed' if self.passed else 'open':6} {self.tries:7} {self.hints:6}  {told:10}  {self.first}"
 
 
 @dataclass
@@ -47,6 +57,7 @@ class CourseProgress:
         unknown_lines: lines of the file that are kept as they are
         notes: sentences for the learner
         key: that stands for the variants of the exercises; None for their usual form
+        tell: the step at which feedback ends; see `feedback.py`
     """
 
     folder: Path
@@ -54,6 +65,7 @@ class CourseProgress:
     unknown_lines: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     key: str | None = None
+    tell: int = FORMULA
 
     @classmethod
     def load(cls, folder: Path, key: str | None = None) -> CourseProgress:
@@ -121,7 +133,15 @@ class CourseProgress:
                 self.save()
         elif counts or verdict.solved != self.is_passed(exercise):
             self.add_try(exercise, verdict.solved)
+            row = self.of(exercise)
+            if verdict.result == "wrong" and counts and verdict.answer != row.answer:
+                self.rows[exercise.name] = row._replace(told=min(row.told + 1, FORMULA), answer=verdict.answer)
             self.save()
+
+    def step(self, exercise: Exercise) -> int:
+        """How much of a diagnosis is told now: more with each other wrong answer, and with each hint that was seen."""
+        row = self.of(exercise)
+        return min(max(row.told, WHERE) + row.hints, self.tell)
 
     def add_try(self, exercise: Exercise, passed: bool) -> None:
         """Note one more try."""
@@ -143,7 +163,7 @@ class CourseProgress:
     def save(self) -> None:
         """Write the file; where that cannot be, a note says so."""
         lines = [
-            f"{name:20} {'passed' if row.passed else 'open':6} {row.tries:7} {row.hints:6}  {row.first}"
+            f"{name:20} {row}"
             for name in (exercise.name for exercise in course())
             if (row := self.rows.get(name)) is not None
         ]
@@ -180,4 +200,7 @@ def _row(words: list[str]) -> ExerciseProgress | None:
     if not all(count.isdecimal() and len(count) < 10 for count in counts):
         return None
     tries, hints = (*map(int, counts), 0, 0)[:2]
-    return ExerciseProgress(words[0] == "passed", tries, min(hints, 3), " ".join(words[3:]) or "-")
+    told, answer, rest = 0, "", words[3:]
+    if rest and (found := re.fullmatch(r"([1-3]):(\w{8})|-", rest[0])):  # older files have no such column
+        told, answer, rest = int(found[1] or 0), found[2] or "", rest[1:]
+    return ExerciseProgress(words[0] == "passed", tries, min(hints, 3), told, answer, " ".join(rest) or "-")

@@ -109,7 +109,7 @@ class Screen:
         if verdict.looks_measured:
             self.write()
             self.labelled("looks measured", verdict.looks_measured)
-        for label, text in verdict.remarks:
+        for label, text, _ in verdict.remarks:
             self.write()
             self.labelled(label, text)
         lines = verdict.printed.rstrip().splitlines()

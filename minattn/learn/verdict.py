@@ -6,10 +6,11 @@ RESULTS = ("passed", "to do", "wrong", "error", "time", "memory", "crash", "miss
 
 
 class Remark(NamedTuple):
-    """A label, and what there is to say under it."""
+    """A label, what there is to say under it, and what of it is told before the formula is; None for all of it."""
 
     label: str
     text: str
+    brief: str | None = None
 
 
 class Reason(NamedTuple):
@@ -32,6 +33,7 @@ class Verdict(NamedTuple):
         looks_measured: why the numbers, which are right, look measured and not derived; or ""
         unusual: what the file uses that a derivation has no use for, so that somebody should look at it; or ""
         isolated: whether it ran behind a wall of the system
+        answer: a word that tells what was checked from another answer
         printed: what the learner's code printed
         seconds: how long it took
     """
@@ -45,6 +47,7 @@ class Verdict(NamedTuple):
     looks_measured: str = ""
     unusual: str = ""
     isolated: bool = False
+    answer: str = ""
     printed: str = ""
     seconds: float = 0.0
 

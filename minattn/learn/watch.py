@@ -8,6 +8,7 @@ from pathlib import Path
 from ..terminal import Keys
 from .checking import check_in_folder
 from .course import Exercise, course
+from .feedback import told
 from .learner_folder import find_file, restore_template
 from .progress import CourseProgress
 from .runner import Runner
@@ -80,7 +81,7 @@ class Watch:
         self.progress.record(exercise, verdict, counts)
         self.head()
         with self.screen.cut_off(FOOT, f"all of it: minattn learn check {exercise.name}"):
-            self.screen.verdict(exercise, verdict)
+            self.screen.verdict(exercise, told(exercise, verdict, self.progress.step(exercise)))
         self.foot(verdict)
 
     def head(self) -> None:

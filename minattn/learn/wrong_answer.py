@@ -115,16 +115,19 @@ def first_wrong_step(exercise: Exercise, submission: Submission, arguments: tupl
         line, value = versions[-1]
         place = f"{name}, line {line}"
         if np.shape(value) != values[0].shape:
-            yield Remark("first wrong step", f"{place}: {meaning} has shape {values[0].shape}, not {np.shape(value)}")
+            shapes = f"has shape {values[0].shape}, not {np.shape(value)}"
+            yield Remark("first wrong step", f"{place}: {meaning} {shapes}", f"{place}: it {shapes}")
         else:
-            yield Remark("first wrong step", f"{place}: {worst_entry(value, values[0], name, NEARLY)}\n({meaning})")
+            numbers = f"{place}: {worst_entry(value, values[0], name, NEARLY)}"
+            yield Remark("first wrong step", f"{numbers}\n({meaning})", numbers)
         break
     else:
         if right:
             yield Remark("right so far", f"{', '.join(right)}; what is wrong comes after")
     if not seen:
         listed = ", ".join(f"{name} ({meaning})" for name, meaning in exercise.steps.items())
-        yield Remark("tip", f"use these names for the steps, and they are compared one by one: {listed}")
+        tip = "use these names for the steps, and they are compared one by one: "
+        yield Remark("tip", tip + listed, tip + ", ".join(exercise.steps))
 
 
 def right_values(exercise: Exercise, arguments: tuple[Any, ...]) -> dict[str, list[Any]]:

@@ -73,7 +73,7 @@ def test_it_starts_with_the_first_exercise_that_is_not_passed(folder, runner):
 
 def test_a_saved_file_is_checked_whichever_it_is(folder, runner):
     said = watch(folder, runner, saving(folder, ATTENTION, "dq, dk, dv = q, k, v"), None, "q")
-    assert f"✗ {NUMBERED}   not right yet" in said and "diagnosis" in said and "first wrong step" in said
+    assert f"✗ {NUMBERED}   not right yet" in said and "kind   " in said and "diagnosis" not in said
     said = watch(folder, runner, saving(folder, ATTENTION, ATTENTION.solution), None, "q")
     assert f"✓ {NUMBERED}   right, in" in said and "n takes you to the next one" in said
     assert f"1 of {len(course())}" in said

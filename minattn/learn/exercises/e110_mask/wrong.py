@@ -10,7 +10,7 @@ p = exp / total * mask
 # [-causal, -band] Masked scores are set to 0, which is a score like any other; it takes -inf to get no weight.
 scores = np.where(mask, s, 0.0)
 
-# [-causal, -band] With -1e9 in place of -inf a row that may look nowhere looks everywhere alike; it should be zeros.
+# [-causal, -band] A row that may look nowhere looks everywhere alike: -1e9 is no -inf; the row should be zeros.
 scores = np.where(mask, s, -1e9)
 
 # A row that may look nowhere became NaN: -inf - -inf in the shift, or 0 / 0 in the division.
