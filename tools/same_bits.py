@@ -9,6 +9,8 @@ pip install 'minattn[mpi]'.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import random
 import shutil
 import signal
@@ -31,41 +33,43 @@ NO_FORK = "import minattn.parallel.share as share, sys; share.can_fork = lambda:
 RUN = "from minattn.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-def command(kind: str, number: int, *words: str) -> list[str]:
-    """`minattn train` on so many workers of a kind."""
+def start(place: Path, kind: str, number: int, *words: str) -> subprocess.Popen[bytes]:
+    """`minattn train` on so many workers of a kind, in a folder."""
+    begin = NO_FORK if kind == "threads" else "import sys; "
+    command = [sys.executable, "-c", begin + RUN, "train", *words]
     if kind == "ranks":
         mpiexec = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or "mpiexec"
-        return [mpiexec, "-n", str(number), sys.executable, "-m", "minattn", "train", *words, "--threads", "1", "--mpi"]
-    start = NO_FORK if kind == "threads" else "import sys; "
-    return [sys.executable, "-c", start + RUN, "train", *words, "--threads", str(number)]
+        command = [mpiexec, "-n", str(number), *command, "--threads", "1", "--mpi"]
+    else:
+        command += ["--threads", str(number)]
+    return subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def main() -> int:
     """Run them all, with a line for each; returns 1 where one gives other bits."""
     argparse.ArgumentParser(prog="python tools/same_bits.py", description=__doc__.partition("\n")[0]).parse_args()
     rng, differ = random.Random(0), 0
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         sentences = [sentence for piece in read_pieces(shipped("reader.en.txt"))[:12] for sentence in piece.sentences]
         (place / "text").write_text("\n".join(sentences), encoding="utf-8")
-        subprocess.run(command("processes", 1, "text", *SIZES, *WAYS, "--out", "whole"), cwd=place, check=True, **quiet)
+        start(place, "processes", 1, "text", *SIZES, *WAYS, "--out", "whole").wait()
         whole = result(place / "whole")
         assert whole is not None
         ways = [(kind, number) for kind in KINDS for number in NUMBERS]
         for kind, number in ways:
             shutil.rmtree(place / "new", ignore_errors=True)
-            job = subprocess.Popen(command(kind, number, "text", *SIZES, *WAYS, "--out", "new"), cwd=place, **quiet)
+            job = start(place, kind, number, "text", *SIZES, *WAYS, "--out", "new")
             saved, wanted = 0, rng.randrange(10, STEPS - 20)
             while saved < wanted and job.poll() is None:
                 time.sleep(0.05)
                 saved = newest(place / "new")
             for process in processes_in(place):
-                subprocess.run(["kill", f"-{signal.SIGKILL.value}", str(process)], stderr=subprocess.DEVNULL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
             job.wait()
             other = rng.choice([way for way in ways if way[0] != kind and way[1] != number])
-            resumed = command(*other, "--resume", "new", "--no-figures")
-            subprocess.run(resumed, cwd=place, check=True, **quiet)
+            start(place, *other, "--resume", "new", "--no-figures").wait()
             is_same = result(place / "new") == whole
             differ += not is_same
             begun = f"{number} {kind}, killed after step {saved}"
