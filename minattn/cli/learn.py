@@ -6,18 +6,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError
 from ..learn.checking import check_in_folder
-from ..learn.course import Exercise, course, find
+from ..learn.course import Exercise
 from ..learn.feedback import told
-from ..learn.grade import grade
-from ..learn.isolated_submission import Limits
-from ..learn.learner_folder import find_file, keys_of, make_folder_of_exercises, require_exercises, restore_template
+from ..learn.learner_folder import find_file, make_folder_of_exercises, require_exercises, restore_template
 from ..learn.progress import VARIANT_FILE, CourseProgress, recorded_key
 from ..learn.runner import Runner
 from ..learn.screen import Screen, clean
 from ..learn.variants import as_key
 from ..terminal import stoppable
+from .learn_grade import add_bundle, add_grade, counted, learn_bundle, learn_grade, limits_of
 
 EXAMPLES = """examples, of starting or going on, of one check, of a hint,
 of grading:
@@ -63,16 +62,11 @@ def add_learn(learn: argparse.ArgumentParser) -> None:
     part(learn_list, "all exercises, and how far you are")
     solution = part(learn_solution, "the solution of an exercise, and other ways", takes_name=True)
     solution.add_argument("--anyway", action="store_true", help="although it is not passed yet")
-    graded = part(learn_grade, "for teachers: grade folders of submissions", in_folder=False)
-    graded.add_argument("folders", nargs="+", metavar="DIR", help="a folder of exercises, one for each learner")
-    graded.add_argument("--csv", required=True, metavar="FILE", help="where the table goes")
-    graded.add_argument("--seed", type=int, metavar="N", help="of the inputs they are tried on (a random one)")
-    only = "names, numbers or files of the exercises that count, with commas: softmax,attention (all)"
-    graded.add_argument("--only", metavar="NAMES", help=only)
+    graded = part(learn_grade, "for teachers: grade what a class has handed in", in_folder=False)
+    add_grade(graded)
+    add_bundle(part(learn_bundle, "for teachers: an autograder for other tools", in_folder=False))
     for sub in (init, check, hint, solution):
         sub.add_argument("--variant", metavar="KEY", help="the variants for a key (as init recorded, else none)")
-    graded.add_argument("--variant", metavar="KEY", help="the key that was set; {} in it is the name of a folder")
-    graded.add_argument("--variants", metavar="FILE", help="a table (CSV) of keys: columns folder and variant")
     for sub in (check, graded):
         sub.add_argument("--seconds", type=float, default=5.0, metavar="S", help="time limit of an exercise (5)")
 
@@ -90,9 +84,9 @@ def learn_init(options: argparse.Namespace) -> int:
     added, kept = make_folder_of_exercises(Path(folder), _key(options))
     if added and kept:
         stay = "file was there and stays as it is" if len(kept) == 1 else "files were there and stay as they are"
-        screen.say(f"{folder}: {_counted(len(added), 'exercise')} added, {len(kept)} {stay}", has_path=True)
+        screen.say(f"{folder}: {counted(len(added), 'exercise')} added, {len(kept)} {stay}", has_path=True)
     elif added:
-        screen.say(f"{folder}: {_counted(len(added), 'exercise')}, from {added[0]} to {added[-1]}", has_path=True)
+        screen.say(f"{folder}: {counted(len(added), 'exercise')}, from {added[0]} to {added[-1]}", has_path=True)
     else:
         screen.say(f"{folder}: all {len(kept)} exercises are there already; nothing was changed", has_path=True)
     if key := recorded_key(Path(folder)):
@@ -125,7 +119,7 @@ def learn_check(options: argparse.Namespace) -> int:
     name: str | None = options.name
     if name is not None and options.all:
         raise InputError("give the name of an exercise, or --all, not both")
-    place, screen, limits = Path(options.dir), Screen(), _limits(options.seconds)
+    place, screen, limits = Path(options.dir), Screen(), limits_of(options.seconds)
     if name is not None and name.endswith(".py") and Path(name).is_file():
         place = Path(name).parent
     require_exercises(place)
@@ -243,48 +237,6 @@ def learn_solution(options: argparse.Namespace) -> int:
         screen.write(gap + "\n")
     screen.say(exercise.note)
     return 0
-
-
-def learn_grade(options: argparse.Namespace) -> int:
-    """Grade folders of submissions into a table. Returns 0 where all of it was graded, right or wrong."""
-    if options.seed is not None and options.seed < 0:
-        raise InputError(f"--seed must not be negative, got {options.seed}")
-    screen, limits, folders = Screen(), _limits(options.seconds), [Path(folder) for folder in options.folders]
-    exercises = None if options.only is None else _chosen(options.only)
-    if options.variant is not None and options.variants is not None:
-        raise InputError("give the keys by --variant or by --variants, not by both")
-    keys = keys_of(folders, options.variant, options.variants and Path(options.variants))
-    graded = grade(folders, Path(options.csv), options.seed, limits, screen, exercises, keys=keys)
-    screen.say(f"{options.csv}: {_counted(len(graded), 'row')}", has_path=True)
-    return 0
-
-
-def _chosen(only: str) -> list[Exercise]:
-    """The exercises that a list with commas names, in the order of the course. Raises InputError."""
-    names = [name.strip() for name in only.split(",") if name.strip()]
-    known = [exercise.name for exercise in course()]
-    there = f"there are {', '.join(known)}"
-    if not names:
-        raise InputError(f"--only names no exercise; {there}")
-    chosen = set()
-    for name in names:
-        try:
-            chosen.add(find(name).number)
-        except InputError:
-            near = did_you_mean(name, known)
-            raise InputError(f"--only: there is no exercise {name!r}; {there}{near}") from None
-    return [exercise for exercise in course() if exercise.number in chosen]
-
-
-def _counted(count: int, what: str) -> str:
-    """A number of things: 1 row, 2 rows."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _limits(seconds: float) -> Limits:
-    if not 0 < seconds <= 3600:
-        raise InputError(f"--seconds must be more than 0 and at most 3600, got {seconds:g}")
-    return Limits(seconds=seconds)
 
 
 def _open(options: argparse.Namespace) -> tuple[Exercise, CourseProgress, Screen]:

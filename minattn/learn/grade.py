@@ -14,19 +14,20 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from ..runs import similar_path, write_atomically
-from ..terminal import Interrupt, Stopped, columns, labelled, padded
+from ..terminal import Count, Interrupt, Stopped, columns, labelled, padded
 from .checking import check_in_folder
 from .course import Exercise, course
 from .isolated_submission import Limits
-from .learner_folder import find_file
+from .learner_folder import find_file, read_source
+from .points import Points
 from .runner import Runner
 from .screen import Screen, clean, state_of
-from .verdict import Verdict
+from .verdict import CannotCheck, Verdict
 from .wall import why_no_wall
 
 COLUMNS = (
-    *("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "right", "looks_measured"),
-    *("unusual", "isolated", "seconds", "seed"),
+    *("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "right", "points", "most"),
+    *("looks_measured", "unusual", "note", "isolated", "seconds", "seed"),
 )
 MOST_TEXT = 500
 """The most letters of a cell."""
@@ -36,23 +37,34 @@ WRITE_SECONDS = 0.5
 
 
 class Graded(NamedTuple):
-    """The verdict on one exercise of one folder, and the name of its file."""
+    """The verdict on one exercise of one student.
 
-    folder: Path
+    Args:
+        student: the name of the folder, as it was given
+        exercise, file, verdict: which one, the name of its file, and what came of it
+        note: what there is to say of the file; source: what is in it
+    """
+
+    student: str
     exercise: Exercise
     file: str
     verdict: Verdict
+    note: str = ""
+    source: str = ""
 
 
 def grade(
     folders: Sequence[Path],
-    table: Path,
+    table: Path | None,
     seed: int | None,
     limits: Limits,
     screen: Screen,
     exercises: Sequence[Exercise] | None = None,
     workers: int | None = None,
     keys: Mapping[Path, str] | None = None,
+    points: Points | None = None,
+    names: Sequence[str] = (),
+    notes: Sequence[Mapping[str, str]] = (),
 ) -> list[Graded]:
     """Grade folders, one after the other or several at a time, and write the table as rows arrive.
 
@@ -64,6 +76,10 @@ def grade(
         exercises: those that are graded; all where it is None
         keys: of the variants that were set, by folder; without one the usual form counts
         workers: how many folders are graded at a time; as many as there are processors where it is None
+        table: where rows are written as they arrive; None for nowhere
+        points: what the exercises are worth
+        names: of the students, in the order of the folders; those of the folders where there are none
+        notes: what there is to say of the file of an exercise, by its name, for each folder
 
     Raises:
         InputError: a folder is not there
@@ -75,11 +91,13 @@ def grade(
     seed = secrets.randbelow(1 << 31) if seed is None else seed
     isolated = "not isolated" if (not_isolated := why_no_wall()) else "yes"
     wanted = course() if exercises is None else exercises
+    names = names or [str(folder) for folder in folders]
     arrived: dict[tuple[int, int], Graded] = {}
     written = 0.0
 
     def write_table() -> None:
-        write_atomically(table, _csv(in_order(arrived), seed, isolated))
+        if table is not None:
+            write_atomically(table, _csv(in_order(arrived), seed, isolated, points or Points()))
 
     write_table()  # what cannot be written is said before the work, not after
     interrupted, thread = threading.Event(), threading.local()
@@ -94,8 +112,11 @@ def grade(
             exercise, path = exercise.for_key((keys or {}).get(folder)), find_file(folder, exercise)
             verdict = check_in_folder(folder, exercise, thread.runner, seed)
             if not interrupted.is_set():
-                arrived[place, number] = Graded(folder, exercise, path.name if path else "", verdict)
+                note = notes[place].get(exercise.name, "") if notes else ""
+                file, source = (path.name, source_of(path)) if path else ("", "")
+                arrived[place, number] = Graded(names[place], exercise, file, verdict, note, source)
 
+    count = Count(len(folders) * len(wanted), "files", screen.stream)
     pool = ThreadPoolExecutor(workers or min(len(folders), os.cpu_count() or 1))
     with Interrupt() as interrupt:  # an exception in the midst of waiting would leave a lock taken for ever
         try:
@@ -105,12 +126,14 @@ def grade(
                     if time.monotonic() - written > WRITE_SECONDS:
                         write_table()
                         written = time.monotonic()
+                    if screen.is_terminal and arrived:
+                        count.show(len(arrived))
                 if interrupt.requested:
                     break
                 done.result()
                 rows = [arrived[place, number] for number in range(len(wanted))]
-                longest = max(columns(str(folder)) for folder in folders)
-                screen.write(_summary(folders[place], rows, longest, screen))
+                count.end()
+                screen.write(_summary(names[place], rows, max(map(columns, names)), screen))
         finally:
             interrupted.set()
             for runner in started:
@@ -131,33 +154,43 @@ def in_order(arrived: dict[tuple[int, int], Graded]) -> list[Graded]:
     return [row for _, row in sorted(arrived.copy().items(), key=lambda item: item[0])]
 
 
-def _summary(folder: Path, rows: Sequence[Graded], longest: int, screen: Screen) -> str:
+def source_of(path: Path) -> str:
+    """What is in a learner's file; "" where that cannot be read."""
+    try:
+        return read_source(path)
+    except CannotCheck:
+        return ""
+
+
+def _summary(student: str, rows: Sequence[Graded], longest: int, screen: Screen) -> str:
     """A folder and its results in lines that fit; on a terminal, of a long name the end. longest: of the names."""
     results = [state_of(row.verdict) for row in rows]
     others = [f"{results.count(result)} {result}" for result in dict.fromkeys(results) if result != "passed"]
     longest = min(longest, screen.width // 2) if screen.is_terminal else longest
-    name = clean(str(folder))
+    name = clean(student)
     while columns(name) > longest:
         name = "…" + name[2:]
     text = f"{results.count('passed'):2} of {len(rows)}   {', '.join(others)}"
     return "\n".join(labelled(f"  {padded(name, longest)}  ", text, screen.width, screen.is_terminal))
 
 
-def _csv(graded: Sequence[Graded], seed: int, isolated: str = "yes") -> str:
+def _csv(graded: Sequence[Graded], seed: int, isolated: str = "yes", points: Points | None = None) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for folder, exercise, file, verdict in graded:
+    points = points or Points()
+    for student, exercise, file, verdict, note, _ in graded:
         diagnosis = next((remark.text for remark in verdict.remarks if remark.label == "diagnosis"), "")  # the first
         said = (verdict.result, verdict.kind, verdict.sentence, diagnosis)
         right = " ".join(name for name, is_right in verdict.parts if is_right)
-        marks = (right, verdict.looks_measured, verdict.unusual, isolated)
-        cells = (folder, exercise.number, exercise.name, file, *said, *marks, f"{verdict.seconds:.2f}", seed)
-        writer.writerow([_cell(str(cell)) for cell in cells])
+        worth = (f"{points.earned(exercise, verdict):.4g}", f"{points.of(exercise):.4g}")
+        marks = (right, *worth, verdict.looks_measured, verdict.unusual, note, isolated)
+        cells = (student, exercise.number, exercise.name, file, *said, *marks, f"{verdict.seconds:.2f}", seed)
+        writer.writerow([safe_cell(str(cell)) for cell in cells])
     return text.getvalue()
 
 
-def _cell(text: str) -> str:
+def safe_cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula, with or without the spaces before it; of a long one the start."""
     text = clean(text[: 2 * MOST_TEXT])
     text = text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}…"

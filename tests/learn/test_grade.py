@@ -5,7 +5,6 @@ import csv
 import io
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 from support.small_run import assert_one_sentence
@@ -109,7 +108,7 @@ def test_the_table_holds_no_formula_and_no_control_character(tmp_path):
 def test_no_text_cell_can_be_a_formula(start):
     remarks = (Remark("your line", "dx = g"), Remark("diagnosis", start), Remark("diagnosis", "another"))
     verdict = Verdict("softmax", "wrong", "known", start, remarks)
-    (row,) = csv.DictReader(io.StringIO(_csv([Graded(Path(start), find("softmax"), start, verdict)], 0)))
+    (row,) = csv.DictReader(io.StringIO(_csv([Graded(start, find("softmax"), start, verdict)], 0)))
     assert row["diagnosis"] == row["sentence"] == row["file"] == row["folder"]
     cell = row["diagnosis"]
     assert cell.lstrip()[0] not in "=+-@" and "\t" not in cell and "\r" not in cell, row

@@ -126,12 +126,12 @@ def test_no_trick_passes_unmarked_does_harm_or_changes_another_row(tmp_path):
         assert None not in row and None not in row.values()  # no cell too many, none too few
         assert all(len(cell) <= 600 and not cell.lstrip().startswith(("=", "+", "-", "@")) for cell in row.values())
         assert row["exercise"] == given.exercise.name
-        if given.folder.name in HONEST:
+        if Path(given.student).name in HONEST:
             if row["result"] != "passed" or row["looks_measured"] or row["unusual"]:
                 spoiled.append(row)
-        elif about[given.folder.name] == row["exercise"]:
+        elif about[Path(given.student).name] == row["exercise"]:
             if row["result"] == "passed" and not (row["looks_measured"] or row["unusual"]):
-                unfair.append(given.folder.name)
+                unfair.append(Path(given.student).name)
             assert "root:" not in "".join(row.values())
         else:
             assert row["result"] == "missing"
