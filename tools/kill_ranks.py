@@ -117,7 +117,7 @@ def one_job(place: Path, words: list[str], ranks: int, rng: random.Random, takes
         number = rng.choices((signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGINT), (70, 10, 10, 10))[0]
         victims = processes_below(job.pid)
         victim = job.pid if number in (signal.SIGTERM, signal.SIGINT) or not victims else rng.choice(victims)
-        if number == signal.SIGSTOP and victim == job.pid:
+        if number == signal.SIGSTOP and (victim == job.pid or ranks == 1):  # nobody is there to miss it
             number = signal.SIGKILL
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, number)

@@ -21,6 +21,13 @@ LOOK_SECONDS = 1e-3
 """Seconds for which a process looks for a message by itself: more than there are between two parts of a step."""
 
 
+STOPPED_SECONDS = 15
+"""Seconds for which a copy may be stopped, as by SIGSTOP, while it should compute, before the work is given up."""
+
+EXIT_SECONDS = 5.0
+"""Seconds in which copies must have ended that were told to."""
+
+
 def can_fork() -> bool:
     """Whether copies of this process can be made and compute: Windows has none, on macOS BLAS hangs in them."""
     return sys.platform == "linux"
@@ -74,26 +81,33 @@ class Processes:
             with contextlib.suppress(OSError):
                 connection.send(None)  # its end may be open in processes that others have forked meanwhile
             connection.close()
+        deadline = time.monotonic() + EXIT_SECONDS
         for number, _ in self._copies:
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(number, 0)
+                while os.waitpid(number, os.WNOHANG) == (0, 0):
+                    if time.monotonic() > deadline:  # it may have been stopped
+                        os.kill(number, signal.SIGKILL)
+                        os.waitpid(number, 0)
+                        break
+                    time.sleep(1e-3)
         self._copies.clear()
 
     def map(self, method: str, parts: Sequence[tuple[Any, ...]]) -> list[Any]:
         """target.method(rank, *part) for each of at most `count` parts, in their order; rank 0 is this process.
 
-        Raises what the first part that failed raised, when all have ended, and RunError where a copy was killed.
+        Raises what the first part that failed raised, when all have ended, and RunError where a copy was killed, or
+        stopped.
         """
         if len(parts) > len(self._copies) + 1:
             raise RuntimeError(f"Processes: {len(parts)} parts for {len(self._copies) + 1} processes")
-        others = [connection for (_, connection), _ in zip(self._copies, parts[1:], strict=False)]
-        for connection, part in zip(others, parts[1:], strict=True):
+        others = self._copies[: max(len(parts) - 1, 0)]
+        for (_, connection), part in zip(others, parts[1:], strict=True):
             with contextlib.suppress(OSError):  # it was killed, which its answer will tell
                 connection.send((method, part))
         try:
             results = [getattr(self._target, method)(0, *parts[0])] if parts else []
         finally:
-            answers = [_receive(connection) for connection in others]
+            answers = [_receive(number, connection) for number, connection in others]
         for has_failed, answer in answers:
             if has_failed:
                 raise answer
@@ -118,6 +132,15 @@ class Processes:
             os._exit(0)
 
 
+def _is_stopped(number: int) -> bool:
+    """Whether a process is stopped, as by SIGSTOP."""
+    try:
+        with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "T"
+    except (OSError, IndexError):
+        return False
+
+
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, gone or never there
@@ -132,9 +155,20 @@ def _await(connection: Connection) -> None:
         os.sched_yield()
 
 
-def _receive(connection: Connection) -> tuple[bool, Any]:
+def _receive(number: int, connection: Connection) -> tuple[bool, Any]:
+    """The answer of a copy, whether it failed and what came of it; a copy that is stopped does not hold us up for ever.
+
+    Seconds count in which this process runs: Ctrl-Z stops both.
+    """
     _await(connection)
+    stopped = 0
     try:
+        while not connection.poll(1.0):
+            stopped = stopped + 1 if _is_stopped(number) else 0
+            if stopped >= STOPPED_SECONDS:
+                os.kill(number, signal.SIGKILL)
+                said = f"a process that shared the work was stopped, and did not go on for {STOPPED_SECONDS} seconds"
+                return True, RunError(said)
         answer: tuple[bool, Any] = connection.recv()
         return answer
     except (EOFError, OSError):

@@ -9,7 +9,6 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError, RunError
+from .pulse import START_SECONDS, Pulse, start_within
 from .wire import pack, unpack
 
 ASKED, ANSWERED, FAILED, SIGNALLED = range(1, 5)
@@ -29,9 +29,6 @@ LOOK_SECONDS, NAP, LONGEST_NAP = 2e-3, 1e-4, 1e-2
 
 The longer it has waited the longer it sleeps, a twentieth of that: a rank without work costs the others nothing.
 """
-
-BEAT, SILENCE = 1.0, 15.0
-"""Seconds between two signs of life that a rank gives, and without any, after which it counts as lost."""
 
 GRACE = 3.0
 """Seconds that ranks have to say goodbye in."""
@@ -70,7 +67,8 @@ class Ranks:
         # the job's end is told in one sentence, by us
         os.environ.setdefault("MPIR_CVAR_SUPPRESS_ABORT_MESSAGE", "1")
         try:
-            from mpi4py import MPI
+            with start_within(START_SECONDS, *launched()):
+                from mpi4py import MPI
         except (ImportError, RuntimeError) as error:
             raise InputError(
                 f"--mpi needs mpi4py and an MPI, but {error}; pip install 'minattn[mpi]' brings both"
@@ -240,37 +238,3 @@ def join() -> Ranks:
 def joined() -> Ranks | None:
     """The ranks of this job, where it has joined them."""
     return _joined[0] if _joined else None
-
-
-class Pulse(threading.Thread):
-    """Gives signs of life to the next rank, and looks for those of the rank before; without any it ends the job."""
-
-    def __init__(self, ranks: Ranks) -> None:
-        super().__init__(name="pulse", daemon=True)
-        self._ranks, self._comm, self._ended = ranks, ranks.mpi.COMM_WORLD.Dup(), threading.Event()
-
-    def run(self) -> None:
-        """Until `stop`."""
-        ranks, comm, nothing = self._ranks, self._comm, bytearray(1)
-        before, after = (ranks.rank - 1) % ranks.size, (ranks.rank + 1) % ranks.size
-        heard = slept = time.monotonic()
-        sent: list[Any] = []
-        while not self._ended.wait(BEAT):
-            now = time.monotonic()
-            if now - slept > 3 * BEAT:  # this rank was stopped itself, as by Ctrl-Z: it cannot tell of others
-                heard = now
-            sent = [request for request in sent if not request.Test()]
-            sent.append(comm.Isend([bytearray(1), ranks.mpi.BYTE], after))
-            while comm.Iprobe(before):
-                comm.Recv([nothing, ranks.mpi.BYTE], before)
-                heard = now
-            slept = time.monotonic()
-            if now - heard > SILENCE and not self._ended.is_set():
-                lost = f"rank {before} has not answered for {SILENCE:.0f} seconds, and the training ends"
-                print(f"minattn: {lost}; go on from what was saved with --resume", file=sys.stderr, flush=True)
-                ranks.abort(1)
-
-    def stop(self) -> None:
-        """Look no longer."""
-        self._ended.set()
-        self.join()

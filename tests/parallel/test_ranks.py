@@ -224,6 +224,17 @@ def test_a_rank_that_is_killed_or_stops_answering_ends_the_job_with_its_last_che
 
 
 @needs_mpi
+def test_a_job_in_which_a_rank_does_not_start_ends(place):
+    absent = [sys.executable, "-c", "import time; time.sleep(60)"]
+    command = training("small.txt", *SMALL, "--out", "run")
+    groups = [(1, [], command), (1, [], absent), (2, [], command)]
+    job = start_job(groups, None, place, env=os.environ | {"MINATTN_MPI_START": "3"})
+    code, _, err = end_of(job, 30)
+    assert code != 0 and "minattn: not all 4 ranks started within 3 seconds" in err
+    assert_nothing_left(place)
+
+
+@needs_mpi
 def test_a_full_disk_of_rank_0_is_said_once(place):
     command = training("small.txt", *SMALL, "--out", "run")
     # once MPI has what it needs itself
