@@ -9,14 +9,20 @@ from pathlib import Path
 from ..errors import InputError
 from ..learn.checking import check_in_folder
 from ..learn.course import Exercise
-from ..learn.feedback import told
-from ..learn.learner_folder import find_file, make_folder_of_exercises, require_exercises, restore_template
-from ..learn.progress import VARIANT_FILE, CourseProgress, recorded_key
+from ..learn.feedback import FORMULA, told
+from ..learn.learner_folder import (
+    hand_out,
+    make_folder_of_exercises,
+    require_exercises,
+    restore_template,
+)
+from ..learn.progress import VARIANT_FILE, Assignment, CourseProgress, recorded_key
 from ..learn.runner import Runner
 from ..learn.screen import Screen, clean
 from ..learn.variants import as_key
 from ..terminal import stoppable
-from .learn_grade import add_bundle, add_grade, counted, learn_bundle, learn_grade, limits_of
+from .learn_grade import ONLY, TELL, add_bundle, add_grade, chosen, counted, learn_bundle, learn_grade, limits_of
+from .learn_run import learn_page, learn_run
 
 EXAMPLES = """examples, of starting or going on, of one check, of a hint,
 of grading:
@@ -51,14 +57,20 @@ def add_learn(learn: argparse.ArgumentParser) -> None:
 
     init = part(learn_init, "make a folder of exercises", in_folder=False)
     init.add_argument("folder", metavar="DIR")
+    init.add_argument("--only", metavar="NAMES", help=ONLY)
+    init.add_argument("--tell", type=int, choices=(1, 2, 3), help=f"{TELL} (3)")
+    init.add_argument("--locked", action="store_true", help="show no solution before it is passed")
     check = part(learn_check, "check an exercise and say what is wrong", takes_name=True)
     check.add_argument("--all", action="store_true", help="all exercises, a line for each")
+    check.add_argument("--borrow", action="store_true", help="take what it imports from us where yours is not solved")
     hint = part(learn_hint, "a hint; again, a clearer one", takes_name=True)
     reset = part(learn_reset, "put the template back; your file is kept", takes_name=True)
     reset.add_argument("--yes", action="store_true", help="do not ask")
     page = part(learn_page, "your numbers beside the right ones, on a page", takes_name=True)
     page.add_argument("--out", metavar="FILE", help="the file to write (beside that of the exercise)")
     page.add_argument("--open", action="store_true", help="open it where there is a screen, even without a terminal")
+    run = part(learn_run, "run a file by itself, with what it imports", takes_name=True)
+    run.add_argument("--borrow", action="store_true", help="take what it imports from us where yours is not solved")
     part(learn_list, "all exercises, and how far you are")
     solution = part(learn_solution, "the solution of an exercise, and other ways", takes_name=True)
     solution.add_argument("--anyway", action="store_true", help="although it is not passed yet")
@@ -81,14 +93,20 @@ def run_learn(options: argparse.Namespace) -> int:
 def learn_init(options: argparse.Namespace) -> int:
     """Make a folder of exercises, or add what a newer version has."""
     folder, screen = options.folder, Screen()
-    added, kept = make_folder_of_exercises(Path(folder), _key(options))
+    only = () if options.only is None else tuple(exercise.name for exercise in chosen(options.only))
+    is_set = only or options.tell or options.locked
+    assignment = Assignment(only, options.tell or FORMULA, options.locked) if is_set else None
+    added, kept, later = make_folder_of_exercises(Path(folder), _key(options), assignment)
     if added and kept:
         stay = "file was there and stays as it is" if len(kept) == 1 else "files were there and stay as they are"
         screen.say(f"{folder}: {counted(len(added), 'exercise')} added, {len(kept)} {stay}", has_path=True)
     elif added:
-        screen.say(f"{folder}: {counted(len(added), 'exercise')}, from {added[0]} to {added[-1]}", has_path=True)
+        which = f", from {added[0]} to {added[-1]}" if added[1:] else f", {added[0]}"
+        screen.say(f"{folder}: {counted(len(added), 'exercise')}{which}", has_path=True)
     else:
         screen.say(f"{folder}: all {len(kept)} exercises are there already; nothing was changed", has_path=True)
+    if later:
+        screen.say(f"{len(later)} more come when what they show is solved: {', '.join(later)}")
     if key := recorded_key(Path(folder)):
         screen.say(f"their formulas are those of the key {clean(key)}; {VARIANT_FILE} keeps it")
     here = "" if Path(folder).resolve() == Path.cwd() else f"cd {shlex.quote(folder)} && "
@@ -126,9 +144,9 @@ def learn_check(options: argparse.Namespace) -> int:
     progress = CourseProgress.load(place, _key(options))
     with Runner(limits, ahead=options.all) as runner:
         if options.all:
-            return _check_all(place, progress, runner, screen)
+            return _check_all(place, progress, runner, screen, options.borrow)
         exercise = progress.find(name)
-        verdict = check_in_folder(place, exercise, runner)
+        verdict = check_in_folder(place, exercise, runner, borrow=options.borrow)
     progress.record(exercise, verdict)
     step = progress.step(exercise)
     screen.verdict(exercise, told(exercise, verdict, step))
@@ -136,42 +154,23 @@ def learn_check(options: argparse.Namespace) -> int:
     screen.write()
     if verdict.solved:
         screen.write(screen.bar(progress))
+        if added := hand_out(place, progress):
+            screen.say(f"new in this folder: {', '.join(added)}")
         following = progress.after(exercise)
         screen.say(f"next: {following.file}" if following else "All are right.")
     else:
-        rises = verdict.result == "wrong" and step < progress.tell
+        rises = verdict.result == "wrong" and step < progress.assignment.tell
         more = "more is told at your next try, or after" if rises else "stuck?"
         screen.say(f"{more} minattn learn hint {exercise.name}", "dim")
     return 0 if verdict.solved else 1
 
 
-def learn_page(options: argparse.Namespace) -> int:
-    """Write the page of the learner's backward pass beside the right one, and open it where there is a screen."""
-    from ..check.entry import check_backward
-    from ..check.user_file import load_user_file
-    from ..show import check_page
-    from .show import open_page
-
-    place = Path(options.dir)
-    require_exercises(place)
-    exercise = CourseProgress.load(place).find(options.name)
-    path = find_file(place, exercise)
-    if not exercise.is_backward or path is None:
-        why = f"its file is missing from {place}" if path is None else "it asks for no backward pass"
-        raise InputError(f"there is no page of {exercise.name}: {why}")
-    own = load_user_file(path, None, 0)
-    inputs = exercise.draw(0)[0][1:]
-    report = check_backward(exercise.solved["forward"], own.backward, inputs, name=exercise.name)
-    opens = options.open or sys.stdout.isatty()
-    open_page(check_page(report), Path(options.out or path.with_suffix(".html")), opens)
-    return 0
-
-
-def _check_all(place: Path, progress: CourseProgress, runner: Runner, screen: Screen) -> int:
+def _check_all(place: Path, progress: CourseProgress, runner: Runner, screen: Screen, borrow: bool) -> int:
     all_right = True
     for exercise in progress.exercises:
-        verdict = check_in_folder(place, exercise, runner)
+        verdict = check_in_folder(place, exercise, runner, borrow=borrow)
         progress.record(exercise, verdict, counts=False)
+        hand_out(place, progress)
         screen.line(exercise, verdict)
         all_right = all_right and verdict.solved
     screen.notes(progress)
@@ -190,7 +189,7 @@ def learn_hint(options: argparse.Namespace) -> int:
         screen.write()
         screen.labelled(f"hint {number} of {len(exercise.hints)}", text)
     screen.notes(progress)
-    if count == len(exercise.hints) and not progress.is_passed(exercise):
+    if count == len(exercise.hints) and not progress.is_passed(exercise) and not progress.assignment.locked:
         screen.write()
         screen.say(
             f"That was the last hint. minattn learn solution {exercise.name} --anyway shows the solution.", "dim"
@@ -230,7 +229,10 @@ def learn_list(options: argparse.Namespace) -> int:
 def learn_solution(options: argparse.Namespace) -> int:
     """Show the solution and the alternatives, once the exercise is passed."""
     exercise, progress, screen = _open(options)
-    if progress.of(exercise).first == "-" and not options.anyway:
+    is_passed = progress.of(exercise).first != "-"
+    if progress.assignment.locked and not is_passed:
+        raise InputError(f"{exercise.name} is not passed yet, and in this homework solutions are shown only then")
+    if not is_passed and not options.anyway:
         raise InputError(f"{exercise.name} is not passed yet; --anyway shows its solution all the same")
     for title, gap in {"the solution": exercise.solution, **exercise.alternatives}.items():
         screen.say(f"# {title}", "bold")

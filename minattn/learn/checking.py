@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 
 from ..errors import RunError
 from .answer_comparison import NOT_COMPARABLE, form_error, wrong_numbers, wrong_parts
-from .course import VARIANT_MARK, Edge, Exercise, find
+from .course import VARIANT_MARK, Edge, Exercise, course, find
 from .feedback import text_checked
 from .gap import gap_of
-from .learner_folder import find_file, read_source
+from .learner_folder import find_file, read_source, source_of
 from .measured import looks_measured
+from .own_files import EarlierFile, Pieces, needed
 from .runner import Runner
 from .submission import CallResult, Submission
 from .verdict import CannotCheck, Reason, Remark, Verdict
@@ -22,7 +24,11 @@ from .wrong_answer import gradient_check, likely_mistake, nearly_right, why_wron
 
 
 def check_file(
-    exercise: Exercise | str, path: str | os.PathLike[str], runner: Runner | None = None, seed: int = 0
+    exercise: Exercise | str,
+    path: str | os.PathLike[str],
+    runner: Runner | None = None,
+    seed: int = 0,
+    borrow: bool = True,
 ) -> Verdict:
     """Check a learner's file; whatever is in it, the answer is a verdict.
 
@@ -31,6 +37,8 @@ def check_file(
         path: the file
         runner: to be shared where several files are checked; a new one where it is None
         seed: of the inputs that the functions are called with
+        borrow: whether earlier exercises that it imports, and that are not solved in its folder, are ours; else they
+            have to be solved first
 
     Raises:
         InputError: there is no exercise of that name
@@ -53,36 +61,80 @@ def check_file(
         return check_submission(exercise, Submission(), path.name, source, seed)
     if runner is None:
         with Runner() as own:
-            return check_file(exercise, path, own, seed)
+            return check_file(exercise, path, own, seed, borrow)
+    pieces = pieces_of(path.parent, exercise, source, runner, borrow)
+    if pieces.missing:
+        name = pieces.missing[0]
+        said = (
+            f"it imports your {name}, which is not right yet: minattn learn check {name}; or borrow it, with --borrow"
+        )
+        return Verdict(exercise.name, "to do", sentence=f"{path.name}: {said}")
     with runner.open() as submission:
         try:
-            verdict = check_submission(exercise, submission, path.name, source, seed)
+            verdict = check_submission(exercise, submission, path.name, source, seed, pieces.files)
         except RunError:
             raise
         except Exception as error:  # whatever one submission brings about, the next one is checked
             said = f"{path.name} could not be checked: {type(error).__name__}: {error}"
             verdict = Verdict(exercise.name, "crash", sentence=said)
-    return verdict._replace(printed=submission.printed, isolated=submission.is_walled)
+    return verdict._replace(printed=submission.printed, isolated=submission.is_walled, borrowed=pieces.borrowed)
 
 
-def check_in_folder(folder: Path, exercise: Exercise, runner: Runner, seed: int = 0) -> Verdict:
+def pieces_of(folder: Path, exercise: Exercise, source: str, runner: Runner, borrow: bool) -> Pieces:
+    """The earlier files that a file imports: the learner's own where they are solved, else ours, or missing.
+
+    An earlier exercise whose formula is another in the learner's folder is given in its usual form.
+    """
+    files: dict[str, EarlierFile] = {}
+    borrowed: list[str] = []
+    missing: list[str] = []
+    known = {each.name: each for each in course()}
+    wanted = [name for name in needed(source) if name in known and known[name].number < exercise.number]
+    for name in dict.fromkeys(each for own in wanted for each in (*known[own].needs, own)):
+        files[name], path = known[name].earlier_file, find_file(folder, known[name])
+        own = "" if path is None else source_of(path)
+        if VARIANT_MARK in own:
+            continue
+        if path is not None and own and check_file(known[name], path, runner, borrow=borrow).solved:
+            files[name] = EarlierFile(path.name, own)
+        else:
+            (borrowed if borrow else missing).append(name)
+    return Pieces(files, tuple(borrowed), tuple(missing))
+
+
+def check_in_folder(folder: Path, exercise: Exercise, runner: Runner, seed: int = 0, borrow: bool = True) -> Verdict:
     """Check the file that a folder has for an exercise, if it has one."""
     path = find_file(folder, exercise)
     if path is None:
-        said = f"{folder / exercise.file} is missing; minattn learn init {folder} puts the template there"
+        remedy = f"minattn learn init {folder} puts the template there"
+        if exercise.shows:
+            remedy = f"it shows what {', '.join(exercise.shows)} ask for, and comes when these are solved"
+        said = f"{folder / exercise.file} is missing; {remedy}"
         return Verdict(exercise.name, "missing", sentence=said)
-    return check_file(exercise, path, runner, seed)
+    return check_file(exercise, path, runner, seed, borrow)
 
 
-def check_submission(exercise: Exercise, submission: Submission, path: str, source: str, seed: int = 0) -> Verdict:
-    """Check a file, which messages call `path`, through the submission that runs its source."""
+def check_submission(
+    exercise: Exercise,
+    submission: Submission,
+    path: str,
+    source: str,
+    seed: int = 0,
+    own: Mapping[str, EarlierFile] | None = None,
+) -> Verdict:
+    """Check a file, which messages call `path`, through the submission that runs its source.
+
+    own: the earlier files that it imports; ours where they are not given
+    """
+    if own is None:
+        own = {name: find(name).earlier_file for name in exercise.needs}
     started = time.monotonic()
     parts: tuple[tuple[str, bool], ...] = ()
     measured = ""
     try:
         if gap_of(source) == gap_of(exercise.text):
             raise CannotCheck("to do", f"{path}: the part between the marks is still to be written")
-        functions = submission.load(path, source, exercise.text)
+        functions = submission.load(path, source, exercise.text, own)
         if exercise.function not in functions:
             said = f"{path} defines no function {exercise.function}; the template has one to be filled"
             raise CannotCheck("error", said)

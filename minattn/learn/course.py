@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import InputError, did_you_mean
 from . import exercises
 from .gap import END, START, Way, around_gap, edited, emptied, filled, outdented, ways
+from .own_files import EarlierFile, needed, with_own
 from .variants import Choices, Option, chosen, combinations, rewritten, rewritten_ways
 
 Cases = Iterable[tuple[Any, ...]]
@@ -58,6 +59,7 @@ class Exercise:
         accepts: (arguments, answer, the solution's answer) -> None, or a sentence on what is wrong with the answer;
             where more than one is right
         derives: whether a gradient is to be derived, so that it must not be measured; a backward pass always is
+        shows: the earlier exercises whose answers its text shows; it is handed out once they are solved
         page: the page of the course, without its ending, on which what it asks for is derived
         choices: what can be otherwise in a variant; see `variants.py`
         options, usual: those that are chosen in a variant, and the usual form; `variants` fills them in
@@ -72,6 +74,7 @@ class Exercise:
     like: str | None = None
     accepts: Callable[[tuple[Any, ...], Any, Any], str | None] | None = None
     derives: bool = False
+    shows: tuple[str, ...] = ()
     page: str = ""
     choices: Choices = ()
     options: tuple[Option, ...] = ()
@@ -205,6 +208,17 @@ class Exercise:
         return self.run(self.solution)
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        """The earlier exercises that the file imports; those that these import come first."""
+        own = needed(self._solution)
+        return tuple(dict.fromkeys(name for each in own for name in (*find(each).needs, each)))
+
+    @property
+    def earlier_file(self) -> EarlierFile:
+        """The solved file, to be imported by a later one."""
+        return EarlierFile(self.file, self.fill(self.solution))
+
+    @property
     def parameters(self) -> list[str]:
         """The names of what the function takes."""
         return list(inspect.signature(self.solved[self.function]).parameters)
@@ -223,9 +237,9 @@ class Exercise:
 
 @cache
 def _run(text: str, file: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "exercise"}
+    names = with_own(lambda name: find(name).solved)
     exec(compile(text, file, "exec"), names)
-    return names
+    return {name: value for name, value in names.items() if name != "__builtins__"}
 
 
 @cache

@@ -18,16 +18,16 @@ from ..terminal import Count, Interrupt, Stopped, columns, labelled, padded
 from .checking import check_in_folder
 from .course import Exercise, course
 from .isolated_submission import Limits
-from .learner_folder import find_file, read_source
+from .learner_folder import find_file, source_of
 from .points import Points
 from .runner import Runner
 from .screen import Screen, clean, state_of
-from .verdict import CannotCheck, Verdict
+from .verdict import Verdict
 from .wall import why_no_wall
 
 COLUMNS = (
     *("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "right", "points", "most"),
-    *("looks_measured", "unusual", "note", "isolated", "seconds", "seed"),
+    *("looks_measured", "unusual", "borrowed", "note", "isolated", "seconds", "seed"),
 )
 MOST_TEXT = 500
 """The most letters of a cell."""
@@ -154,14 +154,6 @@ def in_order(arrived: dict[tuple[int, int], Graded]) -> list[Graded]:
     return [row for _, row in sorted(arrived.copy().items(), key=lambda item: item[0])]
 
 
-def source_of(path: Path) -> str:
-    """What is in a learner's file; "" where that cannot be read."""
-    try:
-        return read_source(path)
-    except CannotCheck:
-        return ""
-
-
 def _summary(student: str, rows: Sequence[Graded], longest: int, screen: Screen) -> str:
     """A folder and its results in lines that fit; on a terminal, of a long name the end. longest: of the names."""
     results = [state_of(row.verdict) for row in rows]
@@ -184,7 +176,7 @@ def _csv(graded: Sequence[Graded], seed: int, isolated: str = "yes", points: Poi
         said = (verdict.result, verdict.kind, verdict.sentence, diagnosis)
         right = " ".join(name for name, is_right in verdict.parts if is_right)
         worth = (f"{points.earned(exercise, verdict):.4g}", f"{points.of(exercise):.4g}")
-        marks = (right, *worth, verdict.looks_measured, verdict.unusual, note, isolated)
+        marks = (right, *worth, verdict.looks_measured, verdict.unusual, " ".join(verdict.borrowed), note, isolated)
         cells = (student, exercise.number, exercise.name, file, *said, *marks, f"{verdict.seconds:.2f}", seed)
         writer.writerow([safe_cell(str(cell)) for cell in cells])
     return text.getvalue()

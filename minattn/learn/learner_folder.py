@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..runs import make_folder, read_bytes, similar_path, write_atomically
+from . import own_files
 from .course import Exercise, course
-from .progress import PROGRESS_FILE, VARIANT_FILE, VARIANT_TEXT, recorded_key
+from .progress import PROGRESS_FILE, VARIANT_FILE, VARIANT_TEXT, Assignment, CourseProgress, recorded_key
 from .variants import as_key
 from .verdict import CannotCheck
 
@@ -19,16 +20,20 @@ MAX_BYTES = 1 << 17
 BACKUPS = "backups"
 
 
-def make_folder_of_exercises(folder: Path, key: str | None = None) -> tuple[list[str], list[str]]:
-    """Add the templates that are missing.
+def make_folder_of_exercises(
+    folder: Path, key: str | None = None, assignment: Assignment | None = None
+) -> tuple[list[str], list[str], list[str]]:
+    """Add the templates that are missing, but those that show what is still to be found out.
 
     key: makes them variants, and is recorded; without one, what the folder has recorded counts
+    assignment: what is set, and recorded; without one, what the folder has recorded counts
 
     Returns:
-        The names of the files that were added, and of those that were there.
+        The names of the files that were added, of those that were there, and of those that come later.
 
     Raises:
-        InputError: a file stands in the folder's place, or the folder has exercises for another key
+        InputError: a file stands in the folder's place, or the folder has exercises for another key, or others than
+            those that are to be set
         RunError: the disk refuses
     """
     recorded = recorded_key(folder) if folder.is_dir() else None
@@ -40,14 +45,36 @@ def make_folder_of_exercises(folder: Path, key: str | None = None) -> tuple[list
         write_atomically(folder / VARIANT_FILE, f"{VARIANT_TEXT}{as_key(key)}\n")
         recorded = as_key(key)
     make_folder(folder)
-    added, kept = [], []
-    for exercise in (exercise.for_key(recorded) for exercise in course()):
-        if (there := find_file(folder, exercise)) is not None:
-            kept.append(there.name)
-        else:
+    if assignment is not None:
+        others = [
+            exercise.file
+            for exercise in course()
+            if find_file(folder, exercise) and exercise.name not in assignment.only
+        ]
+        if assignment.only and others:
+            raise InputError(f"{folder} has other exercises already, {others[0]} among them; choose a new folder")
+        assignment.write(folder)
+    if not (folder / own_files.FILE).exists():
+        write_atomically(folder / own_files.FILE, own_files.TEXT)
+    progress = CourseProgress.load(folder)
+    kept = [there.name for exercise in progress.exercises if (there := find_file(folder, exercise)) is not None]
+    added = hand_out(folder, progress)
+    later = [exercise.file for exercise in progress.exercises if find_file(folder, exercise) is None]
+    return added, kept, later
+
+
+def hand_out(folder: Path, progress: CourseProgress) -> list[str]:
+    """Add the templates that are missing and may be seen: what they show is solved, or was never asked for.
+
+    Returns the names of the files. Raises RunError where the disk refuses.
+    """
+    asked = {exercise.name for exercise in progress.exercises if not progress.is_passed(exercise)}
+    added = []
+    for exercise in progress.exercises:
+        if not asked.intersection(exercise.shows) and find_file(folder, exercise) is None:
             write_atomically(folder / exercise.file, exercise.text)
             added.append(exercise.file)
-    return added, kept
+    return added
 
 
 def find_file(folder: Path, exercise: Exercise) -> Path | None:
@@ -123,6 +150,14 @@ def read_source(path: Path) -> str:
         raise CannotCheck("missing", f"{path.name} could not be read: {why}") from None
     except UnicodeDecodeError as error:
         raise CannotCheck("error", f"{path.name} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+
+
+def source_of(path: Path) -> str:
+    """What is in a learner's file; "" where that cannot be read."""
+    try:
+        return read_source(path)
+    except CannotCheck:
+        return ""
 
 
 def restore_template(folder: Path, exercise: Exercise) -> Path | None:

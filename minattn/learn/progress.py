@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError, RunError
-from ..runs import write_atomically
+from ..runs import read_bytes, write_atomically
 from .course import Exercise, course, find
 from .feedback import FORMULA, WHERE
 from .variants import as_key
@@ -20,8 +20,53 @@ VARIANT_FILE = "variant.txt"
 VARIANT_TEXT = "# The exercises of this folder are those of this key. Without it they cannot be checked.\n"
 HEADER = """\
 # What minattn learn knows of this folder, a line for each exercise. Lines may be edited, deleted, or the whole file.
-# exercise           now      tries  hints  told        first passed
+# exercise           now        tries  hints  told        first passed
 """
+
+
+HOMEWORK_FILE = "homework.txt"
+HOMEWORK_HEADER = "# What was set in this folder. Who sets it may change it; it keeps nobody out.\n"
+
+
+class Assignment(NamedTuple):
+    """What was set.
+
+    Args:
+        only: the names of the exercises; all where there are none
+        tell: the step at which feedback ends; see `feedback.py`
+        locked: whether a solution is shown only to those who have passed
+    """
+
+    only: tuple[str, ...] = ()
+    tell: int = FORMULA
+    locked: bool = False
+
+    @classmethod
+    def read(cls, folder: Path) -> Assignment:
+        """What a folder has recorded; all is open where it has recorded nothing. Raises InputError."""
+        path, found = folder / HOMEWORK_FILE, cls()
+        if not path.exists():
+            return found
+        known = {exercise.name for exercise in course()}
+        for number, line in enumerate(read_bytes(path).decode("utf-8-sig", "replace").splitlines(), 1):
+            word, *rest = line.split() or ["#"]
+            if word == "only" and rest and {*rest} <= known:
+                found = found._replace(only=tuple(rest))
+            elif word == "tell" and len(rest) == 1 and rest[0] in ("1", "2", "3"):
+                found = found._replace(tell=int(rest[0]))
+            elif word == "locked" and not rest:
+                found = found._replace(locked=True)
+            elif word[0] != "#":
+                raise InputError(f"{path}, line {number}: expected only NAMES, tell 1, 2 or 3, or locked, got {line!r}")
+        return found
+
+    def write(self, folder: Path) -> None:
+        """Record it; where nothing is set, nothing is. Raises RunError where the disk refuses."""
+        lines = [f"only {' '.join(self.only)}"] if self.only else []
+        lines += [f"tell {self.tell}"] if WHERE <= self.tell < FORMULA else []
+        lines += ["locked"] if self.locked else []
+        if lines or (folder / HOMEWORK_FILE).exists():
+            write_atomically(folder / HOMEWORK_FILE, HOMEWORK_HEADER + "".join(f"{line}\n" for line in lines))
 
 
 class ExerciseProgress(NamedTuple):
@@ -32,6 +77,7 @@ class ExerciseProgress(NamedTuple):
         tries, hints: how often it was tried, and how many hints were seen
         told, answer: how many wrong answers, each another, have been told of, at most three; and a word for the last
         first: when it first passed, or "-"
+        borrowed: whether it passed with pieces that were not the learner's own
     """
 
     passed: bool = False
@@ -40,11 +86,13 @@ class ExerciseProgress(NamedTuple):
     told: int = 0
     answer: str = ""
     first: str = "-"
+    borrowed: bool = False
 
     def __str__(self) -> str:
         """The columns of the file."""
         told = f"{self.told}:{self.answer}" if self.told else "-"
-        return f"{'passed' if self.passed else 'open':6} {self.tries:7} {self.hints:6}  {told:10}  {self.first}"
+        now = "borrowed" if self.borrowed else "passed" if self.passed else "open"
+        return f"{now:8} {self.tries:7} {self.hints:6}  {told:10}  {self.first}"
 
 
 @dataclass
@@ -57,7 +105,7 @@ class CourseProgress:
         unknown_lines: lines of the file that are kept as they are
         notes: sentences for the learner
         key: that stands for the variants of the exercises; None for their usual form
-        tell: the step at which feedback ends; see `feedback.py`
+        assignment: what was set in this folder
     """
 
     folder: Path
@@ -65,7 +113,7 @@ class CourseProgress:
     unknown_lines: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     key: str | None = None
-    tell: int = FORMULA
+    assignment: Assignment = Assignment()  # noqa: RUF009 - it cannot be changed
 
     @classmethod
     def load(cls, folder: Path, key: str | None = None) -> CourseProgress:
@@ -73,7 +121,7 @@ class CourseProgress:
 
         key: in the place of the one that the folder has
         """
-        progress = cls(folder, key=key or recorded_key(folder))
+        progress = cls(folder, key=key or recorded_key(folder), assignment=Assignment.read(folder))
         try:
             text = (folder / PROGRESS_FILE).read_bytes().decode("utf-8-sig", "replace")
         except FileNotFoundError:
@@ -105,12 +153,13 @@ class CourseProgress:
     @property
     def passed(self) -> int:
         """How many are passed."""
-        return sum(self.is_passed(exercise) for exercise in course())
+        return sum(self.is_passed(exercise) for exercise in self.exercises)
 
     @property
     def exercises(self) -> tuple[Exercise, ...]:
-        """The exercises of the course, as they are in this folder."""
-        return tuple(exercise.for_key(self.key) for exercise in course())
+        """The exercises of the course, or those of them that were set, as they are in this folder."""
+        only = self.assignment.only
+        return tuple(exercise.for_key(self.key) for exercise in course() if not only or exercise.name in only)
 
     def find(self, name: str | None) -> Exercise:
         """The exercise of this folder that is called so; without a name the current one. Raises InputError."""
@@ -122,7 +171,7 @@ class CourseProgress:
 
     def after(self, exercise: Exercise) -> Exercise | None:
         """The next exercise that is not passed, or else one before this; None where all are."""
-        order = (*self.exercises[exercise.number :], *self.exercises[: exercise.number])
+        order = sorted(self.exercises, key=lambda other: (other.number <= exercise.number, other.number))
         return next((other for other in order if not self.is_passed(other)), None)
 
     def record(self, exercise: Exercise, verdict: Verdict, counts: bool = True) -> None:
@@ -133,7 +182,8 @@ class CourseProgress:
                 self.save()
         elif counts or verdict.solved != self.is_passed(exercise):
             self.add_try(exercise, verdict.solved)
-            row = self.of(exercise)
+            row = self.of(exercise)._replace(borrowed=verdict.solved and bool(verdict.borrowed))
+            self.rows[exercise.name] = row
             if verdict.result == "wrong" and counts and verdict.answer != row.answer:
                 self.rows[exercise.name] = row._replace(told=min(row.told + 1, FORMULA), answer=verdict.answer)
             self.save()
@@ -141,7 +191,7 @@ class CourseProgress:
     def step(self, exercise: Exercise) -> int:
         """How much of a diagnosis is told now: more with each other wrong answer, and with each hint that was seen."""
         row = self.of(exercise)
-        return min(max(row.told, WHERE) + row.hints, self.tell)
+        return min(max(row.told, WHERE) + row.hints, self.assignment.tell)
 
     def add_try(self, exercise: Exercise, passed: bool) -> None:
         """Note one more try."""
@@ -152,13 +202,13 @@ class CourseProgress:
     def add_hint(self, exercise: Exercise) -> int:
         """Note one more hint; returns how many of them have been seen by now."""
         row = self.of(exercise)
-        row = row._replace(hints=min(row.hints + 1, len(exercise.hints)))
+        row = row._replace(hints=min(row.hints + 1, len(exercise.hints), self.assignment.tell))
         self.rows[exercise.name] = row
         return row.hints
 
     def reopen(self, exercise: Exercise) -> None:
         """Note that the exercise is as at first again."""
-        self.rows[exercise.name] = self.of(exercise)._replace(passed=False)
+        self.rows[exercise.name] = self.of(exercise)._replace(passed=False, borrowed=False)
 
     def save(self) -> None:
         """Write the file; where that cannot be, a note says so."""
@@ -194,7 +244,7 @@ def recorded_key(folder: Path) -> str | None:
 
 def _row(words: list[str]) -> ExerciseProgress | None:
     """The fields behind a name; those at the end may be left out."""
-    if not words or words[0] not in ("passed", "open"):
+    if not words or words[0] not in ("passed", "borrowed", "open"):
         return None
     counts = words[1:3]
     if not all(count.isdecimal() and len(count) < 10 for count in counts):
@@ -203,4 +253,5 @@ def _row(words: list[str]) -> ExerciseProgress | None:
     told, answer, rest = 0, "", words[3:]
     if rest and (found := re.fullmatch(r"([1-3]):(\w{8})|-", rest[0])):  # older files have no such column
         told, answer, rest = int(found[1] or 0), found[2] or "", rest[1:]
-    return ExerciseProgress(words[0] == "passed", tries, min(hints, 3), told, answer, " ".join(rest) or "-")
+    passed, borrowed = words[0] != "open", words[0] == "borrowed"
+    return ExerciseProgress(passed, tries, min(hints, 3), told, answer, " ".join(rest) or "-", borrowed)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from ..terminal import shortened, wrapped
-from .course import Exercise, course
+from .course import Exercise
 from .progress import CourseProgress
 from .verdict import Verdict
 
@@ -92,7 +92,7 @@ class Screen:
 
     def bar(self, progress: CourseProgress) -> str:
         """How much of the course is passed."""
-        done, total, length = progress.passed, len(course()), 30
+        done, total, length = progress.passed, len(progress.exercises), 30
         full = -(-length * done // total)
         return f"{self.paint('█' * full, 'green')}{'░' * (length - full)}  {done} of {total}"
 
@@ -109,6 +109,9 @@ class Screen:
         if verdict.looks_measured:
             self.write()
             self.labelled("looks measured", verdict.looks_measured)
+        if verdict.borrowed:
+            self.write()
+            self.labelled("borrowed", ", ".join(verdict.borrowed))
         for label, text, _ in verdict.remarks:
             self.write()
             self.labelled(label, text)
@@ -134,11 +137,12 @@ class Screen:
         height: the lines that there are, None for any number; too few, and names stand side by side without titles
         """
         rows = []
-        for exercise in course():
+        for exercise in progress.exercises:
             row = progress.of(exercise)
             mark = self.paint("✓", "green") if row.passed else self.paint("→", "yellow")
             mark = mark if row.passed or exercise == progress.current() else " "
             tried = f"{row.tries} tries" if row.tries > 1 else "1 try" if row.tries else ""
+            tried += ", borrowed" if row.borrowed else ""
             title = shortened(exercise.title, self.width - 25 - len(tried))
             rows.append((f"{mark} {exercise.number:02} {exercise.name:18} ", f"{title} {tried}"))
         if height is None or len(rows) < height - 1:

@@ -1,10 +1,12 @@
 """A submission, as the check sees it: functions that can be called, and the ways in which they fail."""
 
 import io
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .own_files import EarlierFile
 from .sandbox.learner_file import LearnerFile
 from .sandbox.messages import encode, receive
 from .verdict import CannotCheck
@@ -43,16 +45,18 @@ class Submission:
         """Answer a request, encoded as for another process, so that both ways give the same."""
         return _sent_through(self.learner_file.answer(_sent_through(request)))
 
-    def load(self, path: str, source: str, template: str = "") -> list[str]:
+    def load(self, path: str, source: str, template: str = "", own: Mapping[str, EarlierFile] = {}) -> list[str]:
         """Read the file, then run it, and return the names of its functions.
 
         template: what the learner was given
+        own: the earlier files that it imports
 
         Raises:
             CannotCheck: it cannot be read or run, or a function of it is still to be written
         """
         self.path, self.source = path, source
-        read = self._answer({"path": path, "source": source, "template": template})
+        pieces = {name: list(piece) for name, piece in own.items()}
+        read = self._answer({"path": path, "source": source, "template": template, "own": pieces})
         if not read.keys() >= {"unwritten", "means"}:
             raise self._no_answer()
         if name := read["unwritten"]:

@@ -33,6 +33,7 @@ class Verdict(NamedTuple):
         looks_measured: why the numbers, which are right, look measured and not derived; or ""
         unusual: what the file uses that a derivation has no use for, so that somebody should look at it; or ""
         isolated: whether it ran behind a wall of the system
+        borrowed: the earlier exercises that it imports, and that were ours
         answer: a word that tells what was checked from another answer
         printed: what the learner's code printed
         seconds: how long it took
@@ -47,6 +48,7 @@ class Verdict(NamedTuple):
     looks_measured: str = ""
     unusual: str = ""
     isolated: bool = False
+    borrowed: tuple[str, ...] = ()
     answer: str = ""
     printed: str = ""
     seconds: float = 0.0

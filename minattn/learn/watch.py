@@ -9,7 +9,7 @@ from ..terminal import Keys
 from .checking import check_in_folder
 from .course import Exercise, course
 from .feedback import told
-from .learner_folder import find_file, restore_template
+from .learner_folder import find_file, hand_out, restore_template
 from .progress import CourseProgress
 from .runner import Runner
 from .screen import Screen
@@ -77,8 +77,9 @@ class Watch:
         """Check an exercise, which is the current one from now on, and show the verdict."""
         self.exercise = exercise
         self.screen.say("checking …", "dim")
-        verdict = check_in_folder(self.folder, exercise, self.runner)
+        verdict = check_in_folder(self.folder, exercise, self.runner, borrow=False)
         self.progress.record(exercise, verdict, counts)
+        hand_out(self.folder, self.progress)
         self.head()
         with self.screen.cut_off(FOOT, f"all of it: minattn learn check {exercise.name}"):
             self.screen.verdict(exercise, told(exercise, verdict, self.progress.step(exercise)))
@@ -99,7 +100,7 @@ class Watch:
         self.screen.notes(self.progress)
         self.screen.write()
         if verdict is not None and verdict.solved:
-            rest = len(course()) - self.progress.passed
+            rest = len(self.progress.exercises) - self.progress.passed
             self.screen.say("n takes you to the next one" if rest else "That was the last one. All are right.", "bold")
         else:
             self.screen.say("edit the file and save it: it is checked at once", "bold")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..check import check_backward
 from .answer_comparison import WorstEntry, form_error, worst_entry, wrong_numbers
-from .course import Exercise
+from .course import Exercise, find
 from .submission import Submission
 from .verdict import CannotCheck, Reason, Remark
 
@@ -133,9 +133,10 @@ def first_wrong_step(exercise: Exercise, submission: Submission, arguments: tupl
 def right_values(exercise: Exercise, arguments: tuple[Any, ...]) -> dict[str, list[Any]]:
     """For each step the values that it has at the end of the solution and of the alternatives."""
     values: dict[str, list[Any]] = {}
+    own = {name: find(name).earlier_file for name in exercise.needs}
     for gap in (exercise.solution, *exercise.alternatives.values()):
         ours = Submission()
-        ours.load(exercise.file, exercise.fill(gap))
+        ours.load(exercise.file, exercise.fill(gap), own=own)
         history = ours.call(exercise.function, deepcopy(arguments), tuple(exercise.steps)).history
         for name, versions in history.items():
             values.setdefault(name, []).append(versions[-1][1])

@@ -21,13 +21,6 @@ LOOK_SECONDS = 1e-3
 """Seconds for which a process looks for a message by itself: more than there are between two parts of a step."""
 
 
-STOPPED_SECONDS = 15
-"""Seconds for which a copy may be stopped, as by SIGSTOP, while it should compute, before the work is given up."""
-
-EXIT_SECONDS = 5.0
-"""Seconds in which copies must have ended that were told to."""
-
-
 def can_fork() -> bool:
     """Whether copies of this process can be made and compute: Windows has none, on macOS BLAS hangs in them."""
     return sys.platform == "linux"
@@ -41,10 +34,12 @@ class Processes:
     of processes to end is for this process to obey, in its own time.
     """
 
-    def __init__(self, count: int, target: object) -> None:
+    def __init__(self, count: int, target: object, stopped_seconds: int = 15, exit_seconds: float = 5.0) -> None:
+        """A copy may be stopped, as by SIGSTOP, for so long while it should compute; told to end, it has so long."""
         if count < 1:
             raise ValueError(f"Processes: count must be at least 1, got {count}")
         self.count, self._target = count, target
+        self._stopped_seconds, self._exit_seconds = stopped_seconds, exit_seconds
         self._copies: list[tuple[int, Connection]] = []
 
     def __enter__(self) -> Processes:
@@ -81,7 +76,7 @@ class Processes:
             with contextlib.suppress(OSError):
                 connection.send(None)  # its end may be open in processes that others have forked meanwhile
             connection.close()
-        deadline = time.monotonic() + EXIT_SECONDS
+        deadline = time.monotonic() + self._exit_seconds
         for number, _ in self._copies:
             with contextlib.suppress(ChildProcessError):
                 while os.waitpid(number, os.WNOHANG) == (0, 0):
@@ -107,7 +102,7 @@ class Processes:
         try:
             results = [getattr(self._target, method)(0, *parts[0])] if parts else []
         finally:
-            answers = [_receive(number, connection) for number, connection in others]
+            answers = [_receive(number, connection, self._stopped_seconds) for number, connection in others]
         for has_failed, answer in answers:
             if has_failed:
                 raise answer
@@ -155,7 +150,7 @@ def _await(connection: Connection) -> None:
         os.sched_yield()
 
 
-def _receive(number: int, connection: Connection) -> tuple[bool, Any]:
+def _receive(number: int, connection: Connection, stopped_seconds: int) -> tuple[bool, Any]:
     """The answer of a copy, whether it failed and what came of it; a copy that is stopped does not hold us up for ever.
 
     Seconds count in which this process runs: Ctrl-Z stops both.
@@ -165,9 +160,9 @@ def _receive(number: int, connection: Connection) -> tuple[bool, Any]:
     try:
         while not connection.poll(1.0):
             stopped = stopped + 1 if _is_stopped(number) else 0
-            if stopped >= STOPPED_SECONDS:
+            if stopped >= stopped_seconds:
                 os.kill(number, signal.SIGKILL)
-                said = f"a process that shared the work was stopped, and did not go on for {STOPPED_SECONDS} seconds"
+                said = f"a process that shared the work was stopped, and did not go on for {stopped_seconds} seconds"
                 return True, RunError(said)
         answer: tuple[bool, Any] = connection.recv()
         return answer

@@ -9,11 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .ranks import Ranks
+from collections.abc import Callable, Iterator
+from typing import Any
 
 BEAT, SILENCE = 1.0, 15.0
 """Seconds between two signs of life that a rank gives, and without any, after which it counts as lost."""
@@ -56,14 +53,15 @@ def start_within(seconds: int, rank: int, size: int) -> Iterator[None]:
 class Pulse(threading.Thread):
     """Gives signs of life to the next rank, and looks for those of the rank before; without any it ends the job."""
 
-    def __init__(self, ranks: Ranks) -> None:
+    def __init__(self, mpi: Any, abort: Callable[[int], None]) -> None:
+        """mpi: mpi4py's MPI; abort: ends the job with an exit code."""
         super().__init__(name="pulse", daemon=True)
-        self._ranks, self._comm, self._ended = ranks, ranks.mpi.COMM_WORLD.Dup(), threading.Event()
+        self._mpi, self._abort, self._comm, self._ended = mpi, abort, mpi.COMM_WORLD.Dup(), threading.Event()
 
     def run(self) -> None:
         """Until `stop`."""
-        ranks, comm, nothing = self._ranks, self._comm, bytearray(1)
-        before, after = (ranks.rank - 1) % ranks.size, (ranks.rank + 1) % ranks.size
+        comm, byte, nothing = self._comm, self._mpi.BYTE, bytearray(1)
+        before, after = (comm.rank - 1) % comm.size, (comm.rank + 1) % comm.size
         heard = slept = time.monotonic()
         sent: list[Any] = []
         while not self._ended.wait(BEAT):
@@ -71,15 +69,15 @@ class Pulse(threading.Thread):
             if now - slept > 3 * BEAT:  # this rank was stopped itself, as by Ctrl-Z: it cannot tell of others
                 heard = now
             sent = [request for request in sent if not request.Test()]
-            sent.append(comm.Isend([bytearray(1), ranks.mpi.BYTE], after))
+            sent.append(comm.Isend([bytearray(1), byte], after))
             while comm.Iprobe(before):
-                comm.Recv([nothing, ranks.mpi.BYTE], before)
+                comm.Recv([nothing, byte], before)
                 heard = now
             slept = time.monotonic()
             if now - heard > SILENCE and not self._ended.is_set():
                 lost = f"rank {before} has not answered for {SILENCE:.0f} seconds, and the training ends"
                 print(f"minattn: {lost}; go on from what was saved with --resume", file=sys.stderr, flush=True)
-                ranks.abort(1)
+                self._abort(1)
 
     def stop(self) -> None:
         """Look no longer."""

@@ -82,7 +82,7 @@ class Ranks:
         local.Allreduce(MPI.IN_PLACE, cores, MPI.MAX)  # a launcher may have given each rank its own
         self.threads_here = max(int(cores.sum()) // local.size, 1)
         local.Free()
-        self._pulse = Pulse(self) if self.size > 1 and MPI.Query_thread() == MPI.THREAD_MULTIPLE else None
+        self._pulse = Pulse(MPI, self.abort) if self.size > 1 and MPI.Query_thread() == MPI.THREAD_MULTIPLE else None
         if self._pulse:
             self._pulse.start()
 

@@ -13,7 +13,6 @@ import pytest
 
 from minattn.errors import RunError
 from minattn.parallel import can_fork
-from minattn.parallel import processes as processes_module
 from minattn.parallel.memory import shared_zeros
 from minattn.parallel.processes import Processes
 
@@ -223,9 +222,8 @@ def test_more_parts_than_processes_are_refused_before_any_runs_and_so_is_every_p
         processes.map("mark", [()] * 2)
 
 
-def test_a_process_that_is_stopped_does_not_hold_up_the_work_for_ever(monkeypatch):
-    monkeypatch.setattr(processes_module, "STOPPED_SECONDS", 1)
-    with Processes(2, Target()) as processes:
+def test_a_process_that_is_stopped_does_not_hold_up_the_work_for_ever():
+    with Processes(2, Target(), stopped_seconds=1) as processes:
         (_, _, copy) = processes.map("describe", [(1,)] * 2)[1]
         os.kill(copy, signal.SIGSTOP)
         with pytest.raises(RunError, match="was stopped, and did not go on for 1 seconds"):
@@ -240,9 +238,8 @@ def test_a_process_that_is_stopped_for_a_while_is_waited_for():
         assert processes.map("describe", [(1,)] * 2)[1] == (1, 1, copy)
 
 
-def test_a_process_that_is_stopped_does_not_hold_up_the_end(monkeypatch):
-    monkeypatch.setattr(processes_module, "EXIT_SECONDS", 0.2)
-    with Processes(2, Target()) as processes:
+def test_a_process_that_is_stopped_does_not_hold_up_the_end():
+    with Processes(2, Target(), exit_seconds=0.2) as processes:
         (_, _, copy) = processes.map("describe", [(1,)] * 2)[1]
         os.kill(copy, signal.SIGSTOP)
     with pytest.raises(ProcessLookupError):

@@ -31,7 +31,7 @@ class Written(Submission):
         self.backward = backward
         super().load(exercise.file, exercise.fill(exercise.solution))
 
-    def load(self, path, source, template=""):
+    def load(self, path, source, template="", own=None):
         return ["forward", "backward"]
 
     def ask(self, request):

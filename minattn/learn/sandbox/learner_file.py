@@ -24,7 +24,7 @@ MOST_VERSIONS = 40
 class LearnerFile:
     """Answers requests, in this order.
 
-    {"source", "path", "template"}: reads a file, and runs nothing of it, so that the answer is nobody else's
+    {"source", "path", "template", "own"}: reads a file, and runs nothing of it, so that the answer is nobody else's
     {"load"}: runs it
     {"call", "arguments", "watch", "follow"}: calls a function of it
     """
@@ -33,13 +33,14 @@ class LearnerFile:
         self.path, self.source = "", ""
         self.names: dict[str, Any] = {}
         self.code: Any = None
+        self.own: dict[str, Any] = {}
         self.trail = Trail()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request; with {"error": …} where the learner's code raised something."""
         try:
             if "source" in request:
-                return self._read(request["path"], request["source"], request["template"])
+                return self._read(request["path"], request["source"], request["template"], request["own"])
             if "load" in request:
                 return self._load()
             return self._call(request["call"], request["arguments"], request["watch"], request["follow"])
@@ -49,29 +50,48 @@ class LearnerFile:
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
 
-    def _read(self, path: str, source: str, template: str) -> dict[str, Any]:
-        """Compile the file; tell what is unwritten in it, and what it uses that the template does not."""
+    def _read(self, path: str, source: str, template: str, own: dict[str, list[str]]) -> dict[str, Any]:
+        """Compile the file; tell what is unwritten in it, and what it uses that the template does not.
+
+        own: the names and the texts of the earlier files that it imports, in the order in which they need each other
+        """
         self.path, self.source = path, source
-        self.code = compile(source, path, "exec", dont_inherit=True)
+        compile(source, path, "exec", dont_inherit=True)  # what is no Python is told with its line in this file
         found = [said for said in means(source) if said not in means(template)]
-        try:
-            self.code = followed(source, path, template)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError, AttributeError) as error:
-            found.append(f"an expression that cannot be followed ({type(error).__name__})")
+        self.code = self._followed(source, path, template, found)
+        for name, (file, text) in own.items():
+            found += [f"{said} in {file}" for said in means(text)]
+            self.own[name] = self._followed(text, file, "", found)
         return {"unwritten": unwritten_function(source), "means": found}
 
-    def _load(self) -> dict[str, Any]:
-        """Run the file as the module `exercise`."""
-        module = types.ModuleType("exercise")
-        module.__file__ = self.path
-        self.names = vars(module)
-        sys.modules["exercise"] = module
-        self.names |= {SEE: self.trail.see, ENTER: self.trail.enter}
+    def _followed(self, source: str, path: str, template: str, found: list[str]) -> Any:
+        """The code of a file, in which every value can be looked at; where that cannot be, `found` tells."""
         try:
+            return followed(source, path, template)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError, AttributeError) as error:
+            found.append(f"an expression that cannot be followed ({type(error).__name__})")
+            return compile(source, path, "exec", dont_inherit=True)
+
+    def _load(self) -> dict[str, Any]:
+        """Run the earlier files that it imports, then the file itself as the module `exercise`."""
+        sys.modules["own"] = own = types.ModuleType("own")
+        try:
+            for name, code in self.own.items():
+                setattr(own, name, module := self._module(f"own.{name}"))
+                exec(code, vars(module))
+            self.names = vars(self._module("exercise"))
             exec(self.code, self.names)
         finally:
             self.trail.active = False
         return {"functions": [name for name, value in self.names.items() if callable(value) and name[:1] != "·"]}
+
+    def _module(self, name: str) -> types.ModuleType:
+        """A new module in which what is followed can run."""
+        module = types.ModuleType(name)
+        module.__file__ = self.path
+        vars(module).update({SEE: self.trail.see, ENTER: self.trail.enter})
+        sys.modules[module.__name__] = module
+        return module
 
     def _call(self, name: str, arguments: list[Any], watch: list[str], follow: bool) -> dict[str, Any]:
         """Call a function; returns the fields of `submission.CallResult`."""

@@ -19,7 +19,7 @@ MODULES = {
         "pprint",
         "graphlib",
     ),
-    *("__future__", "minattn"),
+    *("__future__", "minattn", "own"),
 }
 """Modules that nobody wonders about. minattn is not there; a template imports it where it is run by itself."""
 

@@ -7,36 +7,25 @@ x (N, D), w1 (D, F), b1 (F,), w2 (F, E), b2 (E,) -> y (N, E)
     3  y = a w2 + b2              and narrow again
 
 Every line has an input and an output. Take the gradient of the output, make the gradients of the inputs, hand them
-on to the line before. The slope of gelu is given; think where it has to be taken.
+on to the line before. What gelu does to a gradient you have written: gelu.backward(g, x), where x is what went into it.
 
 Use the names da and du for what arrives at a and u, and the check compares them.
 """
 
-import math
-
 import numpy as np
-
-erfc = np.vectorize(math.erfc, otypes=[float])
-
-
-def gelu(u):
-    return u * erfc(-u / np.sqrt(2)) / 2
-
-
-def slope_of_gelu(u):
-    return erfc(-u / np.sqrt(2)) / 2 + u * np.exp(-u * u / 2) / np.sqrt(2 * np.pi)
+from own import gelu
 
 
 def forward(x, w1, b1, w2, b2):
-    return gelu(x @ w1 + b1) @ w2 + b2
+    return gelu.forward(x @ w1 + b1) @ w2 + b2
 
 
 def backward(g, x, w1, b1, w2, b2):
     u = x @ w1 + b1
-    a = gelu(u)
+    a = gelu.forward(u)
     # --- your part ---
     da = g @ w2.T
-    du = da * slope_of_gelu(u)
+    du = gelu.backward(da, u)
     dx = du @ w1.T
 
     dw2 = a.T @ g

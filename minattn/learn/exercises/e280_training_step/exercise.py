@@ -30,13 +30,15 @@ exercise = Exercise(
     hints=(
         "Write the forward lines first, keep every result under its name, and return the loss with the old parameters: "
         "does the check say that the loss is right?",
-        "Back: dlogits -> out and dy. y = x + a forks: dy goes to attention_backward and to dx. q, k, v each send "
-        "something to dx and to their weight. x is table[ids] + positions: scatter-add, and a sum over the batch.",
+        "Back: dlogits -> out and dy. y = x + a forks: dy goes to attention.backward and to dx. q, k, v each send "
+        "something to dx and to their weight. x is embedding + positions: embedding.backward, and a sum over "
+        "the batch.",
         "dx = dy + dq @ wq.T + dk @ wk.T + dv @ wv.T; gradients of weights are rows.T @ rows; positions get "
-        'dx.sum(axis=0); the table np.add.at. Then clip(gradients, 1.0), and adamw for each name with state["step"] '
-        "+ 1.",
+        "dx.sum(axis=0); the table embedding.backward(…)[1]. Then clipping.clip of a list of the gradients, and "
+        'adamw.adamw for each name with state["step"] + 1.',
     ),
-    note="That is all there is: a large model has more blocks of the same kind. Run the file and see it learn to read "
-    "backwards. The engine: Trainer in minattn/training/trainer.py; `minattn train` does it with words.",
+    note="That is all there is: a large model has more blocks of the same kind. See it restore a sentence: "
+    "minattn learn run training_step. The engine: Trainer in minattn/training/trainer.py; `minattn train` does "
+    "it with more words.",
     cases=cases,
 )

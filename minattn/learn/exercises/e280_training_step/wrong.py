@@ -1,5 +1,5 @@
 # The gradients are not clipped.
-clipped = gradients
+clipped = [gradients[name] for name in parameters]
 
 # dx lacks the residual path: line 4 hands dy to x directly, too.
 dx = dq @ parameters["wq"].T + dk @ parameters["wk"].T + dv @ parameters["wv"].T
@@ -7,8 +7,8 @@ dx = dq @ parameters["wq"].T + dk @ parameters["wk"].T + dv @ parameters["wv"].T
 # dx is dy alone: what comes through the attention is missing.
 dx = dy
 
-# Equal tokens overwrite each other in the table's gradient; np.add.at adds them up.
-gradients["table"][ids] = dx
+# The table's gradient is that of the first token alone; every token of every sentence sends one.
+gradients["table"] = embedding.backward(dx[:, :1], ids[:, :1], parameters["table"])[1]
 
 # The positions' gradient is averaged over the batch; it adds up.
 gradients["positions"] = dx.mean(axis=0)
@@ -21,4 +21,4 @@ new_state = {"step": state["step"] + 1, "m": m, "v": v}
 gradients["out"] = rows.T @ dlogits.reshape(len(rows), -1)
 
 # The update goes uphill: the gradients have the wrong sign.
-clipped = clip({name: -g for name, g in gradients.items()}, 1.0)
+clipped = [-g for g in clipping.clip([gradients[name] for name in parameters], 1.0)[1]]

@@ -15,6 +15,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    shows=("linear", "gelu", "layer_norm", "cross_entropy"),
     derives=True,
     page="11_checking_gradients",
     hints=(

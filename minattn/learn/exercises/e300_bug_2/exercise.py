@@ -13,6 +13,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 exercise = Exercise(
+    shows=("embedding", "scores", "softmax", "weighted_sum", "cross_entropy", "training_step"),
     derives=True,
     page="12_forgotten_terms",
     hints=(

@@ -1,7 +1,7 @@
 """Find the bug, 2: it never learns where to look
 
-The model of the last training step, which is to read a word backwards. Run this file: the loss goes down to about 1.1,
-and up again to about 1.5. With right gradients it is about 0.002 at the end.
+The model of the training step, which is to read a word backwards here. Run this file: the loss goes down to about
+1.1, and up again to about 1.5. With right gradients it is about 0.002 at the end.
 
 The attention is in three pieces here, and one of the five backward passes is wrong. Ask the check, as the last lines of
 this file do for the embedding. Mind the lengths: if there are as many queries as keys, some mistakes do not show as a
