@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -322,6 +323,68 @@ def test_exercise(name, runner):
 run("pytest -q --tb=no test_homework.py")
 
 # %% [markdown]
+# ## In your own tools
+#
+# An exercise is worth 1 point, or what `--points` says. A file that passes has all of it. A wrong one has the share of
+# what it returns that is right, and loses one share at least: who changes an argument in place may have every number
+# right. What did not run, is not finished or looks measured has nothing.
+#
+# Of Ben's attention dv is right, and dq and dk are not:
+
+# %%
+run("minattn learn grade anna ben --only 09,11,13 --points attention=3 --csv hw3.csv --seed 1")
+for row in table("hw3.csv", homework):
+    print(
+        f"{row['folder']:5} {row['exercise']:9} {row['points']} of {row['out_of']}  {row['right']}"
+    )
+
+# %% [markdown]
+# `--format` with `--out` writes what other tools read:
+#
+# | `--format` | |
+# | --- | --- |
+# | `csv` | the table, as `--csv` |
+# | `gradescope` | a folder, with `results.json` for each learner |
+# | `classroom` | the table of grades, with the columns of GitHub Classroom's own |
+# | `canvas` | a gradebook that Canvas imports; `--title` names its column, `Homework 3 (1234)` |
+#
+# `--roster` says who is behind a folder: a table with the columns `folder` and `name`, and, if you like, `id`, `login`,
+# `email` and `section`. Who has handed in has to be in it, and nobody may be in it twice:
+
+# %%
+roster = "folder,id,name,section\nanna,1007,Anna A.,B\nben,1008,Ben B.,B\nzoe,1009,Zoe Z.,B\n"
+(folder / "roster.csv").write_text(roster, encoding="utf-8")
+graded = "minattn learn grade anna ben --only 09,11,13 --roster roster.csv"
+run(f"{graded} --format canvas --out hw3.csv")
+print((folder / "hw3.csv").read_text(encoding="utf-8"))
+
+# %% [markdown]
+# What comes in need not be folders with the right names. One folder or ZIP may hold the whole class: a folder for each
+# learner and anything below it, or files side by side as Canvas and Moodle download them
+# (`doejane_4711_99123_09_softmax-1.py`). A notebook counts where it is called after an exercise, or for each exercise
+# from the cell that holds the first line of its template. Of two files for one exercise the last copy (`-1`) counts,
+# then the newest; the column `note` says which was passed over. A ZIP is unpacked into a temporary folder, Python files
+# and notebooks alone, and nothing that leads out of it.
+#
+# Gradescope grades each submission itself. `bundle` makes the autograder that it asks for, with minattn in it:
+
+# %%
+run("minattn learn bundle hw3.zip --only 09,11,13 --points attention=3")
+with zipfile.ZipFile(folder / "hw3.zip") as bundle:
+    print(*sorted({name.partition("/")[0] for name in bundle.namelist()}))
+
+# %% [markdown]
+# `setup.sh` runs once, and installs NumPy and, where it can, bubblewrap. `run_autograder` runs for each submission, and
+# needs no network. Where bubblewrap does not work, a submission can read the solutions, which lie beside, and
+# `"isolated": false` says so. In `--variant "{}-word"` the student's e-mail address stands for `{}`. For GitHub
+# Classroom, `minattn learn bundle --repository DIR` makes a repository: the templates, a test for each exercise,
+# Classroom's `autograding.json` and a workflow. There a test passes or fails, the learner can change it, and minattn
+# lies in it with the solutions: it is for practice.
+#
+# `--feedback DIR` writes a page for each learner: what is right, which gradient is not, and which mistake it is. The
+# formula is left out, unless you say `--tell 3`.
+
+# %% [markdown]
 # ## A class
 #
 # Twelve learners, eight exercises. Some fill the gap as the solution does, some in another right way; some make a
@@ -375,6 +438,13 @@ print(f"{diagnoses.total()} diagnoses, {len(diagnoses)} different; the commonest
 for (name, text), count in diagnoses.most_common(3):
     print(textwrap.fill(f"{count} × {name}: {text}", 90))
 temporary.cleanup()
+
+# %% [markdown]
+# `--report report.html` (or `report.md`) puts this on one page: what was solved, in how many tries where learners'
+# own notes say so, the commonest mistakes with their sentences, who looks measured, and a figure for a slide. It also
+# names learners whose answers are the same up to names. That accuses nobody. The solution, the other ways that come
+# with it, known mistakes, and what more than a fifth of the class wrote count nothing, and what is left must be long:
+# 100 nodes of syntax, of which a usual answer has 15 to 80.
 
 # %% [markdown]
 # ## Questions

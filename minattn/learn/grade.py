@@ -26,7 +26,7 @@ from .verdict import Verdict
 from .wall import why_no_wall
 
 COLUMNS = (
-    *("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "right", "points", "most"),
+    *("folder", "number", "exercise", "file", "result", "kind", "sentence", "diagnosis", "right", "points", "out_of"),
     *("looks_measured", "unusual", "borrowed", "note", "isolated", "seconds", "seed"),
 )
 MOST_TEXT = 500

@@ -56,10 +56,12 @@ class Points:
 def credit(verdict: Verdict) -> float:
     """The share of an exercise's points, 0 to 1: all for what is solved, and for a wrong answer its right parts.
 
-    dq and dk right and dv wrong are two thirds. What looks measured gives nothing: nothing was derived.
+    dq and dk right and dv wrong are two thirds. A wrong answer loses one part at least: one that changes what it was
+    handed may have all numbers right. What looks measured gives nothing: nothing was derived.
     """
     if verdict.solved:
         return 1.0
     if verdict.result != "wrong" or not verdict.parts or verdict.kind == "measured":
         return 0.0
-    return sum(is_right for _, is_right in verdict.parts) / len(verdict.parts)
+    parts = len(verdict.parts)
+    return min(sum(is_right for _, is_right in verdict.parts), parts - 1) / parts

@@ -110,6 +110,9 @@ def test_what_canvas_and_moodle_hand_out_is_taken_apart_by_student(tmp_path):
         write(folder / name, text)
     assert sources(folder) == {"bo_7": "b", "kimanna_12": RIGHT}
     assert sources(zipped(tmp_path / "submissions.zip", canvas)) == sources(folder)
+    for name in ("anna", "bo"):
+        write(tmp_path / "class" / name / "homework" / "softmax.py", name)
+    assert sources(tmp_path / "class") == {"anna": "anna", "bo": "bo"}
     moodle = {"Anna Kim_345_assignsubmission_file_/09_softmax.py": RIGHT, "Bo Li_9_assignsubmission_file_/a.txt": "?"}
     assert sources(zipped(tmp_path / "moodle.zip", moodle)) == {"Anna Kim": RIGHT}
     assert sources(zipped(tmp_path / "hw.zip", {"class/anna/softmax.py": RIGHT, "class/bo/a/softmax.py": "b"})) == {
@@ -290,7 +293,7 @@ def test_classroom_gets_the_columns_of_its_own_download(graded):
 
 def test_the_plain_table_has_points_and_what_there_is_to_say_of_a_file(graded):
     rows = list(csv.DictReader((graded / "plain.csv").read_text().splitlines()))
-    points = [(row["exercise"], row["points"], row["most"]) for row in rows if row["folder"].endswith("ben")]
+    points = [(row["exercise"], row["points"], row["out_of"]) for row in rows if row["folder"].endswith("ben")]
     assert points == [("softmax", "0", "1"), ("mask", "0", "1"), ("attention", "2", "3")]
 
 

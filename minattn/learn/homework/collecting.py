@@ -100,6 +100,8 @@ def _of_folder(folder: Path, name: str, room: _Room) -> list[Collected]:
         raise InputError(f"{folder} could not be read: {error.strerror or error}") from None
     is_class = any(MOODLE.fullmatch(one) for one in names)
     is_class |= any((found := CANVAS.fullmatch(one)) and _is_work(found["file"]) for one in names)
+    if not is_class and not any(map(_is_work, names)):  # a folder for each student, and nothing beside them
+        is_class = sum(any(_files(path, room)) for path in folder.iterdir() if path.is_dir()) > 1
     return _of_class(folder, name, room) if is_class else [_student(name, folder, room)]
 
 
