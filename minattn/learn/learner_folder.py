@@ -58,19 +58,21 @@ def make_folder_of_exercises(
         write_atomically(folder / own_files.FILE, own_files.TEXT)
     progress = CourseProgress.load(folder)
     kept = [there.name for exercise in progress.exercises if (there := find_file(folder, exercise)) is not None]
-    added = hand_out(folder, progress)
+    added = hand_out(folder, progress, progress.exercises)
     later = [exercise.file for exercise in progress.exercises if find_file(folder, exercise) is None]
     return added, kept, later
 
 
-def hand_out(folder: Path, progress: CourseProgress) -> list[str]:
+def hand_out(folder: Path, progress: CourseProgress, exercises: Sequence[Exercise] | None = None) -> list[str]:
     """Add the templates that are missing and may be seen: what they show is solved, or was never asked for.
+
+    exercises: whose they are; those that had to wait where it is None
 
     Returns the names of the files. Raises RunError where the disk refuses.
     """
     asked = {exercise.name for exercise in progress.exercises if not progress.is_passed(exercise)}
     added = []
-    for exercise in progress.exercises:
+    for exercise in exercises or [exercise for exercise in progress.exercises if exercise.shows]:
         if not asked.intersection(exercise.shows) and find_file(folder, exercise) is None:
             write_atomically(folder / exercise.file, exercise.text)
             added.append(exercise.file)

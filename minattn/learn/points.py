@@ -50,18 +50,24 @@ class Points:
 
     def earned(self, exercise: Exercise, verdict: Verdict) -> float:
         """The points of a verdict, to two digits."""
-        return round(self.of(exercise) * credit(verdict), 2)
+        return round(self.of(exercise) * credit(verdict, exercise), 2)
 
 
-def credit(verdict: Verdict) -> float:
+def credit(verdict: Verdict, exercise: Exercise) -> float:
     """The share of an exercise's points, 0 to 1: all for what is solved, and for a wrong answer its right parts.
 
-    dq and dk right and dv wrong are two thirds. A wrong answer loses one part at least: one that changes what it was
-    handed may have all numbers right. What looks measured gives nothing: nothing was derived.
+    dq and dk right and dv wrong are two thirds. What is handed back for an argument that has no gradient, such as ids,
+    is no part. Where every number is right, and an argument was changed in place, one part is lost all the same. What
+    looks measured gives nothing: nothing was derived.
     """
     if verdict.solved:
         return 1.0
-    if verdict.result != "wrong" or not verdict.parts or verdict.kind == "measured":
+    parts = gradients_of(verdict, exercise)
+    if verdict.result != "wrong" or not parts or verdict.kind == "measured":
         return 0.0
-    parts = len(verdict.parts)
-    return min(sum(is_right for _, is_right in verdict.parts), parts - 1) / parts
+    return min(sum(parts.values()), len(parts) - 1) / len(parts)
+
+
+def gradients_of(verdict: Verdict, exercise: Exercise) -> dict[str, bool]:
+    """Which parts of an answer are right, without what is handed back for arguments that have no gradient."""
+    return {name: is_right for name, is_right in verdict.parts if name not in exercise.parameters}

@@ -116,12 +116,12 @@ class CourseProgress:
     assignment: Assignment = Assignment()  # noqa: RUF009 - it cannot be changed
 
     @classmethod
-    def load(cls, folder: Path, key: str | None = None) -> CourseProgress:
+    def load(cls, folder: Path, key: str | None = None, assignment: Assignment | None = None) -> CourseProgress:
         """Read the file, if there is one. What cannot be understood is noted and kept.
 
-        key: in the place of the one that the folder has
+        key, assignment: in the place of what the folder has
         """
-        progress = cls(folder, key=key or recorded_key(folder), assignment=Assignment.read(folder))
+        progress = cls(folder, key=key or recorded_key(folder), assignment=assignment or Assignment.read(folder))
         try:
             text = (folder / PROGRESS_FILE).read_bytes().decode("utf-8-sig", "replace")
         except FileNotFoundError:

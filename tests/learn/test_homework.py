@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.learn_help import verdict
 from support.small_run import assert_one_sentence
 
 from minattn.cli import main
@@ -21,11 +22,13 @@ from minattn.errors import InputError
 from minattn.learn import course, find
 from minattn.learn.grade import Graded
 from minattn.learn.homework import Roster, collected, write_grades
-from minattn.learn.homework.collecting import MOST_NOTEBOOK, unpack
+from minattn.learn.homework.collecting import MOST_NOTEBOOK, MOST_OWN, unpack
+from minattn.learn.homework.formats import sums_of
 from minattn.learn.homework.similar_files import shape_of, similar_pairs
 from minattn.learn.learner_folder import find_file
 from minattn.learn.points import Points, credit
 from minattn.learn.verdict import Remark, Verdict
+from minattn.learn.wall import why_no_wall
 
 SOFTMAX, MASK, ATTENTION = find("softmax"), find("mask"), find("attention")
 RIGHT = SOFTMAX.fill(SOFTMAX.solution)
@@ -45,7 +48,7 @@ def write(place, text):
 
 
 def zipped(place, files):
-    with zipfile.ZipFile(place, "w") as archive:
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             archive.writestr(name, text)
     return place
@@ -144,7 +147,9 @@ def test_no_zip_writes_outside_its_folder_or_takes_what_is_not_its_own(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "files", [{"softmax.py": b"\0" * (MOST_NOTEBOOK + 1)}, {f"{i}.py": b"" for i in range(20_001)}]
+    "files",
+    [{f"{i}.ipynb": b"\0" * MOST_NOTEBOOK for i in range(65)}, {f"{i}.py": b"" for i in range(20_001)}],
+    ids=["bytes", "files"],
 )
 def test_a_zip_with_too_much_in_it_is_refused(tmp_path, files):
     file = tmp_path / "bomb.zip"
@@ -153,6 +158,27 @@ def test_a_zip_with_too_much_in_it_is_refused(tmp_path, files):
             archive.writestr(name, content)
     with pytest.raises(InputError, match=r"bomb\.zip (holds more|has 20,001 files)"), collected([file]):
         pass
+
+
+def test_a_file_that_is_too_long_is_refused_in_its_row_and_the_class_is_graded(tmp_path):
+    files = {f"anna/{SOFTMAX.file}": b"#" * (MOST_NOTEBOOK + 1), f"ben/{SOFTMAX.file}": RIGHT}
+    table = tmp_path / "a.csv"
+    place = zipped(tmp_path / "class.zip", files)
+    assert main(["learn", "grade", str(place), "--csv", str(table), "--only", "softmax"]) == 0
+    with open(table, encoding="utf-8", newline="") as file:
+        assert [row["result"] for row in csv.DictReader(file)] == ["error", "passed"]
+
+
+def test_zips_of_a_student_cost_no_more_than_a_students_share_and_spoil_no_class(tmp_path):
+    bomb = zipped(tmp_path / "bomb.zip", {f"{i}.ipynb": b"\0" * MOST_NOTEBOOK for i in range(9)}).read_bytes()
+    nested = zipped(tmp_path / "nested.zip", {"again.zip": bomb, SOFTMAX.file: RIGHT}).read_bytes()
+    files = {f"anna/{i}.zip": bomb for i in range(9)} | {"ben/hw.zip": nested, "carl/hw.zip": b"PK?"}
+    with collected([zipped(tmp_path / "class.zip", files)]) as students:
+        found = {one.name: find_file(one.folder, SOFTMAX) is not None for one in students}
+        top = next(place for place in students[0].folder.parents if (place / "1").is_dir())
+        unpacked = sum(path.stat().st_size for path in top.rglob("*.ipynb"))
+    assert found == {"anna": False, "ben": True, "carl": False}
+    assert unpacked <= MOST_OWN + MOST_NOTEBOOK
 
 
 @pytest.mark.parametrize(
@@ -177,11 +203,27 @@ def test_what_cannot_be_collected_is_one_sentence(tmp_path, capsys, make, compla
 
 def test_points_are_all_or_the_share_that_is_right_and_none_for_what_looks_measured():
     half = Verdict("attention", "wrong", parts=(("dq", True), ("dk", True), ("dv", False)))
-    assert credit(half) == 2 / 3 and Points({"attention": 3.0}).earned(ATTENTION, half) == 2.0
-    assert credit(Verdict("softmax", "passed")) == 1
-    assert credit(Verdict("softmax", "passed", looks_measured="forward ran 30 times")) == 0
+    assert credit(half, ATTENTION) == 2 / 3 and Points({"attention": 3.0}).earned(ATTENTION, half) == 2.0
+    assert credit(Verdict("softmax", "passed"), SOFTMAX) == 1
+    assert credit(Verdict("softmax", "passed", looks_measured="forward ran 30 times"), SOFTMAX) == 0
     for result in ("to do", "error", "time", "memory", "crash", "missing"):
-        assert credit(Verdict("softmax", result, parts=(("dx", True),))) == 0
+        assert credit(Verdict("softmax", result, parts=(("dx", True),)), SOFTMAX) == 0
+
+
+@pytest.mark.parametrize("name", ["embedding", "dropout", "cross_entropy", "tied"])
+def test_what_is_handed_back_for_an_argument_without_a_gradient_is_worth_nothing(name):
+    exercise = find(name)
+    gradient = next(answer for answer in exercise.answers if answer not in exercise.parameters)
+    wrong = verdict(exercise, f"{exercise.solution}\n{gradient} = 2 * {gradient}")
+    assert wrong.result == "wrong" and any(is_right for _, is_right in wrong.parts)
+    assert credit(wrong, exercise) == 0
+
+
+def test_right_numbers_beside_a_spoiled_argument_are_not_worth_all():
+    spoiled = verdict(ATTENTION, f"{ATTENTION.solution}\nq += 1")
+    assert spoiled.result == "wrong" and all(is_right for _, is_right in spoiled.parts)
+    assert credit(spoiled, ATTENTION) == 2 / 3
+    assert credit(verdict(SOFTMAX, f"{SOFTMAX.solution}\ng *= 2"), SOFTMAX) == 0
 
 
 @pytest.mark.parametrize(
@@ -478,3 +520,31 @@ def test_a_bundle_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch, cap
     write(Path("there"), "x")
     assert main(["learn", "bundle", *arguments]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_note_of_tries_that_never_ends_is_not_read(tmp_path):
+    anna = tmp_path / "anna"
+    write(anna / SOFTMAX.file, RIGHT)
+    (anna / "progress.txt").symlink_to("/dev/zero")
+    write(anna / "homework.txt", "what is this?")
+    words = ["learn", "grade", str(anna), "--only", "softmax", "--report", str(tmp_path / "a.md")]
+    assert main(words) == 0
+
+
+def test_points_in_gradebooks_lose_no_digits():
+    rows = [Graded("anna", SOFTMAX, SOFTMAX.file, Verdict("softmax", "passed"))]
+    assert sums_of(rows, Points({"softmax": 1234.25})) == ("1234.25", "1234.25")
+
+
+def test_results_say_where_nothing_was_isolated(tmp_path, monkeypatch):
+    write(tmp_path / "anna" / SOFTMAX.file, RIGHT)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    why_no_wall.cache_clear()
+    try:
+        words = ["--only", "softmax", "--format", "gradescope", "--out", str(tmp_path / "a.json")]
+        assert main(["learn", "grade", str(tmp_path / "anna"), *words]) == 0
+    finally:
+        monkeypatch.undo()
+        why_no_wall.cache_clear()
+    said = json.loads((tmp_path / "a.json").read_text())["output"]
+    assert said.startswith("1 of 1 exercises is right. The files were not isolated: bubblewrap")

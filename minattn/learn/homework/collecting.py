@@ -25,8 +25,8 @@ MOODLE = re.compile(r"(?P<who>.+?)_\d+_assignsubmission_file_?")
 AGAIN = r"(?:-(\d+)| ?\((\d+)\))?"
 """What a download adds to a name that was there already: the higher the number, the newer the file."""
 
-MOST_FILES, MOST_NOTEBOOK, MOST_UNPACKED = 20_000, 4 << 20, 1 << 28
-"""The most files that are looked at, bytes of a notebook, and bytes that come out of a ZIP."""
+MOST_FILES, MOST_NOTEBOOK, MOST_UNPACKED, MOST_OWN = 20_000, 4 << 20, 1 << 28, 1 << 24
+"""The most files that are looked at, bytes of a notebook, bytes out of a ZIP of a class, and of those of a student."""
 
 
 class Collected(NamedTuple):
@@ -162,10 +162,14 @@ def _root(path: Path, folder: Path) -> Path:
 
 
 def _files(folder: Path, room: _Room) -> Iterator[Path]:
-    """The files below a folder that may be somebody's work, those of a ZIP in it included; no link is followed."""
-    places, looked = [folder], 0
+    """The files below a folder that may be somebody's work, those of a ZIP in it included; no link is followed.
+
+    A ZIP that holds too much, or is none, is the student's own doing, and is passed over; so are ZIPs in ZIPs.
+    """
+    places, looked, left = [(folder, False)], 0, MOST_OWN
     while places:
-        for path in sorted(places.pop().iterdir()):
+        place, is_unpacked = places.pop()
+        for path in sorted(place.iterdir()):
             looked += 1
             if looked > MOST_FILES:
                 return
@@ -173,9 +177,12 @@ def _files(folder: Path, room: _Room) -> Iterator[Path]:
                 continue
             if path.is_dir():
                 if path.name not in ("__MACOSX", "backups", "__pycache__") and path.name[0] != ".":
-                    places.append(path)
-            elif path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
-                places.append(unpack(path, room.new()))
+                    places.append((path, is_unpacked))
+            elif path.suffix.lower() == ".zip" and not is_unpacked and zipfile.is_zipfile(path):
+                inside = room.new()
+                with contextlib.suppress(InputError):
+                    places.append((unpack(path, inside, max(left, 0)), True))
+                left -= sum(file.stat().st_size for file in inside.rglob("*") if file.is_file())
             elif path.suffix in (".py", ".ipynb") and path.is_file():
                 yield path
 
@@ -201,13 +208,16 @@ def _unwrapped(folder: Path) -> Path:
     return inside[0] if is_wrapped and any(path.is_dir() for path in inside[0].iterdir()) else folder
 
 
-def unpack(file: Path, into: Path) -> Path:
+def unpack(file: Path, into: Path, left: int = MOST_UNPACKED) -> Path:
     """Unpack what may be somebody's work from a ZIP: no links, nothing outside the folder, no more than there may be.
+
+    Of a file that is too long a beginning is unpacked, which is enough to refuse it in its row.
+
+    left: the bytes that may come out
 
     Raises:
         InputError: it is no ZIP, or has too much in it
     """
-    left = MOST_UNPACKED
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
@@ -220,10 +230,10 @@ def unpack(file: Path, into: Path) -> Path:
                 if entry.is_dir() or is_link or not is_work or path.is_absolute() or ".." in path.parts:
                     continue
                 with archive.open(entry) as source:
-                    most = left if path.suffix.lower() == ".zip" else MOST_NOTEBOOK
+                    most = {".zip": MOST_OWN, ".ipynb": MOST_NOTEBOOK}.get(path.suffix.lower(), MAX_BYTES)
                     content = source.read(most + 1)  # the sizes that it tells may be lies
                 left -= len(content)
-                if left < 0 or len(content) > most:
+                if left < 0:
                     raise InputError(f"{file.name} holds more than a class hands in, at {path.name[:80]}")
                 place = into.joinpath(*(part.replace("\0", "")[:200] for part in path.parts))
                 place.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import csv
 import io
 import itertools
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..feedback import FORMULA, told
 from ..grade import Graded, safe_cell
 from ..points import Points
 from ..screen import clean
+from ..wall import why_no_wall
 from .roster import Roster
 
 MOST_OUTPUT = 4000
@@ -93,9 +95,14 @@ def gradescope_results(rows: Sequence[Graded], points: Points, tell: int) -> dic
             },
         }
         tests.append(test)
+    right = sum(row.verdict.solved for row in rows)
+    said = f"{right} of {len(rows)} exercises {'is' if right == 1 else 'are'} right."
+    if why := why_no_wall():
+        said += f" The files were not isolated: {why}."
     return {
         "score": round(sum(points.earned(row.exercise, row.verdict) for row in rows), 2),
         "execution_time": round(sum(row.verdict.seconds for row in rows), 2),
+        "output": said,
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
@@ -139,8 +146,17 @@ def _canvas(place: Path, rows: Sequence[Graded], points: Points, roster: Roster,
 
 def sums_of(rows: Sequence[Graded], points: Points) -> tuple[str, str]:
     """The points of a student, and the most that there are."""
-    earned = sum(points.earned(row.exercise, row.verdict) for row in rows)
-    return f"{earned:.4g}", f"{sum(points.of(row.exercise) for row in rows):.4g}"
+    earned = math.fsum(points.earned(row.exercise, row.verdict) for row in rows)
+    return in_digits(earned), in_digits(math.fsum(points.of(row.exercise) for row in rows))
+
+
+def in_digits(number: float) -> str:
+    """Points with at most two digits behind the point, as gradebooks show them.
+
+    >>> in_digits(1234.5), in_digits(10 / 3), in_digits(100.0)
+    ('1234.5', '3.33', '100')
+    """
+    return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
 def file_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import stat
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,8 +15,9 @@ from ...runs import write_atomically
 from ..course import Exercise
 from ..feedback import before_formula
 from ..grade import Graded
-from ..points import Points
-from ..progress import CourseProgress
+from ..learner_folder import MAX_BYTES
+from ..points import Points, credit
+from ..progress import PROGRESS_FILE, Assignment, CourseProgress
 from ..screen import LABELS, clean, state_of
 from .feedback_pages import html_page
 from .formats import of_each, sums_of
@@ -87,7 +89,7 @@ def group_of(row: Graded) -> str:
         return "solved" if state == "passed" else "looks measured"
     if state in ("to do", "missing"):
         return "not begun"
-    return "partly right" if any(is_right for _, is_right in row.verdict.parts) else "wrong"
+    return "partly right" if credit(row.verdict, row.exercise) else "wrong"
 
 
 def mistake_of(row: Graded) -> str:
@@ -141,13 +143,22 @@ def tables_of(rows: Sequence[Graded], points: Points, folders: dict[str, Path]) 
 
 def tries_of(exercises: dict[str, Exercise], folders: dict[str, Path]) -> dict[str, str]:
     """The median number of tries of each exercise, of those who have handed in a state file."""
-    states = [CourseProgress.load(folder, key="-") for folder in folders.values()]
+    states = [CourseProgress.load(folder, "-", Assignment()) for folder in folders.values() if is_note(folder)]
     found = {}
     for name, exercise in exercises.items():
         tries = [state.of(exercise).tries for state in states if state.of(exercise).tries]
         if tries:
             found[name] = f"{statistics.median(tries):g} of {len(tries)}"
     return found
+
+
+def is_note(folder: Path) -> bool:
+    """Whether a folder has a learner's note of tries: a plain file of some lines, and no link to what never ends."""
+    try:
+        status = (folder / PROGRESS_FILE).lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES
 
 
 def _alt(rows: Sequence[Graded]) -> str:
