@@ -67,7 +67,21 @@ print("\n" + find("softmax").text.partition("import numpy as np\n")[2].strip())
 # editor of their own. In a terminal `minattn learn` stands beside it and judges a file when it is saved; without one,
 # `minattn learn check`, `hint`, `reset`, `list` and `solution` do the same.
 #
-# A folder need not be complete. Our homework is three files: `softmax`, `mask` and `attention`.
+# The last three files show what others ask for, and come once these are solved. Our homework is three files:
+
+# %%
+run("minattn learn init homework --only softmax,mask,attention --tell 2 --locked", slice(1))
+print((folder / "homework" / "homework.txt").read_text(encoding="utf-8").rstrip())
+
+# %% [markdown]
+# `--tell` says how much a check tells at most (see below), and with `--locked` a solution is shown only to those who
+# have passed. That keeps honest people honest: the folder is the learner's, and the solutions are files of the package.
+#
+# A later exercise imports the learner's own earlier files: `self_attention` begins with `from own import attention`.
+# What is not solved has to be solved first, or is borrowed from us with `minattn learn check self_attention --borrow`,
+# which the verdict, `list` and the table of grades say. When you grade, what a learner has not right, or what you did
+# not set, is borrowed, so that one mistake costs once. At the end of the course `minattn learn run training_step`
+# trains the model that these files make, until it restores a sentence.
 #
 # ### Another problem for each learner
 #
@@ -121,9 +135,9 @@ print((ben / "progress.txt").read_text(encoding="utf-8").partition("\n")[2].rstr
 # loops, einsum, other algebra.
 #
 # Feedback rises with the tries. The first wrong answer is told which gradient is wrong, where, and of which kind the
-# mistake is. The second is told the mistake, the first intermediate value that is wrong, if it has a name that the
-# exercise suggests, and what to look at next. The formula comes with the third. The same answer again is no other try;
-# a hint counts as one.
+# mistake is; `--tell 1` ends there. The second is told the mistake, the first intermediate value that is wrong, if it
+# has a name that the exercise suggests, and what to look at next; `--tell 2` ends there. The formula comes with the
+# third. The same answer again is no other try; a hint counts as one.
 #
 # Tries and hints stand in `progress.txt`. It is the learner's, a text that may be read, edited and deleted. Do not
 # grade by it.
@@ -159,10 +173,10 @@ temporary.cleanup()
 #
 # <details><summary>Answer</summary>
 #
-# All of it. `softmax` has {{len(find("softmax").hints)}} hints, and the last one says:
-# "{{find("softmax").hints[-1]}}" `minattn learn solution softmax` refuses before the exercise is passed, but with
-# `--anyway` it prints the solution and the other ways. And the solutions are files of the package. So homework is for
-# those who want to know. Question 2 of [page 20](20_grading.md) is about the others.
+# All of it, unless you set the homework with `--tell` and `--locked`. `softmax` has {{len(find("softmax").hints)}}
+# hints, and the last one says: "{{find("softmax").hints[-1]}}" `minattn learn solution softmax` refuses before the
+# exercise is passed, but with `--anyway` it prints the solution and the other ways. And the solutions are files of the
+# package. So homework is for those who want to know. Question 2 of [page 20](20_grading.md) is about the others.
 #
 # </details>
 #

@@ -34,12 +34,12 @@ def write_exercise(folder):
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs own.py, the program of the page, in a folder that has its exercise too."""
+    """Runs mine.py, the program of the page, in a folder that has its exercise too."""
     write_exercise(tmp_path / "exercises" / "e175_rms_norm")
-    (tmp_path / "own.py").write_text(FILES["SEEN"] + FILES["OWN"], encoding="utf-8")
+    (tmp_path / "mine.py").write_text(FILES["SEEN"] + FILES["OWN"], encoding="utf-8")
 
     def run(*words):
-        command = [sys.executable, "own.py", "learn", *words]
+        command = [sys.executable, "mine.py", "learn", *words]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     return run
