@@ -567,7 +567,8 @@ for change in (as_learned, not_at_itself, all_rows_alike):
 #
 # ## The exercise
 #
-# `minattn learn check training_step`: one whole step by hand, forward, backward, clipped, updated.
+# `minattn learn check training_step`: one whole step by hand, forward, backward, clipped, updated, of your own files
+# from the exercises before. `minattn learn run training_step` then trains with them, until a sentence is restored.
 #
 # [The page of numbers](../docs/pages/training_step.html) opens in a browser (download it first, if you read this on
 # the web): one step of a model of width 4, from the ids to the changed embedding table, with a tour of twelve stops.
