@@ -479,6 +479,6 @@ print(open_run(MODELS / "en").restore(text))
 # ## The exercise
 #
 # `minattn learn check training_step` once more: one whole step by hand, through all stations of this page and back. If
-# you did it after [page 13](13_training.md), do it now without looking, and `minattn learn run training_step` restores a
-# sentence with nothing but your own files. [`whole.py`](whole.py) is the model of this
-# course in one file, with [page 15](15_whole_model.md) beside it.
+# you did it after [page 13](13_training.md), do it now without looking, and `minattn learn run training_step` restores
+# a sentence with nothing but your own files. [`whole.py`](whole.py) is the model of this course in one file, with
+# [page 15](15_whole_model.md) beside it.

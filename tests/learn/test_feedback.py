@@ -12,7 +12,7 @@ from minattn.learn.submission import Submission
 SOFTMAX = find("softmax")
 SUM_OVER_G = "dx = p * (g - g.sum(axis=-1, keepdims=True))"
 NO_SUM = "dx = p * g"
-SLIPS = [(exercise, slip) for exercise in course() for slip in exercise.mistakes]
+SLIPS = [(exercise, slip) for exercise in course() for slip in exercise.mistakes[::2]]
 
 
 @pytest.fixture
