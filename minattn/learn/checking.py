@@ -15,7 +15,7 @@ from .course import VARIANT_MARK, Edge, Exercise, course, find
 from .feedback import text_checked
 from .gap import gap_of
 from .learner_folder import find_file, read_source, source_of
-from .measured import looks_measured
+from .measured import looks_measured, times_as_much
 from .own_files import EarlierFile, Pieces, needed
 from .runner import Runner
 from .submission import CallResult, Submission
@@ -90,14 +90,17 @@ def pieces_of(folder: Path, exercise: Exercise, source: str, runner: Runner, bor
     missing: list[str] = []
     known = {each.name: each for each in course()}
     wanted = [name for name in needed(source) if name in known and known[name].number < exercise.number]
+    ours = {each for own in exercise.needs for each in (*known[own].needs, own)}
     for name in dict.fromkeys(each for own in wanted for each in (*known[own].needs, own)):
-        files[name], path = known[name].earlier_file, find_file(folder, known[name])
+        path = find_file(folder, known[name])
         own = "" if path is None else source_of(path)
-        if VARIANT_MARK in own:
-            continue
+        if name in ours:  # what the template does not import is the learner's own, or not there
+            files[name] = known[name].earlier_file
+            if VARIANT_MARK in own:
+                continue
         if path is not None and own and check_file(known[name], path, runner, borrow=borrow).solved:
             files[name] = EarlierFile(path.name, own)
-        else:
+        elif name in ours:
             (borrowed if borrow else missing).append(name)
     return Pieces(files, tuple(borrowed), tuple(missing))
 
@@ -130,7 +133,7 @@ def check_submission(
         own = {name: find(name).earlier_file for name in exercise.needs}
     started = time.monotonic()
     parts: tuple[tuple[str, bool], ...] = ()
-    measured = ""
+    measured = work = ""
     try:
         if gap_of(source) == gap_of(exercise.text):
             raise CannotCheck("to do", f"{path}: the part between the marks is still to be written")
@@ -148,13 +151,14 @@ def check_submission(
             else tuple((name, True) for name in exercise.answers)
         )
         result, reason = ("wrong", found) if found else ("passed", Reason("", ""))
-        if exercise.asks_for_gradient and (not found or found.kind == "measured"):
+        if exercise.asks_for_gradient:
             measured = looks_measured(exercise, first.seen)
+            work = times_as_much(exercise, first.seen, cases[0])
     except CannotCheck as error:
         remarks = (Remark("your line", "\n".join(error.lines)),) if error.lines else ()
         result, reason = error.result, Reason("", error.sentence, remarks)
     means = [str(said) for said in submission.means if exercise.asks_for_gradient or said != "complex numbers"]
-    unusual = f"uses {', '.join(means)}"[:300] if means else ""
+    unusual = "; ".join(filter(None, (work, f"uses {', '.join(means)}"[:300] if means else "")))
     seconds, answer = time.monotonic() - started, text_checked(source)
     return Verdict(exercise.name, result, *reason, parts, measured, unusual, answer=answer, seconds=seconds)
 

@@ -1,12 +1,17 @@
 """Whether a gradient looks measured rather than derived: what the counts of a call that was followed come to."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
-from .course import Exercise
+from .course import Exercise, find
+from .submission import Submission
 
 MANY_CALLS = 6
 """Calls of forward at different points. A derivation needs one; where forward is a product, one for each gradient."""
+
+MUCH = 2.5
+"""How many times as much as the longest of our ways, which go row by row and entry by entry, is worth a look."""
 
 
 def looks_measured(exercise: Exercise, seen: dict[str, Any]) -> str:
@@ -35,7 +40,7 @@ def _signs(exercise: Exercise, seen: dict[str, Any]) -> Iterator[str]:
         yield f"{function} computes with more digits than came in"
     if seen["at_load"][0]:
         yield "forward is called while the file is loaded"
-    if seen["at_load"][1] > 3000:
+    if seen["at_load"][1] > 300:
         yield f"{seen['at_load'][1]} steps are computed while the file is loaded"
     if seen["calls"] >= MANY_CALLS:
         yield f"forward is computed at {seen['calls']} different points"
@@ -67,3 +72,28 @@ def _signs(exercise: Exercise, seen: dict[str, Any]) -> Iterator[str]:
 
 def _is_both_sides(shifts: list[float]) -> bool:
     return len(shifts) >= 3 or any(abs(a + b) <= 1e-2 * abs(a) for a in shifts for b in shifts)
+
+
+def times_as_much(exercise: Exercise, seen: dict[str, Any], inputs: tuple[Any, ...]) -> str:
+    """A sentence where a call computed many times as much as the solution and the ways that come with it; or ""."""
+    most, computed = _most_computed(exercise, inputs), seen.get("evaluations", 0)
+    if not isinstance(computed, int) or computed <= MUCH * most:
+        return ""
+    return f"computes {computed // most} times as much as the longest way that is known"
+
+
+def _most_computed(exercise: Exercise, inputs: tuple[Any, ...]) -> int:
+    """The most values that one of our ways computes on these inputs."""
+    key = exercise.name, exercise.says
+    if key not in _KNOWN:
+        counts = [100]
+        for gap in (exercise.solution, *exercise.alternatives.values()):
+            ours = Submission()
+            own = {name: find(name).earlier_file for name in exercise.needs}
+            ours.load(exercise.file, exercise.fill(gap), exercise.text, own)
+            counts.append(ours.call(exercise.function, deepcopy(inputs), follow=True).seen["evaluations"])
+        _KNOWN[key] = max(counts)
+    return _KNOWN[key]
+
+
+_KNOWN: dict[tuple[str, str], int] = {}

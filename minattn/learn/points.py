@@ -63,6 +63,8 @@ def credit(verdict: Verdict, exercise: Exercise) -> float:
     if verdict.solved:
         return 1.0
     parts = gradients_of(verdict, exercise)
+    if verdict.looks_measured:
+        return 0.0
     if verdict.result != "wrong" or not parts or verdict.kind == "measured":
         return 0.0
     return min(sum(parts.values()), len(parts) - 1) / len(parts)

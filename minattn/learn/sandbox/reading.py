@@ -5,27 +5,27 @@ import re
 from collections.abc import Iterator
 
 MODULES = {
-    *("numpy", "math", "itertools", "functools", "collections", "dataclasses", "typing", "enum", "copy", "operator"),
     *(
-        "random",
-        "time",
-        "statistics",
-        "warnings",
-        "contextlib",
-        "numbers",
-        "abc",
-        "bisect",
-        "heapq",
-        "pprint",
+        "numpy",
+        "math",
+        "itertools",
+        "functools",
+        "typing",
+        "collections",
         "graphlib",
+        "heapq",
+        "copy",
+        "time",
+        "warnings",
     ),
-    *("__future__", "minattn", "own"),
+    *("pprint", "dataclasses", "__future__", "minattn", "own"),
 }
 """Modules that nobody wonders about. minattn is not there; a template imports it where it is run by itself."""
 
 NAMES = {
     *("exec", "eval", "compile", "globals", "locals", "vars", "getattr", "setattr", "delattr", "open", "input", "type"),
     *("attrgetter", "methodcaller", "get_type_hints", "ForwardRef", "breakpoint", "memoryview", "complex", "object"),
+    *("map", "iter", "next", "bytes", "bytearray", "partial", "reduce", "setattr", "super", "make_dataclass"),
 }
 """Names behind which anything can stand; complex numbers, of which a step gives a derivative."""
 
@@ -33,17 +33,22 @@ ATTRIBUTES = {
     *("lib", "testing", "ctypeslib", "f2py", "core", "distutils", "compat", "load", "loads", "loadtxt", "genfromtxt"),
     *("fromfile", "tofile", "memmap", "DataSource", "save", "savez", "savetxt", "ctypes", "dump", "dumps"),
     *("setflags", "get_type_hints", "ForwardRef", "attrgetter", "methodcaller", "register"),
-    *("lstsq", "pinv", "polyfit", "polynomial", "gradient", "interp", "fft", "poly1d"),
+    *("lstsq", "make_dataclass", "pinv", "polyfit", "polynomial", "gradient", "interp", "fft", "poly1d"),
     *("longdouble", "float128", "float96", "clongdouble", "complex64", "complex128", "complex256", "cdouble"),
-    *("csingle", "complexfloating"),
+    *("csingle", "complexfloating", "object_", "void", "frompyfunc", "fromiter", "frombuffer", "apply_along_axis"),
+    *("apply_over_axes", "fromfunction", "piecewise", "nditer", "char", "strings", "rec", "recarray"),
+    *("put", "put_along_axis", "copyto", "place", "putmask", "view", "tobytes", "setfield", "random"),
 }
-"""Doors of NumPy to files, memory and other modules; tools that fit a function, and numbers that measure a slope."""
+"""Doors of NumPy to files, memory and other modules; tools that fit a function; numbers that measure a slope, or are random."""
 
 HIDDEN_MODULES = {
     *("sys", "os", "posix", "builtins", "gc", "inspect", "importlib", "types", "threading", "pickle", "io", "marshal"),
     *("code", "operator", "ast", "subprocess", "socket", "shutil", "tempfile", "platform", "mmap", "signal"),
 }
 """Modules that others have imported, and that can be had from them as an attribute."""
+
+FRAMES = re.compile(r"(gi|cr|ag|tb|f|co)_[a-z]+")
+"""Attributes that lead from a generator, an exception or a function to whoever called."""
 
 ARITHMETIC = {f"__{side}{name}__" for name in ("add", "sub", "mul", "truediv", "matmul", "pow") for side in ("", "r")}
 
@@ -60,12 +65,12 @@ def _means(node: ast.AST) -> Iterator[str]:
         case ast.ImportFrom(module=module, names=names):
             if not _is_usual(module or "."):
                 yield f"import {module}"
-            yield from (a.name for a in names if a.name in NAMES | ATTRIBUTES or a.name[:1] == "_")
+            yield from (a.name for a in names if a.name in NAMES | ATTRIBUTES | HIDDEN_MODULES or a.name[:1] == "_")
         case ast.Name(id=name) if name in NAMES or (name[:2] == "__" and name not in ("__name__", "__debug__")):
             yield name
         case ast.Attribute(value=base, attr=name):
             own = isinstance(base, ast.Name) and base.id in ("self", "cls") and name[:2] != "__"
-            if (name[:1] == "_" and not own) or name in ATTRIBUTES | HIDDEN_MODULES:
+            if (name[:1] == "_" and not own) or name in ATTRIBUTES | HIDDEN_MODULES or FRAMES.fullmatch(name):
                 yield _short(node)
             if isinstance(node.ctx, (ast.Store, ast.Del)) and isinstance(base, ast.Name) and base.id in ("np", "math"):
                 yield f"{_short(node)} = …"
@@ -80,6 +85,12 @@ def _means(node: ast.AST) -> Iterator[str]:
                 yield "a class of numbers that carry their derivative"
             elif any(isinstance(part, ast.FunctionDef) and re.match("__array|__(get|set)", part.name) for part in body):
                 yield "a class that stands in for an array"
+            else:
+                yield "a class"
+        case ast.Yield() | ast.YieldFrom() | ast.Await() | ast.AsyncFunctionDef():
+            yield "a generator"
+        case ast.FunctionDef(decorator_list=[_, *_]):
+            yield "a decorator"
         case ast.MatchClass(kwd_attrs=names):
             yield from (name for name in names if name[:1] == "_")
 
