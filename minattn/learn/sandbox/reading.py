@@ -39,7 +39,7 @@ ATTRIBUTES = {
     *("apply_over_axes", "fromfunction", "piecewise", "nditer", "char", "strings", "rec", "recarray"),
     *("put", "put_along_axis", "copyto", "place", "putmask", "view", "tobytes", "setfield", "random"),
 }
-"""Doors of NumPy to files, memory and other modules; tools that fit a function; numbers that measure a slope, or are random."""
+"""Doors of NumPy to files, memory and other modules; tools that fit a function; numbers that measure or are random."""
 
 HIDDEN_MODULES = {
     *("sys", "os", "posix", "builtins", "gc", "inspect", "importlib", "types", "threading", "pickle", "io", "marshal"),
