@@ -69,6 +69,7 @@ def add_learn(learn: argparse.ArgumentParser) -> None:
     page = part(learn_page, "your numbers beside the right ones, on a page", takes_name=True)
     page.add_argument("--out", metavar="FILE", help="the file to write (beside that of the exercise)")
     page.add_argument("--open", action="store_true", help="open it where there is a screen, even without a terminal")
+    page.add_argument("--borrow", action="store_true", help="take what it imports from us where yours is not solved")
     run = part(learn_run, "run a file by itself, with what it imports", takes_name=True)
     run.add_argument("--borrow", action="store_true", help="take what it imports from us where yours is not solved")
     part(learn_list, "all exercises, and how far you are")

@@ -62,12 +62,11 @@ def check_file(
     if runner is None:
         with Runner() as own:
             return check_file(exercise, path, own, seed, borrow)
-    pieces = pieces_of(path.parent, exercise, source, runner, borrow)
+    pieces = pieces_of(path.parent, exercise, source, runner, borrow, seed)
     if pieces.missing:
         name = pieces.missing[0]
-        said = (
-            f"it imports your {name}, which is not right yet: minattn learn check {name}; or borrow it, with --borrow"
-        )
+        said = f"it imports your {name}, which is not right yet: minattn learn check {name}"
+        said += "; or borrow it, with --borrow" if name in exercise.needs and not borrow else ""
         return Verdict(exercise.name, "to do", sentence=f"{path.name}: {said}")
     with runner.open() as submission:
         try:
@@ -80,28 +79,35 @@ def check_file(
     return verdict._replace(printed=submission.printed, isolated=submission.is_walled, borrowed=pieces.borrowed)
 
 
-def pieces_of(folder: Path, exercise: Exercise, source: str, runner: Runner, borrow: bool) -> Pieces:
-    """The earlier files that a file imports: the learner's own where they are solved, else ours, or missing.
+def pieces_of(folder: Path, exercise: Exercise, source: str, runner: Runner, borrow: bool, seed: int = 0) -> Pieces:
+    """The earlier files that a file imports, and those that these import: the learner's own where they are solved.
 
-    An earlier exercise whose formula is another in the learner's folder is given in its usual form.
+    Ours are lent of what the template imports, and of nothing else. An earlier exercise whose formula is another in the
+    learner's folder is given in its usual form.
     """
     files: dict[str, EarlierFile] = {}
     borrowed: list[str] = []
     missing: list[str] = []
     known = {each.name: each for each in course()}
-    wanted = [name for name in needed(source) if name in known and known[name].number < exercise.number]
-    ours = {each for own in exercise.needs for each in (*known[own].needs, own)}
-    for name in dict.fromkeys(each for own in wanted for each in (*known[own].needs, own)):
-        path = find_file(folder, known[name])
-        own = "" if path is None else source_of(path)
-        if name in ours:  # what the template does not import is the learner's own, or not there
-            files[name] = known[name].earlier_file
-            if VARIANT_MARK in own:
+
+    def add(user: Exercise, text: str) -> None:
+        for name in needed(text):
+            earlier = known.get(name)
+            if earlier is None or earlier.number >= user.number or name in files:
                 continue
-        if path is not None and own and check_file(known[name], path, runner, borrow=borrow).solved:
-            files[name] = EarlierFile(path.name, own)
-        elif name in ours:
-            (borrowed if borrow else missing).append(name)
+            path, piece, is_lent = find_file(folder, earlier), earlier.earlier_file, name in user.needs
+            own = "" if path is None else source_of(path)
+            if not (is_lent and VARIANT_MARK in own):
+                if path is not None and own and check_file(earlier, path, runner, seed, borrow).solved:
+                    piece = EarlierFile(path.name, own)
+                elif is_lent and borrow:
+                    borrowed.append(name)
+                else:
+                    missing.append(name)
+            add(earlier, piece.source)  # what it imports is loaded before it
+            files[name] = piece
+
+    add(exercise, source)
     return Pieces(files, tuple(borrowed), tuple(missing))
 
 

@@ -1,10 +1,12 @@
 """No answers lie about: later exercises import the learner's own earlier files, and what is missing is borrowed."""
 
 import csv
+import json
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from minattn.check.user_file import load_user_file
@@ -37,7 +39,10 @@ def check(capsys, *arguments):
 
 def lines_of(text):
     """The lines of a text in which something is computed, without spaces and names of what they give."""
-    kept = [re.sub(r"\s", "", line.partition("#")[0].partition(" = ")[2]) for line in text.splitlines()]
+    lines = [line.partition("#")[0] for line in text.splitlines()]
+    kept = [
+        re.sub(r"\s", "", re.split(r" = |^ *return ", line)[-1]) for line in lines if re.search(r" = |return ", line)
+    ]
     return {line for line in kept if len(line) > 12}
 
 
@@ -103,6 +108,45 @@ def test_the_folders_own_py_is_not_needed_and_not_trusted(folder):
     assert check_file(SELF_ATTENTION, folder / SELF_ATTENTION.file).passed
 
 
+def with_own_softmax(folder):
+    """An attention whose own softmax does the second line of its backward pass."""
+    gap = ATTENTION.solution.replace(
+        "ds = p * (dp - (dp * p).sum(axis=-1, keepdims=True))",
+        "ds = softmax_of_09.backward(dp, q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]))",
+    )
+    text = ATTENTION.fill(gap).replace(
+        "import numpy as np", "import numpy as np\nfrom own import softmax as softmax_of_09"
+    )
+    (folder / ATTENTION.file).write_text(text)
+
+
+def test_a_piece_may_import_others_which_come_with_it(folder, capfd):
+    solve(folder, "softmax", "self_attention")
+    with_own_softmax(folder)
+    verdict = check_file(SELF_ATTENTION, folder / SELF_ATTENTION.file, borrow=False)
+    assert verdict.passed and not verdict.borrowed
+    assert main(["learn", "run", "self_attention"]) == 0
+    assert "your own: softmax, attention" in capfd.readouterr().out
+
+
+def test_what_the_template_does_not_import_is_lent_to_nobody(folder, capsys):
+    with_own_softmax(folder)
+    for arguments in ([], ["--borrow"]):
+        code, said = check(capsys, "attention", *arguments)
+        assert code == 1 and "imports your softmax, which is not right yet: minattn learn check softmax stuck" in said
+    solve(folder, "self_attention")
+    assert check_file(SELF_ATTENTION, folder / SELF_ATTENTION.file).borrowed == ("attention",)
+
+
+def test_a_piece_is_judged_on_the_inputs_of_its_own_row(folder):
+    solve(folder, "self_attention")
+    drawn = float(ATTENTION.draw(7)[0][1].flat[0])
+    wrong = ATTENTION.solution.replace("dq = scaled @ k", f"dq = scaled @ k * (1 + (q.flat[0] == {drawn!r}))")
+    (folder / ATTENTION.file).write_text(ATTENTION.fill(wrong))
+    for seed, borrowed in ((0, ()), (7, ("attention",))):
+        assert check_file(SELF_ATTENTION, folder / SELF_ATTENTION.file, seed=seed).borrowed == borrowed
+
+
 def test_a_measurement_in_an_imported_file_is_seen(folder):
     helper = """
 
@@ -145,6 +189,40 @@ def test_where_an_earlier_exercise_is_a_variant_the_later_one_gets_its_usual_for
     assert verdict.passed and not verdict.borrowed
 
 
+def test_in_a_folder_of_variants_a_file_gets_the_usual_form_also_when_it_runs_by_itself(tmp_path):
+    make_folder_of_exercises(tmp_path / "a", "anna")
+    for exercise in (ATTENTION.for_key("anna"), SELF_ATTENTION):
+        (tmp_path / "a" / exercise.file).write_text(exercise.fill(exercise.solution), encoding="utf-8")
+    inputs = SELF_ATTENTION.draw(0)[0][1:]
+    (tmp_path / "a" / "x.py").write_text(
+        f"import json, sys, runpy, numpy as np\nf = runpy.run_path({SELF_ATTENTION.file!r})['forward']\n"
+        "print(json.dumps(f(*map(np.array, json.load(sys.stdin))).tolist()))"
+    )
+    told = json.dumps([array.tolist() for array in inputs])
+    done = subprocess.run([sys.executable, "x.py"], cwd=tmp_path / "a", input=told, capture_output=True, text=True)
+    assert np.allclose(json.loads(done.stdout), SELF_ATTENTION.solved["forward"](*inputs)), done.stderr
+
+
+@pytest.mark.parametrize("key", [None, "anna"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_page_shows_what_a_check_judges_whatever_own_py_says(tmp_path, monkeypatch, capsys, key, is_there):
+    make_folder_of_exercises(tmp_path / "a", key)
+    monkeypatch.chdir(tmp_path / "a")
+    for exercise in (ATTENTION.for_key(key), SELF_ATTENTION):
+        (tmp_path / "a" / exercise.file).write_text(exercise.fill(exercise.solution), encoding="utf-8")
+    if not is_there:
+        (tmp_path / "a" / "own.py").unlink()
+    assert main(["learn", "page", "self_attention", "--out", "p.html"]) == 0, capsys.readouterr().err
+    assert '"findings":[]' in (tmp_path / "a" / "p.html").read_text(encoding="utf-8")
+
+
+def test_a_page_of_what_imports_an_unsolved_piece_says_so_or_borrows_it(folder, capsys):
+    solve(folder, "self_attention")
+    assert main(["learn", "page", "self_attention"]) == 2
+    assert "imports your attention, which is not right yet; --borrow takes it" in capsys.readouterr().err
+    assert main(["learn", "page", "self_attention", "--borrow"]) == 0
+
+
 def test_the_table_of_a_class_says_what_was_borrowed(folder, monkeypatch):
     solve(folder, "self_attention")
     monkeypatch.chdir(folder.parent)
@@ -169,6 +247,15 @@ def test_the_training_step_trains_the_learners_own_model_and_restores_a_sentence
     assert main(["learn", "run", "training_step", "--borrow"]) == 0
     said = capfd.readouterr().out
     assert "borrowed: clipping" in said and said.splitlines()[-1] == "the old cat slept by the fire"
+
+
+def test_it_does_not_learn_where_one_of_the_learners_pieces_is_broken(folder):
+    solve(folder, *STEP.needs, "training_step")
+    path = folder / find("cross_entropy").file
+    path.write_text(path.read_text().replace("return dlogits", "return -dlogits"))
+    done = subprocess.run([sys.executable, STEP.file], capture_output=True, text=True)
+    losses = [float(loss) for loss in re.findall(r"loss (\S+)", done.stdout)]
+    assert losses[-1] > losses[0] and done.stdout.splitlines()[-1] != "the old cat slept by the fire", done.stderr
 
 
 # --- what is set
@@ -198,7 +285,9 @@ def test_what_shows_answers_comes_when_these_are_solved_or_were_never_set(folder
     solve(folder, "linear", "gelu", "layer_norm", "cross_entropy")
     for name in ("linear", "gelu", "layer_norm"):
         assert "new in this folder" not in check(capsys, name)[1]
-    assert "new in this folder: 29_bug_1.py, 31_bug_3.py" in check(capsys, "cross_entropy")[1]
+    assert "new in this folder: 29_bug_1.py next" in check(capsys, "cross_entropy")[1]
+    solve(folder, "bug_1")
+    assert "new in this folder: 31_bug_3.py" in check(capsys, "bug_1")[1]
     added, _, later = make_folder_of_exercises(folder.parent / "bugs", assignment=None)
     assert "30_bug_2.py" in later and "30_bug_2.py" not in added
     assert main(["learn", "init", "../hw", "--only", "bug_2"]) == 0

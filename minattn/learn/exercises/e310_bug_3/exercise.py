@@ -3,7 +3,7 @@ from ...course import Exercise
 from ..e290_bug_1.exercise import cases  # the same network
 
 exercise = Exercise(
-    shows=("linear", "gelu", "layer_norm", "cross_entropy"),
+    shows=("linear", "gelu", "layer_norm", "cross_entropy", "bug_1"),
     derives=True,
     page="12_forgotten_terms",
     hints=(
