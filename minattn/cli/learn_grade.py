@@ -33,7 +33,7 @@ def add_grade(graded: argparse.ArgumentParser) -> None:
     """Give the parser of `minattn learn grade` its options."""
     graded.add_argument("places", nargs="+", metavar="DIR", help="a folder for each learner, or a ZIP of all")
     forms = ("csv", *FORMATS)
-    graded.add_argument("--format", choices=forms, help=f"what --out is: {', '.join(forms)} (csv)")
+    graded.add_argument("--format", choices=forms, metavar="FORM", help=f"what --out is: {', '.join(forms)} (csv)")
     graded.add_argument("--out", metavar="FILE", help="where the grades go; for gradescope a folder")
     graded.add_argument("--csv", metavar="FILE", help="short for --format csv --out FILE; both may be asked for")
     graded.add_argument("--report", metavar="FILE", help="the class at a glance, .html or .md")
