@@ -334,9 +334,8 @@ run("pytest -q --tb=no test_homework.py")
 # %%
 run("minattn learn grade anna ben --only 09,11,13 --points attention=3 --csv hw3.csv --seed 1")
 for row in table("hw3.csv", homework):
-    print(
-        f"{row['folder']:5} {row['exercise']:9} {row['points']} of {row['out_of']}  {row['right']}"
-    )
+    points = f"{row['points']} of {row['out_of']}"
+    print(f"{row['folder']:5} {row['exercise']:9} {points}  {row['right']}")
 
 # %% [markdown]
 # `--format` with `--out` writes what other tools read:
